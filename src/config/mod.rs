@@ -1,0 +1,4 @@
+//! Settings as plain data: no clap, no I/O but what [`postgres`] reads to find the server.
+
+pub mod postgres;
+pub mod sample;

@@ -1,0 +1,1 @@
+//! What a sample workbook shall hold.

@@ -1,0 +1,1 @@
+//! The private server: a real PostgreSQL in the user's own directory.

@@ -1,0 +1,3 @@
+//! The database's side: connections, the private server, migrations, what tables look like.
+
+pub mod embedded;

@@ -1,0 +1,1 @@
+//! Pure data that travels between the stages.

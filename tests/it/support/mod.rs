@@ -1,0 +1,1 @@
+//! What tests share: the throw-away server, databases, the program under test.
