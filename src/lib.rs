@@ -15,7 +15,11 @@ pub mod db;
 pub mod error;
 pub mod exit;
 pub mod model;
+pub mod pipeline;
 pub mod sample;
+pub mod sink;
+pub mod source;
 pub mod telemetry;
+pub mod transform;
 
 pub use error::{Error, ErrorKind, Result};

@@ -16,3 +16,16 @@ pub fn start() {
         .with_writer(std::io::stderr)
         .try_init();
 }
+
+/// The most memory that the process has had resident so far, in bytes (getrusage(2), `ru_maxrss`). 0 if the system
+/// does not tell.
+#[must_use]
+pub fn peak_memory_bytes() -> u64 {
+    use nix::sys::resource::{UsageWho, getrusage};
+    // Linux counts in KiB, macOS in bytes.
+    const UNIT: u64 = if cfg!(target_os = "macos") { 1 } else { 1024 };
+    getrusage(UsageWho::RUSAGE_SELF)
+        .ok()
+        .and_then(|usage| u64::try_from(usage.max_rss()).ok())
+        .map_or(0, |peak| peak * UNIT)
+}

@@ -1,4 +1,5 @@
 //! Settings as plain data: no clap, no I/O but what [`postgres`] reads to find the server.
 
+pub mod import;
 pub mod postgres;
 pub mod sample;

@@ -1,3 +1,7 @@
 //! The database's side: connections, the private server, migrations, what tables look like.
 
+pub mod ddl;
 pub mod embedded;
+pub mod introspect;
+pub mod migrate;
+pub mod pool;

@@ -1,1 +1,13 @@
-//! Pure data that travels between the stages.
+//! Pure data that travels between the stages: no tokio, no PostgreSQL, no calamine.
+
+pub mod address;
+pub mod batch;
+pub mod calendar;
+pub mod cell;
+pub mod column;
+pub mod number_format;
+pub mod reject;
+pub mod report;
+pub mod sheet;
+pub mod table;
+pub mod value;

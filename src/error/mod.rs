@@ -4,6 +4,8 @@
 //! next. What follows from it (retry, reject, stop) is decided elsewhere, from the kind and the SQLSTATE,
 //! never from the words.
 
+pub mod postgres;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::path::{Path, PathBuf};

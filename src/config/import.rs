@@ -1,0 +1,179 @@
+//! What to load, where to, and how.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::batch::BatchLimits;
+use crate::model::table::TableName;
+use crate::transform::coerce::OnCellError;
+
+/// How rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// One connection, one INSERT and one commit a row.
+    Sequential,
+    /// The same over several connections.
+    Concurrent,
+    /// COPY, one transaction a batch, over several connections.
+    #[default]
+    Batch,
+}
+
+impl Mode {
+    /// Its name on the command line and in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sequential => "sequential",
+            Self::Concurrent => "concurrent",
+            Self::Batch => "batch",
+        }
+    }
+
+    /// Rows of a batch unless the user says otherwise. In `batch` mode few enough that a batch stays in the
+    /// processor's caches' reach and many enough that the cost of a transaction vanishes; in the per-row modes a batch
+    /// is only what a worker takes at once, so it is small, or a small sheet would keep one worker busy and the
+    /// others idle.
+    #[must_use]
+    pub fn default_batch_rows(self) -> usize {
+        match self {
+            Self::Sequential | Self::Concurrent => 100,
+            Self::Batch => 50_000,
+        }
+    }
+}
+
+/// What happens when the table exists. A missing table is created in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IfExists {
+    /// Nothing is loaded.
+    Fail,
+    /// The rows are added.
+    #[default]
+    Append,
+    /// The rows take the place of those there are, in one transaction at the end of the load.
+    Replace,
+    /// The rows there are go first, at once.
+    Truncate,
+}
+
+/// What happens when a row is rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnError {
+    /// The others are loaded.
+    #[default]
+    Skip,
+    /// The load stops.
+    Abort,
+}
+
+/// One load.
+#[derive(Debug, Clone)]
+pub struct ImportConfig {
+    /// The workbook.
+    pub file: PathBuf,
+    /// The sheet by name; without one, the first visible worksheet.
+    pub sheet: Option<String>,
+    /// The table; without one, it is named after the file.
+    pub table: Option<TableName>,
+    /// How rows are written.
+    pub mode: Mode,
+    /// Connections that write; without a number, as many as the processor has cores and the server connections.
+    pub workers: Option<NonZeroUsize>,
+    /// Rows of a batch; without a number, [`Mode::default_batch_rows`].
+    pub batch_rows: Option<NonZeroUsize>,
+    /// What happens when the table exists.
+    pub if_exists: IfExists,
+    /// What happens when a row is rejected.
+    pub on_error: OnError,
+    /// What becomes of error cells.
+    pub on_cell_error: OnCellError,
+}
+
+/// Bytes of a batch's cells and texts. With the queue and the workers it bounds the memory of a load.
+pub const BATCH_BYTES: usize = 4 << 20;
+/// More connections than this never help one load, and no server wants them.
+pub const MAX_WORKERS: usize = 128;
+/// More rows than a sheet has (ECMA-376 gives none; spreadsheet programs stop at 2^20).
+pub const MAX_BATCH_ROWS: usize = 1 << 20;
+
+impl ImportConfig {
+    /// A load of this file with everything else at its default.
+    #[must_use]
+    pub fn new(file: PathBuf) -> Self {
+        Self {
+            file,
+            sheet: None,
+            table: None,
+            mode: Mode::default(),
+            workers: None,
+            batch_rows: None,
+            if_exists: IfExists::default(),
+            on_error: OnError::default(),
+            on_cell_error: OnCellError::default(),
+        }
+    }
+
+    /// Checks what the types do not.
+    ///
+    /// # Errors
+    /// `InvalidOptions`, naming the option and the way out.
+    pub fn validate(&self) -> Result<()> {
+        let workers = self.workers.map_or(1, NonZeroUsize::get);
+        if self.mode == Mode::Sequential && workers > 1 {
+            return Err(Error::new(
+                ErrorKind::InvalidOptions,
+                format!("--workers {workers} does not go with --mode sequential, which has one"),
+            )
+            .next_step("use --mode concurrent, or leave --workers out"));
+        }
+        if workers > MAX_WORKERS {
+            return Err(Error::new(
+                ErrorKind::InvalidOptions,
+                format!("--workers {workers} is too many"),
+            )
+            .next_step(format!("use at most {MAX_WORKERS}")));
+        }
+        let batch_rows = self.batch_rows.map_or(1, NonZeroUsize::get);
+        if batch_rows > MAX_BATCH_ROWS {
+            return Err(Error::new(
+                ErrorKind::InvalidOptions,
+                format!("--batch-size {batch_rows} is too large"),
+            )
+            .next_step(format!("use at most {MAX_BATCH_ROWS}")));
+        }
+        Ok(())
+    }
+
+    /// When a batch is full.
+    #[must_use]
+    pub fn batch_limits(&self) -> BatchLimits {
+        BatchLimits {
+            rows: self
+                .batch_rows
+                .map_or(self.mode.default_batch_rows(), NonZeroUsize::get),
+            bytes: BATCH_BYTES,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequential_has_one_worker() {
+        let mut config = ImportConfig::new("a.xlsx".into());
+        config.mode = Mode::Sequential;
+        assert!(config.validate().is_ok());
+        config.workers = NonZeroUsize::new(1);
+        assert!(config.validate().is_ok());
+        config.workers = NonZeroUsize::new(2);
+        let error = config.validate().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidOptions);
+    }
+}

@@ -1,0 +1,154 @@
+//! What the server knows about a table.
+
+use std::collections::HashMap;
+
+use tokio_postgres::Client;
+
+use crate::error::postgres::from_postgres;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::column::{ColumnKind, TableColumn, TargetColumn};
+use crate::model::table::TableName;
+
+/// A table that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// Its name with its schema.
+    pub name: TableName,
+    /// Its columns in their order.
+    pub columns: Vec<TableColumn>,
+    /// The columns of its constraints and indexes, by name.
+    pub constraint_columns: HashMap<String, Vec<String>>,
+}
+
+/// Looks at a table; `None` if there is none of this name (on the search path, when no schema is named).
+///
+/// # Errors
+/// `TableUnusable` when the name is that of something rows can't be copied into, such as a sequence.
+pub async fn find_table(client: &Client, name: &TableName) -> Result<Option<Table>> {
+    let failed = |error| {
+        from_postgres(
+            error,
+            &format!("table {} could not be looked at", name.plain()),
+        )
+    };
+    // to_regclass takes a quoted name and gives null for one that does not exist.
+    let relation = client
+        .query_opt(
+            "select c.oid, n.nspname, c.relname, c.relkind::text \
+             from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
+             where c.oid = pg_catalog.to_regclass($1)::oid",
+            &[&name.to_string()],
+        )
+        .await
+        .map_err(failed)?;
+    let Some(relation) = relation else {
+        return Ok(None);
+    };
+    let (oid, schema, table, kind): (u32, String, String, String) = (
+        relation.get(0),
+        relation.get(1),
+        relation.get(2),
+        relation.get(3),
+    );
+    let name = TableName {
+        schema: Some(schema),
+        table,
+    };
+    // Tables, partitioned tables, foreign tables, and views, which may have INSTEAD OF triggers.
+    if !matches!(kind.as_str(), "r" | "p" | "f" | "v") {
+        return Err(Error::new(
+            ErrorKind::TableUnusable,
+            format!(
+                "{} is not a table that rows can be loaded into",
+                name.plain()
+            ),
+        )
+        .in_table(name.plain())
+        .next_step("name a table with --table"));
+    }
+    let columns = client
+        .query(COLUMNS, &[&oid])
+        .await
+        .map_err(failed)?
+        .iter()
+        .map(table_column)
+        .collect();
+    let constraint_columns = client
+        .query(CONSTRAINT_COLUMNS, &[&oid])
+        .await
+        .map_err(failed)?
+        .iter()
+        .map(|row| (row.get(0), row.get(1)))
+        .collect();
+    Ok(Some(Table {
+        name,
+        columns,
+        constraint_columns,
+    }))
+}
+
+/// The columns with what decides how values are made for them (PostgreSQL documentation, "pg_attribute", "pg_type").
+/// A domain may check more than its base type, so its own name is kept and its not-null counts.
+const COLUMNS: &str = "\
+    select a.attname::text, \
+           pg_catalog.format_type(a.atttypid, a.atttypmod), \
+           case when t.typtype = 'b' and tn.nspname = 'pg_catalog' then t.typname::text else '' end, \
+           a.atttypmod, \
+           a.attnotnull or t.typnotnull, \
+           a.atthasdef or a.attidentity <> '' or t.typdefault is not null, \
+           a.attgenerated <> '' \
+    from pg_catalog.pg_attribute a \
+    join pg_catalog.pg_type t on t.oid = a.atttypid \
+    join pg_catalog.pg_namespace tn on tn.oid = t.typnamespace \
+    where a.attrelid = $1 and a.attnum > 0 and not a.attisdropped \
+    order by a.attnum";
+
+/// The columns of constraints and of indexes without one.
+const CONSTRAINT_COLUMNS: &str = "\
+    select conname::text, array(select a.attname::text from pg_catalog.pg_attribute a \
+                                where a.attrelid = conrelid and a.attnum = any (conkey)) \
+    from pg_catalog.pg_constraint where conrelid = $1 \
+    union \
+    select c.relname::text, array(select a.attname::text from pg_catalog.pg_attribute a \
+                                  where a.attrelid = i.indrelid and a.attnum = any (i.indkey::int2[])) \
+    from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid where i.indrelid = $1";
+
+fn table_column(row: &tokio_postgres::Row) -> TableColumn {
+    let base_type: String = row.get(2);
+    let modifier: i32 = row.get(3);
+    TableColumn {
+        column: TargetColumn {
+            name: row.get(0),
+            sql_type: row.get(1),
+            kind: column_kind(&base_type),
+            not_null: row.get(4),
+            max_chars: max_chars(&base_type, modifier),
+        },
+        has_default: row.get(5),
+        generated: row.get(6),
+    }
+}
+
+fn column_kind(base_type: &str) -> ColumnKind {
+    match base_type {
+        "bool" => ColumnKind::Bool,
+        "int2" => ColumnKind::Int2,
+        "int4" => ColumnKind::Int4,
+        "int8" => ColumnKind::Int8,
+        "float4" => ColumnKind::Float4,
+        "float8" => ColumnKind::Float8,
+        "numeric" => ColumnKind::Numeric,
+        "text" | "varchar" | "bpchar" => ColumnKind::Text,
+        "date" => ColumnKind::Date,
+        "time" => ColumnKind::Time,
+        "timestamp" => ColumnKind::Timestamp,
+        "interval" => ColumnKind::Interval,
+        _ => ColumnKind::Other,
+    }
+}
+
+/// The length of varchar(n) and char(n): their modifier is n + 4 (PostgreSQL source, `anychar_typmodin`).
+fn max_chars(base_type: &str, modifier: i32) -> Option<u32> {
+    let limited = matches!(base_type, "varchar" | "bpchar");
+    limited.then(|| u32::try_from(modifier - 4).ok())?
+}

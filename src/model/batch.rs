@@ -1,0 +1,205 @@
+//! The flat batch: many rows in three allocations.
+
+use super::cell::{Cell, TextSpan};
+use crate::error::{Error, ErrorKind, Result};
+
+/// When a batch is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchLimits {
+    /// At this many rows.
+    pub rows: usize,
+    /// At this many bytes of cells and texts.
+    pub bytes: usize,
+}
+
+/// Rows of one sheet, all of the same width. Emptied and filled again many times in a load.
+#[derive(Debug)]
+pub struct Batch {
+    width: usize,
+    limits: BatchLimits,
+    cells: Vec<Cell>,
+    sheet_rows: Vec<u32>,
+    text: String,
+}
+
+/// One row of a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    /// The row's number in the sheet, from 0.
+    pub sheet_row: u32,
+    /// Its cells, as many as the header has columns.
+    pub cells: &'a [Cell],
+}
+
+impl Batch {
+    /// An empty batch for rows of `width` cells.
+    #[must_use]
+    pub fn new(width: usize, limits: BatchLimits) -> Self {
+        Self {
+            width,
+            limits,
+            cells: Vec::new(),
+            sheet_rows: Vec::new(),
+            text: String::new(),
+        }
+    }
+
+    /// Starts a row of empty cells.
+    pub fn start_row(&mut self, sheet_row: u32) {
+        self.sheet_rows.push(sheet_row);
+        self.cells
+            .resize(self.sheet_rows.len() * self.width, Cell::Empty);
+    }
+
+    /// Puts a cell into the row started last. A column at or beyond the width is ignored.
+    pub fn set(&mut self, column: usize, cell: Cell) {
+        if column < self.width && !self.sheet_rows.is_empty() {
+            let row_start = self.cells.len() - self.width;
+            self.cells[row_start + column] = cell;
+        }
+    }
+
+    /// Takes back the row started last.
+    pub fn cancel_row(&mut self) {
+        if self.sheet_rows.pop().is_some() {
+            self.cells.truncate(self.sheet_rows.len() * self.width);
+        }
+    }
+
+    /// Keeps a text and says where it lies.
+    ///
+    /// # Errors
+    /// `WorkbookTooLarge` when the batch's texts pass 4 GiB, which needs a single row of that size.
+    pub fn push_text(&mut self, text: &str) -> Result<TextSpan> {
+        let (Ok(start), Ok(len)) = (u32::try_from(self.text.len()), u32::try_from(text.len()))
+        else {
+            return Err(Error::new(
+                ErrorKind::WorkbookTooLarge,
+                "the texts of one row are larger than 4 GiB",
+            ));
+        };
+        self.text.push_str(text);
+        Ok(TextSpan { start, len })
+    }
+
+    /// The text of a span that [`Self::push_text`] of this batch gave.
+    #[must_use]
+    pub fn text(&self, span: TextSpan) -> &str {
+        let start = span.start as usize;
+        self.text
+            .get(start..start + span.len as usize)
+            .unwrap_or_default()
+    }
+
+    /// How many rows it holds.
+    #[must_use]
+    pub fn row_count(&self) -> usize {
+        self.sheet_rows.len()
+    }
+
+    /// How many cells a row has.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Bytes of cells and texts.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.cells.len() * size_of::<Cell>() + self.text.len()
+    }
+
+    /// Whether one of its limits is reached.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.row_count() >= self.limits.rows || self.bytes() >= self.limits.bytes
+    }
+
+    /// Empties it and keeps its memory.
+    pub fn clear(&mut self) {
+        self.cells.clear();
+        self.sheet_rows.clear();
+        self.text.clear();
+    }
+
+    /// The row with this index.
+    #[must_use]
+    pub fn row(&self, index: usize) -> Option<Row<'_>> {
+        let sheet_row = *self.sheet_rows.get(index)?;
+        let start = index * self.width;
+        Some(Row {
+            sheet_row,
+            cells: self.cells.get(start..start + self.width)?,
+        })
+    }
+
+    /// Its rows in the sheet's order.
+    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        (0..self.row_count()).filter_map(|index| self.row(index))
+    }
+}
+
+/// Takes full batches from a reader and gives empty ones.
+pub trait BatchExchange {
+    /// Takes a batch with rows, full or last, and gives an empty one of the same width.
+    ///
+    /// # Errors
+    /// Any error ends the reading and is what the reader returns; `Interrupted` when nobody wants more rows.
+    fn exchange(&mut self, full: Batch) -> Result<Batch>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: BatchLimits = BatchLimits {
+        rows: 3,
+        bytes: 1_000,
+    };
+
+    #[test]
+    fn rows_keep_their_sheet_numbers_and_gaps_are_empty() {
+        let mut batch = Batch::new(3, LIMITS);
+        batch.start_row(4);
+        let span = batch.push_text("é").unwrap();
+        batch.set(1, Cell::Text(span));
+        batch.start_row(9);
+        batch.set(2, Cell::Bool(true));
+        batch.set(3, Cell::Bool(false));
+        let rows: Vec<_> = batch.rows().collect();
+        assert_eq!(rows[0].sheet_row, 4);
+        assert_eq!(rows[0].cells[0], Cell::Empty);
+        assert_eq!(batch.text(span), "é");
+        assert_eq!(rows[1].sheet_row, 9);
+        assert_eq!(rows[1].cells, [Cell::Empty, Cell::Empty, Cell::Bool(true)]);
+    }
+
+    #[test]
+    fn a_batch_is_full_at_either_limit() {
+        let mut batch = Batch::new(1, LIMITS);
+        for row in 0..3 {
+            assert!(!batch.is_full());
+            batch.start_row(row);
+        }
+        assert!(batch.is_full());
+        batch.clear();
+        assert!(!batch.is_full());
+        batch.start_row(0);
+        batch.push_text(&"x".repeat(1_000)).unwrap();
+        assert!(batch.is_full());
+    }
+
+    #[test]
+    fn a_cancelled_row_leaves_no_trace() {
+        let mut batch = Batch::new(2, LIMITS);
+        batch.start_row(0);
+        batch.set(0, Cell::Bool(true));
+        batch.start_row(1);
+        batch.set(0, Cell::Bool(false));
+        batch.cancel_row();
+        assert_eq!(batch.row_count(), 1);
+        assert_eq!(batch.rows().count(), 1);
+        batch.start_row(2);
+        assert_eq!(batch.row(1).unwrap().cells, [Cell::Empty, Cell::Empty]);
+    }
+}

@@ -1,0 +1,119 @@
+//! What a load did: the figures that people see as a table and programs read as JSON.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::reject::{Reject, RejectReason};
+
+/// How a load ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoadState {
+    /// Every row was read, and loaded or rejected.
+    Complete,
+    /// The user stopped it; what was committed stays.
+    Interrupted,
+    /// It failed; what was committed stays.
+    Failed,
+}
+
+/// Rows that were neither loaded nor rejected, by reason.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// Rows without any cell between filled ones. They are not counted as records.
+    pub blank_rows: u64,
+}
+
+/// Where the time went. Stages of several workers add up, so they may exceed the duration.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct StageTimes {
+    /// Opening the workbook and finding the header, in seconds.
+    pub open: f64,
+    /// Reading all rows once to find the types of a table to be created, in seconds.
+    pub infer: f64,
+    /// Reading the rows, in seconds.
+    pub read: f64,
+    /// Converting and encoding, over all workers, in seconds.
+    pub encode: f64,
+    /// Sending and committing, over all workers, in seconds.
+    pub write: f64,
+    /// The reader waiting for a worker to take a batch, in seconds.
+    pub reader_wait: f64,
+    /// Workers waiting for a batch, in seconds.
+    pub worker_wait: f64,
+}
+
+/// How long batches took from the first byte sent to the commit, in milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Latency {
+    /// The median.
+    pub p50: f64,
+    /// 95 of 100 took no longer.
+    pub p95: f64,
+    /// 99 of 100 took no longer.
+    pub p99: f64,
+}
+
+/// What a load did. `total_records = success_count + error_count` holds for every complete load.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LoadReport {
+    /// How it ended.
+    pub state: LoadState,
+    /// The workbook.
+    pub file: String,
+    /// The sheet.
+    pub sheet: String,
+    /// The table, as `schema.table` where a schema was named.
+    pub table: String,
+    /// Whether this load created the table.
+    pub table_created: bool,
+    /// The mode: `sequential`, `concurrent` or `batch`.
+    pub mode: &'static str,
+    /// Connections that wrote.
+    pub workers: usize,
+    /// Rows read from the sheet that hold at least one cell.
+    pub total_records: u64,
+    /// Rows committed.
+    pub success_count: u64,
+    /// Rows rejected.
+    pub error_count: u64,
+    /// Rows that do not count as records.
+    pub skipped: Skipped,
+    /// From opening the file to the last commit, in seconds.
+    pub duration: f64,
+    /// Rows committed for each second of the duration.
+    pub records_per_second: f64,
+    /// Batches committed.
+    pub batches: u64,
+    /// Bytes sent to the server as values.
+    pub bytes_sent: u64,
+    /// Where the time went.
+    pub stages: StageTimes,
+    /// Latency of batches.
+    pub batch_latency_ms: Latency,
+    /// The program's peak resident memory, in bytes.
+    pub peak_memory_bytes: u64,
+    /// What limited the load, in words.
+    pub bottleneck: &'static str,
+    /// Error cells that were loaded as NULL.
+    pub error_cells_as_null: u64,
+    /// Rejected rows by reason.
+    pub rejected_by_reason: BTreeMap<RejectReason, u64>,
+    /// The first rejected rows, by row number; `error_count` says how many there are.
+    pub rejects: Vec<Reject>,
+    /// What the user should know although nothing failed.
+    pub warnings: Vec<String>,
+}
+
+/// Rows per second, 0 when no time passed.
+#[must_use]
+pub fn rate(rows: u64, duration: Duration) -> f64 {
+    let seconds = duration.as_secs_f64();
+    if seconds > 0.0 {
+        rows as f64 / seconds
+    } else {
+        0.0
+    }
+}

@@ -1,0 +1,270 @@
+//! One import from the file to the report.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::progress::{Phase, Progress, Snapshot};
+use super::target::Target;
+use super::{Load, LoadEnd, Pipeline, report};
+use crate::config::import::{ImportConfig, Mode};
+use crate::db::pool::Database;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::report::{LoadReport, LoadState};
+use crate::model::table::TableName;
+use crate::sink::copy::CopySink;
+use crate::sink::encode::FieldForm;
+use crate::sink::per_row::PerRowSink;
+use crate::source::{self, RowSource};
+use crate::transform::coerce::Coercion;
+use crate::transform::names::table_name;
+use crate::transform::number_format::classify;
+
+/// What an import came to: always a report once rows were written, and the errors that ended it early.
+#[derive(Debug)]
+pub struct Imported {
+    /// What was done.
+    pub report: LoadReport,
+    /// Why it ended early; empty for a complete import.
+    pub errors: Vec<Error>,
+}
+
+/// What the stages of an import hand on.
+struct Context<'a> {
+    config: &'a ImportConfig,
+    database: &'a Database,
+    interrupt: &'a CancellationToken,
+    progress: &'a Arc<Progress>,
+    started: Instant,
+}
+
+/// When the stages before the load ended, for the report.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Milestones {
+    pub(super) started: Instant,
+    pub(super) opened: Instant,
+    pub(super) resolved: Instant,
+    pub(super) loaded: Instant,
+}
+
+/// Imports a sheet. `workers` connections write; cancelling `interrupt` ends it after the batches in hand.
+///
+/// # Errors
+/// What keeps the load from starting; then the database is as it was. What ends it later is in [`Imported`].
+pub async fn import(
+    config: &ImportConfig,
+    database: &Database,
+    workers: usize,
+    interrupt: &CancellationToken,
+    progress: &Arc<Progress>,
+) -> Result<Imported> {
+    config.validate()?;
+    let context = Context {
+        config,
+        database,
+        interrupt,
+        progress,
+        started: Instant::now(),
+    };
+    let source = context.open().await?;
+    let opened = Instant::now();
+    if let Some(rows) = source.describe().declared_rows {
+        progress.expect_rows(rows);
+    }
+    let client = database.get().await?;
+    let table = context.table_name();
+    let (mut target, source) = Target::resolve(
+        &client,
+        source,
+        table,
+        config.if_exists,
+        interrupt,
+        progress,
+    )
+    .await?;
+    drop(client);
+    let resolved = Instant::now();
+    let (end, sheet) = context.load(&mut target, source, workers).await?;
+    let milestones = Milestones {
+        started: context.started,
+        opened,
+        resolved,
+        loaded: Instant::now(),
+    };
+    context
+        .finish(&target, &sheet, end, workers, milestones)
+        .await
+}
+
+impl Context<'_> {
+    async fn open(&self) -> Result<Box<dyn RowSource>> {
+        self.progress.enter(Phase::Opening);
+        let (file, sheet) = (self.config.file.clone(), self.config.sheet.clone());
+        super::blocking(move || source::open(&file, sheet.as_deref())).await
+    }
+
+    fn table_name(&self) -> TableName {
+        self.config.table.clone().unwrap_or_else(|| {
+            let stem = self.config.file.file_stem().unwrap_or_default();
+            TableName::unqualified(table_name(&stem.to_string_lossy()))
+        })
+    }
+
+    /// Writes all rows. When it could not start, what was created is removed again.
+    async fn load(
+        &self,
+        target: &mut Target,
+        source: Box<dyn RowSource>,
+        workers: usize,
+    ) -> Result<(LoadEnd, String)> {
+        let client = self.database.get().await?;
+        if self.interrupt.is_cancelled() {
+            return Err(Error::new(
+                ErrorKind::Interrupted,
+                "interrupted before anything was loaded",
+            ));
+        }
+        target.prepare(&client).await?;
+        drop(client);
+        let sheet = source.describe().sheet.clone();
+        match self.run(target, source, workers).await {
+            Ok(end) => Ok((end, sheet)),
+            Err(error) => {
+                let client = self.database.get().await?;
+                target.clean_up(&client, 0).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn run(
+        &self,
+        target: &Target,
+        source: Box<dyn RowSource>,
+        workers: usize,
+    ) -> Result<LoadEnd> {
+        let table = target.written_table();
+        let columns = target.target_columns();
+        let load = self.plan(target, source);
+        let pipeline = match self.config.mode {
+            Mode::Sequential | Mode::Concurrent => {
+                let mut sinks = Vec::with_capacity(workers);
+                for _ in 0..workers {
+                    let client = self.database.get().await?;
+                    sinks.push(PerRowSink::prepare(client, table, &columns).await?);
+                }
+                Pipeline::start(load, sinks, self.interrupt, self.progress)?
+            }
+            Mode::Batch => {
+                let form = FieldForm::for_columns(&columns);
+                let mut sinks = Vec::with_capacity(workers);
+                for _ in 0..workers {
+                    let client = self.database.get().await?;
+                    sinks.push(CopySink::prepare(client, table, &columns, form).await?);
+                }
+                Pipeline::start(load, sinks, self.interrupt, self.progress)?
+            }
+        };
+        pipeline.wait().await
+    }
+
+    fn plan(&self, target: &Target, source: Box<dyn RowSource>) -> Load {
+        let sheet = source.describe();
+        Load {
+            coercion: Coercion {
+                date_system: sheet.date_system,
+                formats: sheet.formats.iter().map(classify).collect(),
+                on_cell_error: self.config.on_cell_error,
+            },
+            columns: target.columns().to_vec(),
+            limits: self.config.batch_limits(),
+            on_error: self.config.on_error,
+            constraint_columns: target.constraint_columns().clone(),
+            source,
+        }
+    }
+
+    /// Puts staged rows in place, removes what is left over, and writes the report.
+    async fn finish(
+        &self,
+        target: &Target,
+        sheet: &str,
+        mut end: LoadEnd,
+        workers: usize,
+        milestones: Milestones,
+    ) -> Result<Imported> {
+        let interrupted = self.interrupt.is_cancelled() && end.totals.is_none();
+        let mut committed = self.progress.snapshot().loaded_rows;
+        let complete = end.errors.is_empty() && !interrupted;
+        if target.is_staged() {
+            self.progress.enter(Phase::Publishing);
+            let published = complete && self.publish(target, &mut end.errors).await;
+            if !published {
+                committed = 0;
+            }
+        }
+        if !complete || committed == 0 {
+            self.clean_up(target, committed, &mut end.errors).await;
+        }
+        self.progress.enter(Phase::Done);
+        let state = match (end.errors.is_empty(), interrupted) {
+            (false, _) => LoadState::Failed,
+            (true, true) => LoadState::Interrupted,
+            (true, false) => LoadState::Complete,
+        };
+        let snapshot = Snapshot {
+            loaded_rows: committed,
+            ..self.progress.snapshot()
+        };
+        let facts = report::Facts {
+            state,
+            file: display_name(&self.config.file),
+            sheet: sheet.to_owned(),
+            target,
+            mode: self.config.mode,
+            workers,
+        };
+        let mut errors = std::mem::take(&mut end.errors);
+        if state == LoadState::Interrupted {
+            errors.push(Error::new(ErrorKind::Interrupted, "interrupted"));
+        }
+        Ok(Imported {
+            report: report::write(facts, &end, snapshot, milestones),
+            errors,
+        })
+    }
+
+    async fn publish(&self, target: &Target, errors: &mut Vec<Error>) -> bool {
+        let published = match self.database.get().await {
+            Ok(mut client) => target.publish(&mut client).await,
+            Err(error) => Err(error),
+        };
+        published.map_err(|error| errors.push(error)).is_ok()
+    }
+
+    async fn clean_up(&self, target: &Target, committed: u64, errors: &mut Vec<Error>) {
+        let cleaned = match self.database.get().await {
+            Ok(client) => target.clean_up(&client, committed).await,
+            Err(error) => Err(error),
+        };
+        // A lost server is named once, by the error that ended the load.
+        if let Err(error) = cleaned
+            && errors.is_empty()
+        {
+            errors.push(error);
+        }
+    }
+}
+
+fn display_name(file: &Path) -> String {
+    file.display().to_string()
+}
+
+/// Seconds from one moment to a later one.
+pub(super) fn seconds(from: Instant, to: Instant) -> f64 {
+    to.checked_duration_since(from)
+        .unwrap_or(Duration::ZERO)
+        .as_secs_f64()
+}

@@ -1,0 +1,108 @@
+//! The types of a table to be created: all rows are read once, and each column's cells are joined.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::progress::{Phase, Progress};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::batch::{Batch, BatchExchange, BatchLimits};
+use crate::model::cell::Cell;
+use crate::model::sheet::{DateSystem, SheetTotals};
+use crate::source::RowSource;
+use crate::transform::infer::InferredType;
+use crate::transform::mapping::MappedColumn;
+use crate::transform::names::column_names;
+use crate::transform::number_format::{FormatClass, classify};
+
+/// Batches of the inference are emptied at once, so small ones serve.
+const LIMITS: BatchLimits = BatchLimits {
+    rows: 4_096,
+    bytes: 1 << 20,
+};
+
+/// Joins the cells of each column.
+struct Observe {
+    types: Vec<InferredType>,
+    formats: Vec<FormatClass>,
+    date_system: DateSystem,
+    progress: Arc<Progress>,
+    interrupt: CancellationToken,
+}
+
+impl BatchExchange for Observe {
+    fn exchange(&mut self, mut full: Batch) -> Result<Batch> {
+        if self.interrupt.is_cancelled() {
+            return Err(Error::new(
+                ErrorKind::Interrupted,
+                "interrupted before anything was loaded",
+            ));
+        }
+        for row in full.rows() {
+            for (inferred, cell) in self.types.iter_mut().zip(row.cells) {
+                let of_cell = match *cell {
+                    Cell::Empty | Cell::Error(_) => InferredType::Unknown,
+                    Cell::Bool(_) => InferredType::Bool,
+                    Cell::Number { value, format } => {
+                        let class = self.formats.get(usize::from(format.0)).copied();
+                        InferredType::of_number(
+                            value,
+                            class.unwrap_or(FormatClass::General),
+                            self.date_system,
+                        )
+                    }
+                    Cell::Text(_) => InferredType::Text,
+                    Cell::Iso(span) => InferredType::of_iso(full.text(span)),
+                };
+                *inferred = inferred.join(of_cell);
+            }
+        }
+        self.progress.inferred(full.row_count());
+        full.clear();
+        Ok(full)
+    }
+}
+
+/// Reads all rows and gives the columns of the table to be created. Blocks. Cells without a title above them widen
+/// the header, so that no cell is left out.
+pub(super) fn infer_columns(
+    source: &mut dyn RowSource,
+    interrupt: &CancellationToken,
+    progress: &Arc<Progress>,
+) -> Result<Vec<MappedColumn>> {
+    progress.enter(Phase::Inferring);
+    let (mut types, mut totals) = observe(source, interrupt, progress)?;
+    if totals.cells_outside_header > 0 {
+        source.widen(totals.first_column.unwrap_or_default(), totals.last_column);
+        (types, totals) = observe(source, interrupt, progress)?;
+    }
+    progress.expect_rows(totals.rows);
+    let names = column_names(&source.describe().header);
+    Ok(types
+        .into_iter()
+        .zip(names)
+        .enumerate()
+        .map(|(index, (inferred, name))| MappedColumn {
+            source: index,
+            target: inferred.to_column(name),
+        })
+        .collect())
+}
+
+fn observe(
+    source: &mut dyn RowSource,
+    interrupt: &CancellationToken,
+    progress: &Arc<Progress>,
+) -> Result<(Vec<InferredType>, SheetTotals)> {
+    let sheet = source.describe();
+    let width = sheet.header.width();
+    let mut observe = Observe {
+        types: vec![InferredType::Unknown; width],
+        formats: sheet.formats.iter().map(classify).collect(),
+        date_system: sheet.date_system,
+        progress: Arc::clone(progress),
+        interrupt: interrupt.clone(),
+    };
+    let totals = source.read(Batch::new(width, LIMITS), &mut observe)?;
+    Ok((observe.types, totals))
+}

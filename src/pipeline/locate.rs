@@ -1,0 +1,138 @@
+//! From a fault to the cell: which sheet, row, column and stored value a rejected row is named by.
+
+use std::collections::HashMap;
+
+use crate::model::address::{CellAddress, qualified};
+use crate::model::batch::{Batch, Row};
+use crate::model::cell::Cell;
+use crate::model::reject::{Fault, Reject, RejectReason};
+use crate::model::sheet::SheetDescription;
+use crate::sink::Refusal;
+use crate::transform::coerce::shortened;
+use crate::transform::mapping::MappedColumn;
+
+/// Names cells of one sheet.
+#[derive(Debug)]
+pub(super) struct Locator {
+    sheet: String,
+    first_column: u32,
+    /// The columns of the table's constraints and indexes, by name: an error names only these.
+    constraint_columns: HashMap<String, Vec<String>>,
+}
+
+impl Locator {
+    pub(super) fn new(
+        sheet: &SheetDescription,
+        constraint_columns: HashMap<String, Vec<String>>,
+    ) -> Self {
+        Self {
+            sheet: sheet.sheet.clone(),
+            first_column: sheet.header.first_column,
+            constraint_columns,
+        }
+    }
+
+    /// A row with a cell that does not fit its column.
+    pub(super) fn fault(
+        &self,
+        batch: &Batch,
+        row: Row<'_>,
+        column: &MappedColumn,
+        fault: Fault,
+    ) -> Reject {
+        Reject {
+            sqlstate: fault.sqlstate.to_owned(),
+            reason: fault.reason,
+            message: fault.message,
+            expected: Some(expected(column)),
+            ..self.at(batch, row, Some(column))
+        }
+    }
+
+    /// A row that the server refused.
+    pub(super) fn refusal(
+        &self,
+        batch: &Batch,
+        row: Row<'_>,
+        columns: &[MappedColumn],
+        refusal: Refusal,
+    ) -> Reject {
+        let by_name = |name: &String| columns.iter().find(|column| column.target.name == *name);
+        let constraint = refusal.constraint.as_ref();
+        let column = refusal.column.as_ref().and_then(by_name).or_else(|| {
+            let names = self.constraint_columns.get(constraint?)?;
+            names.iter().filter_map(by_name).max_by_key(|column| {
+                // Of an index's columns, the one with the longest text is the likeliest to be too long.
+                text_of(batch, row, column.source).map_or(0, str::len)
+            })
+        });
+        Reject {
+            reason: reason(&refusal.sqlstate),
+            sqlstate: refusal.sqlstate,
+            message: refusal.message,
+            expected: constraint.cloned().or_else(|| column.map(expected)),
+            ..self.at(batch, row, column)
+        }
+    }
+
+    /// The row, the cell and its value, with nothing said about what is wrong.
+    fn at(&self, batch: &Batch, row: Row<'_>, column: Option<&MappedColumn>) -> Reject {
+        let source = column.map_or(0, |column| column.source);
+        let address = CellAddress {
+            row: row.sheet_row,
+            column: self
+                .first_column
+                .saturating_add(u32::try_from(source).unwrap_or(u32::MAX)),
+        };
+        Reject {
+            sheet: self.sheet.clone(),
+            row: row.sheet_row.saturating_add(1),
+            cell: qualified(&self.sheet, address),
+            column: column.map(|column| column.target.name.clone()),
+            stored: column.and_then(|column| stored(batch, row, column.source)),
+            expected: None,
+            sqlstate: String::new(),
+            reason: RejectReason::RefusedByServer,
+            message: String::new(),
+        }
+    }
+}
+
+fn expected(column: &MappedColumn) -> String {
+    let not_null = if column.target.not_null {
+        " not null"
+    } else {
+        ""
+    };
+    format!("{}{not_null}", column.target.sql_type)
+}
+
+/// The reason to count a server's refusal under, by SQLSTATE class.
+fn reason(sqlstate: &str) -> RejectReason {
+    match sqlstate {
+        "23502" => RejectReason::MissingValue,
+        "22001" | "22003" | "22008" => RejectReason::OutOfRange,
+        code if code.starts_with("54") => RejectReason::OutOfRange,
+        code if code.starts_with("23") || code.starts_with("44") => RejectReason::Constraint,
+        code if code.starts_with("22") => RejectReason::WrongType,
+        _ => RejectReason::RefusedByServer,
+    }
+}
+
+fn text_of<'b>(batch: &'b Batch, row: Row<'_>, source: usize) -> Option<&'b str> {
+    match row.cells.get(source) {
+        Some(Cell::Text(span) | Cell::Iso(span)) => Some(batch.text(*span)),
+        _ => None,
+    }
+}
+
+/// The cell's value as stored, cut to a readable length.
+fn stored(batch: &Batch, row: Row<'_>, source: usize) -> Option<String> {
+    Some(match row.cells.get(source)? {
+        Cell::Empty => return None,
+        Cell::Bool(truth) => if *truth { "TRUE" } else { "FALSE" }.to_owned(),
+        Cell::Number { value, .. } => value.to_string(),
+        Cell::Error(error) => error.to_string(),
+        Cell::Text(span) | Cell::Iso(span) => shortened(batch.text(*span)).into_owned(),
+    })
+}

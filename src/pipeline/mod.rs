@@ -1,0 +1,101 @@
+//! Runs loads: the only module that spawns tasks.
+//!
+//! A [`Pipeline`] is one reader, one bounded queue and some workers: [`Pipeline::start`], then [`Pipeline::wait`].
+//! [`import`] puts one together for a workbook and a table.
+
+pub mod import;
+mod infer;
+mod locate;
+pub mod progress;
+mod reader;
+mod rejects;
+mod report;
+mod shutdown;
+mod supervisor;
+pub mod target;
+mod worker;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+pub use rejects::{KEPT_REJECTS, Rejects};
+pub use shutdown::{Signals, second_signal};
+pub use supervisor::LoadEnd;
+
+use crate::config::import::OnError;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::batch::BatchLimits;
+use crate::sink::Sink;
+use crate::source::RowSource;
+use crate::transform::coerce::Coercion;
+use crate::transform::mapping::MappedColumn;
+use locate::Locator;
+use progress::{Phase, Progress};
+use supervisor::Supervisor;
+use worker::RowPlan;
+
+/// What a pipeline loads and by which rules.
+pub struct Load {
+    /// Where the rows come from.
+    pub source: Box<dyn RowSource>,
+    /// Which column goes where.
+    pub columns: Vec<MappedColumn>,
+    /// How cells become values.
+    pub coercion: Coercion,
+    /// When a batch is full.
+    pub limits: BatchLimits,
+    /// What happens when a row is rejected.
+    pub on_error: OnError,
+    /// The columns of the table's constraints and indexes, by name, to find the cell that violates one.
+    pub constraint_columns: HashMap<String, Vec<String>>,
+}
+
+/// A load that runs.
+pub struct Pipeline {
+    supervisor: Supervisor,
+}
+
+impl Pipeline {
+    /// Starts reading, and a worker for each sink. Cancelling `interrupt` stops all after the batch in hand.
+    ///
+    /// # Errors
+    /// `Internal`, when the statistics cannot be set up.
+    pub fn start<S: Sink + 'static>(
+        load: Load,
+        sinks: Vec<S>,
+        interrupt: &CancellationToken,
+        progress: &Arc<Progress>,
+    ) -> Result<Self> {
+        progress.enter(Phase::Loading);
+        let plan = RowPlan {
+            locator: Locator::new(load.source.describe(), load.constraint_columns),
+            columns: load.columns,
+            coercion: load.coercion,
+            on_error: load.on_error,
+        };
+        let supervisor =
+            Supervisor::start(load.source, plan, load.limits, sinks, interrupt, progress)?;
+        Ok(Self { supervisor })
+    }
+
+    /// Joins the reader and all workers and gives what they did. No error hides another, or what was committed.
+    ///
+    /// # Errors
+    /// `Internal`, when the statistics cannot be set up.
+    pub async fn wait(self) -> Result<LoadEnd> {
+        self.supervisor.join().await
+    }
+}
+
+/// Runs work that blocks on a thread of its own and waits for it. A panic in it becomes an error.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| {
+            Err(Error::new(ErrorKind::Internal, "reading the workbook panicked").caused_by(error))
+        })
+}

@@ -1,0 +1,193 @@
+//! How far a load is: counters that the stages write and whoever listens reads.
+
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// What the load is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Phase {
+    /// Opening the workbook, looking at the table.
+    Opening,
+    /// Reading all rows to find the types of a table to be created.
+    Inferring,
+    /// Reading, encoding and writing rows.
+    Loading,
+    /// Putting the loaded rows in place.
+    Publishing,
+    /// Nothing more.
+    Done,
+}
+
+/// The counters of one load.
+#[derive(Debug, Default)]
+pub struct Progress {
+    phase: AtomicU8,
+    expected_rows: AtomicU64,
+    inferred_rows: AtomicU64,
+    read_rows: AtomicU64,
+    loaded_rows: AtomicU64,
+    rejected_rows: AtomicU64,
+    batches: AtomicU64,
+    error_cells_as_null: AtomicU64,
+    bytes_sent: AtomicU64,
+    read_nanos: AtomicU64,
+    reader_wait_nanos: AtomicU64,
+    encode_nanos: AtomicU64,
+    write_nanos: AtomicU64,
+    worker_wait_nanos: AtomicU64,
+}
+
+/// The counters at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Snapshot {
+    /// What the load is doing.
+    pub phase: Phase,
+    /// Rows that the sheet is believed to have; 0 when nothing is known.
+    pub expected_rows: u64,
+    /// Rows read to find types.
+    pub inferred_rows: u64,
+    /// Rows read to be loaded.
+    pub read_rows: u64,
+    /// Rows committed.
+    pub loaded_rows: u64,
+    /// Rows rejected.
+    pub rejected_rows: u64,
+    /// Batches committed.
+    pub batches: u64,
+    /// Error cells that became NULL in loaded rows.
+    pub error_cells_as_null: u64,
+    /// Bytes of encoded rows that were sent.
+    pub bytes_sent: u64,
+    /// Time the reader read.
+    pub read: Duration,
+    /// Time the reader waited for a free place in the queue.
+    pub reader_wait: Duration,
+    /// Time all workers encoded.
+    pub encode: Duration,
+    /// Time all workers wrote.
+    pub write: Duration,
+    /// Time all workers waited for a batch.
+    pub worker_wait: Duration,
+}
+
+/// A stage's time, measured while the value lives.
+pub(super) struct Timed<'p> {
+    counter: &'p AtomicU64,
+    started: Instant,
+}
+
+impl Drop for Timed<'_> {
+    fn drop(&mut self) {
+        add(self.counter, nanos(self.started.elapsed()));
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+// The counters are independent of each other, so their order in memory does not matter.
+fn add(counter: &AtomicU64, amount: u64) {
+    counter.fetch_add(amount, Ordering::Relaxed);
+}
+
+fn get(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}
+
+fn timed(counter: &AtomicU64) -> Timed<'_> {
+    Timed {
+        counter,
+        started: Instant::now(),
+    }
+}
+
+impl Progress {
+    /// The counters now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let time = |counter: &AtomicU64| Duration::from_nanos(get(counter));
+        Snapshot {
+            phase: self.phase(),
+            expected_rows: get(&self.expected_rows),
+            inferred_rows: get(&self.inferred_rows),
+            read_rows: get(&self.read_rows),
+            loaded_rows: get(&self.loaded_rows),
+            rejected_rows: get(&self.rejected_rows),
+            batches: get(&self.batches),
+            error_cells_as_null: get(&self.error_cells_as_null),
+            bytes_sent: get(&self.bytes_sent),
+            read: time(&self.read_nanos),
+            reader_wait: time(&self.reader_wait_nanos),
+            encode: time(&self.encode_nanos),
+            write: time(&self.write_nanos),
+            worker_wait: time(&self.worker_wait_nanos),
+        }
+    }
+
+    /// What the load is doing.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Relaxed) {
+            0 => Phase::Opening,
+            1 => Phase::Inferring,
+            2 => Phase::Loading,
+            3 => Phase::Publishing,
+            _ => Phase::Done,
+        }
+    }
+
+    pub(super) fn enter(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    pub(super) fn expect_rows(&self, rows: u64) {
+        self.expected_rows.store(rows, Ordering::Relaxed);
+    }
+
+    pub(super) fn inferred(&self, rows: usize) {
+        add(&self.inferred_rows, rows as u64);
+    }
+
+    pub(super) fn read(&self, rows: usize) {
+        add(&self.read_rows, rows as u64);
+    }
+
+    pub(super) fn loaded(&self, rows: u64) {
+        add(&self.loaded_rows, rows);
+    }
+
+    pub(super) fn batch_committed(&self, bytes: usize) {
+        add(&self.batches, 1);
+        add(&self.bytes_sent, bytes as u64);
+    }
+
+    pub(super) fn rejected(&self, rows: usize) {
+        add(&self.rejected_rows, rows as u64);
+    }
+
+    pub(super) fn error_cells_as_null(&self, cells: u64) {
+        add(&self.error_cells_as_null, cells);
+    }
+
+    pub(super) fn add_read_time(&self, duration: Duration) {
+        add(&self.read_nanos, nanos(duration));
+    }
+
+    pub(super) fn reader_wait(&self) -> Timed<'_> {
+        timed(&self.reader_wait_nanos)
+    }
+
+    pub(super) fn encode(&self) -> Timed<'_> {
+        timed(&self.encode_nanos)
+    }
+
+    pub(super) fn write(&self) -> Timed<'_> {
+        timed(&self.write_nanos)
+    }
+
+    pub(super) fn worker_wait(&self) -> Timed<'_> {
+        timed(&self.worker_wait_nanos)
+    }
+}

@@ -1,0 +1,68 @@
+//! What became of the rows that were not loaded: counts of all, details of the first.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::model::reject::{Reject, RejectReason};
+
+/// How many rejected rows are kept with their details. The others are counted.
+pub const KEPT_REJECTS: usize = 1_000;
+
+/// The rejected rows of one load, from all workers.
+#[derive(Debug, Default)]
+pub(super) struct RejectLog(Mutex<Rejects>);
+
+/// Counts and details of rejected rows.
+#[derive(Debug, Clone, Default)]
+pub struct Rejects {
+    /// All rejected rows, by reason.
+    pub by_reason: BTreeMap<RejectReason, u64>,
+    /// Those with the lowest row numbers among the ones kept, at most [`KEPT_REJECTS`], by row number.
+    pub first: Vec<Reject>,
+}
+
+impl RejectLog {
+    /// Adds a row.
+    pub(super) fn push(&self, reject: Reject) {
+        // A panic in another worker leaves the counts as they were, so they can still be read.
+        let mut rejects = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *rejects.by_reason.entry(reject.reason).or_default() += 1;
+        let at = rejects.first.partition_point(|kept| kept.row <= reject.row);
+        if at < KEPT_REJECTS {
+            rejects.first.insert(at, reject);
+            rejects.first.truncate(KEPT_REJECTS);
+        }
+    }
+
+    /// What there is.
+    pub(super) fn take(&self) -> Rejects {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_rows_are_kept_and_all_are_counted() {
+        let log = RejectLog::default();
+        for row in (0..3_000).rev() {
+            log.push(Reject {
+                sheet: "Sheet1".into(),
+                row,
+                cell: format!("Sheet1!A{row}"),
+                column: None,
+                stored: None,
+                expected: None,
+                sqlstate: "22003".into(),
+                reason: RejectReason::OutOfRange,
+                message: String::new(),
+            });
+        }
+        let rejects = log.take();
+        assert_eq!(rejects.by_reason[&RejectReason::OutOfRange], 3_000);
+        let rows: Vec<u32> = rejects.first.iter().map(|reject| reject.row).collect();
+        assert_eq!(rows, (0..1_000).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,149 @@
+//! The report of a load, from its counters.
+
+use hdrhistogram::Histogram;
+
+use super::LoadEnd;
+use super::import::{Milestones, seconds};
+use super::progress::Snapshot;
+use super::target::Target;
+use crate::config::import::Mode;
+use crate::model::report::{Latency, LoadReport, LoadState, Skipped, StageTimes, rate};
+use crate::telemetry::peak_memory_bytes;
+
+/// What the counters do not know.
+pub(super) struct Facts<'a> {
+    pub(super) state: LoadState,
+    pub(super) file: String,
+    pub(super) sheet: String,
+    pub(super) target: &'a Target,
+    pub(super) mode: Mode,
+    pub(super) workers: usize,
+}
+
+/// Writes the report.
+pub(super) fn write(
+    facts: Facts<'_>,
+    end: &LoadEnd,
+    counters: Snapshot,
+    milestones: Milestones,
+) -> LoadReport {
+    let duration = milestones.started.elapsed();
+    let stages = stage_times(&counters, milestones, facts.target.is_new());
+    let loading = seconds(milestones.resolved, milestones.loaded);
+    LoadReport {
+        state: facts.state,
+        file: facts.file,
+        sheet: facts.sheet,
+        table: facts.target.name().plain(),
+        table_created: facts.target.is_new(),
+        mode: facts.mode.name(),
+        workers: facts.workers,
+        total_records: end.totals.map_or(counters.read_rows, |totals| totals.rows),
+        success_count: counters.loaded_rows,
+        error_count: counters.rejected_rows,
+        skipped: Skipped {
+            blank_rows: end.totals.map_or(0, |totals| totals.blank_rows),
+        },
+        duration: duration.as_secs_f64(),
+        records_per_second: rate(counters.loaded_rows, duration),
+        batches: counters.batches,
+        bytes_sent: counters.bytes_sent,
+        stages,
+        batch_latency_ms: latency(&end.latency),
+        peak_memory_bytes: peak_memory_bytes(),
+        bottleneck: bottleneck(&stages, loading, facts.workers),
+        error_cells_as_null: counters.error_cells_as_null,
+        rejected_by_reason: end.rejects.by_reason.clone(),
+        rejects: end.rejects.first.clone(),
+        warnings: warnings(end, &counters),
+    }
+}
+
+fn stage_times(counters: &Snapshot, milestones: Milestones, inferred: bool) -> StageTimes {
+    StageTimes {
+        open: seconds(milestones.started, milestones.opened),
+        infer: if inferred {
+            seconds(milestones.opened, milestones.resolved)
+        } else {
+            0.0
+        },
+        read: counters.read.as_secs_f64(),
+        encode: counters.encode.as_secs_f64(),
+        write: counters.write.as_secs_f64(),
+        reader_wait: counters.reader_wait.as_secs_f64(),
+        worker_wait: counters.worker_wait.as_secs_f64(),
+    }
+}
+
+fn latency(micros: &Histogram<u64>) -> Latency {
+    let millis = |quantile| micros.value_at_quantile(quantile) as f64 / 1_000.0;
+    Latency {
+        p50: millis(0.50),
+        p95: millis(0.95),
+        p99: millis(0.99),
+    }
+}
+
+/// What limited the load. A stage that never waits for the others is the one that all wait for.
+fn bottleneck(stages: &StageTimes, loading: f64, workers: usize) -> &'static str {
+    let idle_share = stages.worker_wait / (loading * workers as f64).max(f64::MIN_POSITIVE);
+    if stages.open + stages.infer > loading {
+        "reading the workbook before the load: opening it and finding the column types"
+    } else if idle_share > 0.5 {
+        "reading the workbook: the workers waited for rows"
+    } else if stages.write >= stages.encode {
+        "the server: the workers waited for it to take and commit the rows"
+    } else {
+        "encoding the rows"
+    }
+}
+
+fn warnings(end: &LoadEnd, counters: &Snapshot) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if let Some(totals) = end.totals
+        && let Some(first) = totals.first_outside_header
+    {
+        warnings.push(format!(
+            "{} filled cells have no title above them and were not loaded, the first is {first}",
+            totals.cells_outside_header
+        ));
+    }
+    if counters.error_cells_as_null > 0 {
+        warnings.push(format!(
+            "{} error cells were loaded as NULL (--on-cell-error changes that)",
+            counters.error_cells_as_null
+        ));
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stage_that_never_waits_is_the_bottleneck() {
+        let waiting_for_rows = StageTimes {
+            worker_wait: 18.0,
+            ..StageTimes::default()
+        };
+        assert!(bottleneck(&waiting_for_rows, 10.0, 2).starts_with("reading the workbook:"));
+        let busy_server = StageTimes {
+            write: 9.0,
+            encode: 1.0,
+            ..StageTimes::default()
+        };
+        assert!(bottleneck(&busy_server, 10.0, 1).starts_with("the server"));
+        let busy_encoder = StageTimes {
+            write: 1.0,
+            encode: 9.0,
+            ..StageTimes::default()
+        };
+        assert_eq!(bottleneck(&busy_encoder, 10.0, 1), "encoding the rows");
+        let inference = StageTimes {
+            infer: 11.0,
+            ..busy_server
+        };
+        assert!(bottleneck(&inference, 10.0, 1).contains("column types"));
+    }
+}

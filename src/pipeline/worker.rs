@@ -1,0 +1,202 @@
+//! A writing stage: takes a batch, makes values of its cells, encodes the rows, writes them, names those that fail.
+
+use std::sync::Arc;
+
+use async_channel::{Receiver, Sender};
+use hdrhistogram::Histogram;
+use tokio_util::sync::CancellationToken;
+
+use super::locate::Locator;
+use super::progress::Progress;
+use super::rejects::RejectLog;
+use crate::config::import::OnError;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::batch::{Batch, Row};
+use crate::model::cell::Cell;
+use crate::model::column::ColumnKind;
+use crate::model::reject::{Fault, Reject};
+use crate::sink::encode::{EncodedBatch, FieldForm, RowEncoder};
+use crate::sink::{Sink, WriteFailure, Written};
+use crate::transform::coerce::Coercion;
+use crate::transform::mapping::MappedColumn;
+
+/// What all workers of a load share and none changes.
+#[derive(Debug)]
+pub(super) struct RowPlan {
+    pub(super) columns: Vec<MappedColumn>,
+    pub(super) coercion: Coercion,
+    pub(super) locator: Locator,
+    pub(super) on_error: OnError,
+}
+
+impl RowPlan {
+    /// An encoder for the plan's columns.
+    fn encoder(&self) -> RowEncoder {
+        let targets = || self.columns.iter().map(|column| &column.target);
+        let kinds: Vec<ColumnKind> = targets().map(|column| column.kind).collect();
+        RowEncoder::new(FieldForm::for_columns(targets()), kinds)
+    }
+}
+
+/// Where a worker gets its batches from and puts what becomes of them.
+pub(super) struct Surroundings {
+    pub(super) plan: Arc<RowPlan>,
+    pub(super) full: Receiver<Batch>,
+    pub(super) emptied: Sender<Batch>,
+    pub(super) stop: CancellationToken,
+    pub(super) progress: Arc<Progress>,
+    pub(super) rejects: Arc<RejectLog>,
+}
+
+/// Works until there are no more batches or the token says stop; the batch in hand is always finished. Gives the
+/// latencies of its batches in microseconds.
+pub(super) async fn work<S: Sink>(
+    mut sink: S,
+    around: Surroundings,
+    mut latency: Histogram<u64>,
+) -> (Histogram<u64>, Result<()>) {
+    let mut encoder = around.plan.encoder();
+    let mut row_indexes = Vec::new();
+    loop {
+        let Some(batch) = next_batch(&around).await else {
+            return (latency, Ok(()));
+        };
+        let encoded = {
+            let _timed = around.progress.encode();
+            around.encode(&batch, &mut encoder, &mut row_indexes)
+        };
+        let encoded = match encoded {
+            Ok(encoded) => encoded,
+            Err(error) => return (latency, Err(error)),
+        };
+        if encoded.row_count() > 0 {
+            let started = std::time::Instant::now();
+            let result = {
+                let _timed = around.progress.write();
+                sink.write(&encoded).await
+            };
+            let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+            latency.saturating_record(micros);
+            if let Err(error) = around.account(&batch, &encoded, &row_indexes, result) {
+                return (latency, Err(error));
+            }
+        }
+        let mut emptied = batch;
+        emptied.clear();
+        // The reader has enough spare batches when the queue is full.
+        let _not_needed = around.emptied.try_send(emptied);
+    }
+}
+
+/// The next batch; none at the end and after a stop.
+async fn next_batch(around: &Surroundings) -> Option<Batch> {
+    let _waiting = around.progress.worker_wait();
+    tokio::select! {
+        biased;
+        () = around.stop.cancelled() => None,
+        batch = around.full.recv() => batch.ok(),
+    }
+}
+
+impl Surroundings {
+    /// Encodes the rows that can be, and rejects the others. `row_indexes` tells which of the batch's rows the encoded
+    /// ones are.
+    fn encode(
+        &self,
+        batch: &Batch,
+        encoder: &mut RowEncoder,
+        row_indexes: &mut Vec<usize>,
+    ) -> Result<EncodedBatch> {
+        row_indexes.clear();
+        let mut errors_as_null = 0;
+        for (index, row) in batch.rows().enumerate() {
+            encoder.start_row();
+            match self.encode_row(batch, row, encoder) {
+                Ok(errors) => {
+                    encoder.finish_row();
+                    row_indexes.push(index);
+                    errors_as_null += errors;
+                }
+                Err((column, fault)) => {
+                    encoder.cancel_row();
+                    let reject = self.plan.locator.fault(batch, row, column, fault);
+                    self.reject(reject)?;
+                }
+            }
+        }
+        self.progress.error_cells_as_null(errors_as_null);
+        Ok(encoder.take())
+    }
+
+    /// Encodes a row and counts its error cells, or says which column is at fault.
+    fn encode_row<'p>(
+        &'p self,
+        batch: &Batch,
+        row: Row<'_>,
+        encoder: &mut RowEncoder,
+    ) -> Result<u64, (&'p MappedColumn, Fault)> {
+        let mut errors_as_null = 0;
+        for (field, column) in self.plan.columns.iter().enumerate() {
+            let cell = row.cells.get(column.source).copied().unwrap_or(Cell::Empty);
+            let text = match cell {
+                Cell::Text(span) | Cell::Iso(span) => batch.text(span),
+                _ => "",
+            };
+            let coerced = self
+                .plan
+                .coercion
+                .coerce(cell, text, &column.target)
+                .map_err(|fault| (column, fault))?;
+            errors_as_null += u64::from(coerced.error_as_null);
+            encoder.field(field, coerced.value);
+        }
+        Ok(errors_as_null)
+    }
+
+    /// Counts what became of the encoded rows and names those that were refused.
+    fn account(
+        &self,
+        batch: &Batch,
+        encoded: &EncodedBatch,
+        row_indexes: &[usize],
+        result: Result<Written, WriteFailure>,
+    ) -> Result<()> {
+        let (written, failure) = match result {
+            Ok(written) => (written, None),
+            Err(WriteFailure { written, error }) => (written, Some(error)),
+        };
+        self.progress.loaded(written.loaded);
+        if failure.is_none() {
+            self.progress.batch_committed(encoded.byte_count());
+        }
+        for refusal in written.refused {
+            let row = row_indexes
+                .get(refusal.row)
+                .and_then(|index| batch.row(*index));
+            if let Some(row) = row {
+                let reject = self
+                    .plan
+                    .locator
+                    .refusal(batch, row, &self.plan.columns, refusal);
+                self.reject(reject)?;
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    fn reject(&self, reject: Reject) -> Result<()> {
+        self.progress.rejected(1);
+        let stop = (self.plan.on_error == OnError::Abort).then(|| {
+            Error::new(
+                ErrorKind::RowRejected,
+                format!("{}: {}", reject.cell, reject.message),
+            )
+            .in_sheet(&reject.sheet)
+            .at_cell(&reject.cell)
+            .with_sqlstate(&reject.sqlstate)
+            .next_step("mend the cell, or load the other rows with --on-error skip")
+        });
+        self.rejects.push(reject);
+        stop.map_or(Ok(()), Err)
+    }
+}

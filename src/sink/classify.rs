@@ -1,0 +1,74 @@
+//! What a server's error means for the rows that were being written: by SQLSTATE class, never by words.
+
+use tokio_postgres::error::{DbError, SqlState};
+
+use super::Refusal;
+
+/// Whether the row is at fault, so that the others can be loaded without it. By class (PostgreSQL documentation,
+/// appendix A): 22 data exception, 23 integrity constraint violation, 44 WITH CHECK OPTION violation, 54 program
+/// limit exceeded (a value too large for an index), and what a trigger raises: 09, 27, 38, 39 and P0.
+pub(super) fn is_row_fault(code: &SqlState) -> bool {
+    code.code().get(..2).is_some_and(|class| {
+        matches!(
+            class,
+            "09" | "22" | "23" | "27" | "38" | "39" | "44" | "54" | "P0"
+        )
+    })
+}
+
+/// The server's error, if the row is at fault.
+pub(super) fn row_fault(error: &tokio_postgres::Error) -> Option<&DbError> {
+    error.as_db_error().filter(|e| is_row_fault(e.code()))
+}
+
+/// The server's error as a refusal of one row.
+pub(super) fn refusal(row: usize, error: &DbError) -> Refusal {
+    let message = match error.detail() {
+        Some(detail) => format!("{}: {detail}", error.message()),
+        None => error.message().to_owned(),
+    };
+    Refusal {
+        row,
+        sqlstate: error.code().code().to_owned(),
+        message,
+        column: error.column().map(str::to_owned),
+        constraint: error.constraint().map(str::to_owned),
+    }
+}
+
+/// How many rows of the failed COPY came before the one that its context names, if it names one: `COPY t, line 12`.
+///
+/// Only a hint: an error at the end of the statement names the last line, and the words are in the server's language,
+/// so the number is the first one behind the table's name. Who uses it checks what it says.
+pub(super) fn rows_before_fault(error: &DbError, table: &str) -> Option<usize> {
+    let context = error.where_()?;
+    let (before, after) = context.split_once(table).unwrap_or(("", context));
+    let number = |text: &str| -> Option<usize> {
+        let start = text.find(|c: char| c.is_ascii_digit())?;
+        let digits = &text[start..];
+        let end = digits
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(digits.len());
+        digits[..end].parse().ok()
+    };
+    number(after).or_else(|| number(before))?.checked_sub(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_faults_of_the_row_are_isolated() {
+        for code in [
+            "22003", "23505", "23502", "23514", "44000", "54000", "P0001",
+        ] {
+            assert!(is_row_fault(&SqlState::from_code(code)), "{code}");
+        }
+        for code in [
+            "40001", "53300", "57014", "42501", "42P01", "08006", "0A000", "XX000", "55P03",
+        ] {
+            assert!(!is_row_fault(&SqlState::from_code(code)), "{code}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! numeric's binary form: digits to the base 10,000 (PostgreSQL source, `numeric_recv` in `numeric.c`).
+//!
+//! The header holds, in 16 bits each: the number of digits, the weight of the first (its power of 10,000), the sign,
+//! and how many decimal digits to show behind the point.
+
+use bytes::{BufMut as _, BytesMut};
+
+use crate::model::value::Decimal;
+
+/// Decimal digits in one digit to the base 10,000.
+const DECIMALS_PER_DIGIT: i64 = 4;
+/// The sign field of a number below zero.
+const NEGATIVE: u16 = 0x4000;
+
+/// Appends a decimal.
+pub fn put_decimal(decimal: Decimal, out: &mut BytesMut) {
+    let mut buffer = [0_u8; 20];
+    let mut start = buffer.len();
+    let mut rest = decimal.coefficient;
+    while rest > 0 {
+        start -= 1;
+        buffer[start] = (rest % 10) as u8;
+        rest /= 10;
+    }
+    put_digits(
+        decimal.negative,
+        &buffer[start..],
+        i64::from(decimal.exponent),
+        out,
+    );
+}
+
+/// Appends a decimal in PostgreSQL's syntax: sign, digits, point, exponent. Anything else in the text is passed over,
+/// so the text must have been checked.
+pub fn put_text(text: &str, out: &mut BytesMut) {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let exponent: i64 = exponent.parse().unwrap_or(0);
+    let fraction_len = mantissa
+        .split_once('.')
+        .map_or(0, |(_, fraction)| fraction.len());
+    let digits: Vec<u8> = mantissa
+        .bytes()
+        .filter(u8::is_ascii_digit)
+        .map(|byte| byte - b'0')
+        .collect();
+    put_digits(
+        mantissa.starts_with('-'),
+        &digits,
+        exponent - fraction_len as i64,
+        out,
+    );
+}
+
+/// Appends `0.d₁d₂… * 10^(digits + exponent)`, digits being 0 to 9.
+fn put_digits(negative: bool, digits: &[u8], exponent: i64, out: &mut BytesMut) {
+    let shown_behind_point = u16::try_from((-exponent).clamp(0, i64::from(u16::MAX))).unwrap_or(0);
+    let leading_zeros = digits.iter().take_while(|digit| **digit == 0).count();
+    let digits = &digits[leading_zeros..];
+    let trailing_zeros = digits.iter().rev().take_while(|digit| **digit == 0).count();
+    let exponent = exponent + trailing_zeros as i64;
+    let digits = &digits[..digits.len() - trailing_zeros];
+    if digits.is_empty() {
+        put_header(0, 0, false, shown_behind_point, out);
+        return;
+    }
+    // Zeros in front so that the digits fall into groups of four whose borders are the powers of 10,000.
+    let first_power = exponent + digits.len() as i64 - 1;
+    let weight = first_power.div_euclid(DECIMALS_PER_DIGIT);
+    let zeros_in_front = DECIMALS_PER_DIGIT - 1 - first_power.rem_euclid(DECIMALS_PER_DIGIT);
+    let count = (digits.len() as i64 + zeros_in_front).div_ceil_by(DECIMALS_PER_DIGIT);
+    put_header(count, weight, negative, shown_behind_point, out);
+    let mut group = 0_u16;
+    let mut filled = zeros_in_front;
+    for digit in digits {
+        group = group * 10 + u16::from(*digit);
+        filled += 1;
+        if filled == DECIMALS_PER_DIGIT {
+            out.put_u16(group);
+            (group, filled) = (0, 0);
+        }
+    }
+    if filled > 0 {
+        let missing = u32::try_from(DECIMALS_PER_DIGIT - filled).unwrap_or(0);
+        out.put_u16(group * 10_u16.pow(missing));
+    }
+}
+
+fn put_header(
+    count: i64,
+    weight: i64,
+    negative: bool,
+    shown_behind_point: u16,
+    out: &mut BytesMut,
+) {
+    // Numbers beyond these limits are refused by the server, whatever the header says.
+    out.put_u16(u16::try_from(count).unwrap_or(u16::MAX));
+    out.put_i16(weight.clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i16);
+    out.put_u16(if negative { NEGATIVE } else { 0 });
+    out.put_u16(shown_behind_point);
+}
+
+/// Integer division that rounds up, for numbers that are not negative.
+trait DivCeil {
+    fn div_ceil_by(self, divisor: Self) -> Self;
+}
+
+impl DivCeil for i64 {
+    fn div_ceil_by(self, divisor: Self) -> Self {
+        (self + divisor - 1) / divisor
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<u16> {
+        let mut out = BytesMut::new();
+        put_text(text, &mut out);
+        out.chunks(2)
+            .map(|word| u16::from_be_bytes([word[0], word[1]]))
+            .collect()
+    }
+
+    /// Expected: what PostgreSQL 15's `numeric_send` gives for the same constants.
+    #[test]
+    fn digits_are_those_of_the_server() {
+        assert_eq!(words("0"), [0, 0, 0, 0]);
+        assert_eq!(words("0.00"), [0, 0, 0, 2]);
+        assert_eq!(words("1"), [1, 0, 0, 0, 1]);
+        assert_eq!(words("-1"), [1, 0, 0x4000, 0, 1]);
+        assert_eq!(words("10000"), [1, 1, 0, 0, 1]);
+        assert_eq!(words("12345"), [2, 1, 0, 0, 1, 2345]);
+        assert_eq!(words("0.3"), [1, 0xFFFF, 0, 1, 3000]);
+        assert_eq!(words("0.0001"), [1, 0xFFFF, 0, 4, 1]);
+        assert_eq!(words("0.00001"), [1, 0xFFFE, 0, 5, 1000]);
+        assert_eq!(words("123456.789"), [3, 1, 0, 3, 12, 3456, 7890]);
+        assert_eq!(words("1e4"), [1, 1, 0, 0, 1]);
+        assert_eq!(words("00012.50"), [2, 0, 0, 2, 12, 5000]);
+    }
+
+    #[test]
+    fn both_ways_to_give_a_number_agree() {
+        for (value, text) in [
+            (0.3, "0.3"),
+            (-1234.5, "-1234.5"),
+            (1e20, "1e20"),
+            (0.0, "0"),
+        ] {
+            let mut from_float = BytesMut::new();
+            put_decimal(Decimal::from_f64(value).unwrap(), &mut from_float);
+            let mut from_text = BytesMut::new();
+            put_text(text, &mut from_text);
+            assert_eq!(from_float, from_text, "{text}");
+        }
+    }
+}

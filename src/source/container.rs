@@ -1,0 +1,100 @@
+//! What kind of file the bytes are, whatever the name says.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+
+use zip::ZipArchive;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The format of a workbook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Container {
+    /// Office Open XML with XML parts: xlsx, xlsm.
+    Xlsx,
+    /// Office Open XML with binary parts: xlsb.
+    Xlsb,
+    /// A compound file: xls, or an encrypted Office Open XML package ([MS-CFB] 2.2).
+    CompoundFile,
+    /// OpenDocument.
+    Ods,
+}
+
+/// The first bytes of a compound file ([MS-CFB] 2.2).
+const COMPOUND_FILE_MAGIC: [u8; 8] = [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1];
+/// The first bytes of a zip file with members (APPNOTE.TXT 4.3.7).
+const ZIP_MAGIC: [u8; 4] = *b"PK\x03\x04";
+
+/// The formats in words, for errors.
+const KNOWN_FORMATS: &str = "xlsx, xlsm, xlsb, xls and ods workbooks can be read";
+
+/// Looks at a file's bytes.
+pub(super) fn detect(path: &Path) -> Result<Container> {
+    let unreadable = |error: std::io::Error| {
+        Error::new(
+            ErrorKind::FileUnreadable,
+            format!("{} cannot be read", path.display()),
+        )
+        .in_file(path)
+        .caused_by(error)
+        .next_step("check the path and the file's permissions")
+    };
+    let mut file = File::open(path).map_err(unreadable)?;
+    if file.metadata().map_err(unreadable)?.is_dir() {
+        return Err(not_a_workbook(path, "is a folder, not a workbook"));
+    }
+    let mut magic = [0_u8; 8];
+    let mut filled = 0;
+    while filled < magic.len() {
+        match file.read(&mut magic[filled..]).map_err(unreadable)? {
+            0 => break,
+            n => filled += n,
+        }
+    }
+    match &magic[..filled] {
+        [] => Err(not_a_workbook(path, "is empty")),
+        start if start == COMPOUND_FILE_MAGIC => Ok(Container::CompoundFile),
+        start if start.starts_with(&ZIP_MAGIC) => {
+            file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+            detect_in_zip(path, file)
+        }
+        _ => Err(not_a_workbook(path, "is not a workbook")),
+    }
+}
+
+fn detect_in_zip(path: &Path, file: File) -> Result<Container> {
+    let archive = ZipArchive::new(file).map_err(|error| {
+        Error::new(
+            ErrorKind::WorkbookBroken,
+            format!(
+                "{} is damaged: its zip directory is missing or cut off",
+                path.display()
+            ),
+        )
+        .in_file(path)
+        .caused_by(error)
+        .next_step("copy or download the file again, or save it anew with a spreadsheet program")
+    })?;
+    let mut found = None;
+    for name in archive.file_names().flatten() {
+        let name = name.to_ascii_lowercase();
+        let name = name.replace('\\', "/");
+        match name.trim_start_matches('/') {
+            "content.xml" => found = Some(Container::Ods),
+            "[content_types].xml" if found.is_none() => found = Some(Container::Xlsx),
+            name if name.ends_with("workbook.bin") => return Ok(Container::Xlsb),
+            _ => {}
+        }
+    }
+    found.ok_or_else(|| not_a_workbook(path, "is a zip file, but not a workbook"))
+}
+
+fn not_a_workbook(path: &Path, what: &str) -> Error {
+    Error::new(
+        ErrorKind::NotAWorkbook,
+        format!("{} {what}", path.display()),
+    )
+    .in_file(path)
+    .next_step(KNOWN_FORMATS)
+}

@@ -1,0 +1,39 @@
+//! Reading workbooks. The only module that knows file formats.
+
+mod assemble;
+mod calamine;
+mod container;
+mod spreadsheet_error;
+
+use std::path::Path;
+
+use crate::error::Result;
+use crate::model::batch::{Batch, BatchExchange};
+use crate::model::sheet::{SheetDescription, SheetTotals};
+
+/// A sheet whose rows can be read, as often as needed, each time from the first to the last.
+pub trait RowSource: Send {
+    /// The sheet.
+    fn describe(&self) -> &SheetDescription;
+
+    /// Reads all rows below the header into batches, blocking. `first` is the batch to start with; each time it is
+    /// full, and at the end when it holds rows, it goes through `exchange`.
+    ///
+    /// # Errors
+    /// Whatever `exchange` returns, and what is wrong with the file.
+    fn read(&mut self, first: Batch, exchange: &mut dyn BatchExchange) -> Result<SheetTotals>;
+
+    /// Lets the header reach from and to these columns (from 0) with empty titles, for cells that have none above.
+    fn widen(&mut self, first_column: u32, last_column: u32);
+}
+
+/// Opens a workbook and a sheet in it: the one named, or the first visible worksheet. Blocks.
+///
+/// # Errors
+/// `FileUnreadable`, `NotAWorkbook`, `WorkbookBroken`, `WorkbookEncrypted`, `WorkbookTooLarge`, `SheetNotFound` (its
+/// next step lists the sheets there are), `SheetEmpty`.
+pub fn open(file: &Path, sheet: Option<&str>) -> Result<Box<dyn RowSource>> {
+    let container = container::detect(file)?;
+    calamine::CalamineSource::open(file, container, sheet)
+        .map(|source| Box::new(source) as Box<dyn RowSource>)
+}

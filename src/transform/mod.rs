@@ -1,0 +1,9 @@
+//! Pure functions between reading and writing: types, names, mapping, conversion.
+
+pub mod coerce;
+pub mod infer;
+pub mod mapping;
+pub mod names;
+pub mod number_format;
+pub mod parse;
+pub mod serial_date;

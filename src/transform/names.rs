@@ -1,0 +1,174 @@
+//! Column and table names from titles.
+
+use std::collections::HashSet;
+
+use crate::model::address::column_letters;
+use crate::model::sheet::Header;
+
+/// The most bytes of an identifier that PostgreSQL keeps (documentation, "Lexical Structure", NAMEDATALEN).
+pub const MAX_IDENTIFIER_BYTES: usize = 63;
+
+/// A title as a column name: lower case, words joined by `_`, at most 63 bytes. Empty when the title has neither
+/// letters nor digits.
+///
+/// ```
+/// assert_eq!(sheetload::transform::names::snake_case("Unit Price (€)"), "unit_price");
+/// assert_eq!(sheetload::transform::names::snake_case("orderID"), "order_id");
+/// ```
+#[must_use]
+pub fn snake_case(title: &str) -> String {
+    let mut name = String::with_capacity(title.len());
+    let mut previous: Option<char> = None;
+    let mut chars = title.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c.is_alphanumeric() {
+            let starts_word = c.is_uppercase()
+                && previous.is_some_and(|p| {
+                    p.is_lowercase()
+                        || p.is_numeric()
+                        || (p.is_uppercase() && chars.peek().is_some_and(|n| n.is_lowercase()))
+                });
+            if starts_word && !name.ends_with('_') {
+                name.push('_');
+            }
+            name.extend(c.to_lowercase());
+        } else if !name.is_empty() && !name.ends_with('_') && c != '\'' && c != '’' {
+            name.push('_');
+        }
+        previous = Some(c);
+    }
+    truncate(name.trim_end_matches('_'), MAX_IDENTIFIER_BYTES).to_owned()
+}
+
+/// A column name for each of the header's columns: unique, never empty. A column without title is named after its
+/// letter, a name that was there before gets a number.
+#[must_use]
+pub fn column_names(header: &Header) -> Vec<String> {
+    let mut taken = HashSet::new();
+    let mut names = Vec::with_capacity(header.width());
+    for (index, title) in header.titles.iter().enumerate() {
+        let mut name = snake_case(title);
+        if name.is_empty() {
+            name = untitled(header, index);
+        }
+        let name = unique(name, &taken);
+        taken.insert(name.clone());
+        names.push(name);
+    }
+    names
+}
+
+/// A table name from a file's name, without its folder and extension.
+#[must_use]
+pub fn table_name(file_stem: &str) -> String {
+    let name = snake_case(file_stem);
+    if name.is_empty() {
+        "sheet".to_owned()
+    } else {
+        name
+    }
+}
+
+/// The name of a column without title: `column_c` for the sheet's third.
+#[must_use]
+pub fn untitled(header: &Header, index: usize) -> String {
+    let letters = column_letters(header.sheet_column(index)).to_ascii_lowercase();
+    format!("column_{letters}")
+}
+
+fn unique(name: String, taken: &HashSet<String>) -> String {
+    if !taken.contains(&name) && !is_system_column(&name) {
+        return name;
+    }
+    let mut number = 2_u32;
+    loop {
+        let suffix = format!("_{number}");
+        let base = truncate(&name, MAX_IDENTIFIER_BYTES - suffix.len());
+        let candidate = format!("{base}{suffix}");
+        if !taken.contains(&candidate) {
+            return candidate;
+        }
+        number += 1;
+    }
+}
+
+/// Columns that every table has (PostgreSQL documentation, "System Columns"); CREATE TABLE refuses them.
+fn is_system_column(name: &str) -> bool {
+    matches!(
+        name,
+        "tableoid" | "xmin" | "cmin" | "xmax" | "cmax" | "ctid"
+    )
+}
+
+fn truncate(name: &str, max_bytes: usize) -> &str {
+    let mut end = name.len().min(max_bytes);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    name[..end].trim_end_matches('_')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn header(titles: &[&str]) -> Header {
+        Header {
+            row: 0,
+            first_column: 1,
+            titles: titles.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    #[test]
+    fn titles_become_names_that_sql_writers_expect() {
+        for (title, name) in [
+            ("Name", "name"),
+            ("First Name", "first_name"),
+            ("  E-mail  address ", "e_mail_address"),
+            ("orderID", "order_id"),
+            ("HTTPServer", "http_server"),
+            ("CustomerNo.", "customer_no"),
+            ("Zip / City", "zip_city"),
+            ("Größe", "größe"),
+            ("価格", "価格"),
+            ("Bob's", "bobs"),
+            ("2024", "2024"),
+            ("Q1 2024", "q1_2024"),
+            ("---", ""),
+        ] {
+            assert_eq!(snake_case(title), name, "{title}");
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_never_empty() {
+        let names = column_names(&header(&["Name", "", "name", "NAME", "ctid", "name_2"]));
+        assert_eq!(
+            names,
+            ["name", "column_c", "name_2", "name_3", "ctid_2", "name_2_2"]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn names_always_fit_and_differ(titles in prop::collection::vec(".{0,90}", 0..12)) {
+            let titles: Vec<&str> = titles.iter().map(String::as_str).collect();
+            let names = column_names(&header(&titles));
+            prop_assert_eq!(names.len(), titles.len());
+            let distinct: HashSet<&String> = names.iter().collect();
+            prop_assert_eq!(distinct.len(), names.len());
+            for name in &names {
+                prop_assert!(!name.is_empty() && name.len() <= MAX_IDENTIFIER_BYTES);
+            }
+        }
+
+        #[test]
+        fn normalising_twice_changes_nothing(title in ".{0,90}") {
+            let once = snake_case(&title);
+            prop_assert_eq!(snake_case(&once), once);
+        }
+    }
+}
