@@ -1,5 +1,6 @@
 //! `sheetload sample`: writes a sample workbook.
 
+use std::panic;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -76,7 +77,7 @@ impl SampleArgs {
 pub(super) fn run(args: &SampleArgs) -> Result<u8> {
     let stop = CancellationToken::new();
     let interrupt = tokio::spawn(cancel_on_interrupt(stop.clone()));
-    let written = sample::write_until(&args.to_config(), &stop);
+    let written = without_panic_messages(|| sample::write_until(&args.to_config(), &stop));
     interrupt.abort();
     let figures = written?;
     let text = if args.json {
@@ -88,6 +89,15 @@ pub(super) fn run(args: &SampleArgs) -> Result<u8> {
     };
     render::line(&text);
     Ok(exit::SUCCESS)
+}
+
+/// Runs `work` with nothing printed for a panic: the writer turns one into an error that says the same.
+fn without_panic_messages<T>(work: impl FnOnce() -> T) -> T {
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let result = work();
+    panic::set_hook(hook);
+    result
 }
 
 async fn cancel_on_interrupt(stop: CancellationToken) {

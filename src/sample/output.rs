@@ -108,11 +108,14 @@ fn beside(target: PathBuf, permissions: Permissions) -> io::Result<Place> {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
+    // Says that the directory is missing in the system's own words, without the temporary file's name.
+    fs::metadata(directory)?;
     let file = tempfile::Builder::new()
         .prefix(".sheetload-")
         .suffix(".part")
         .permissions(permissions)
-        .tempfile_in(directory)?;
+        .tempfile_in(directory)
+        .map_err(|error| io::Error::from(error.kind()))?;
     Ok(Place::Beside { file, target })
 }
 

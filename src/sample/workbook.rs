@@ -1,5 +1,6 @@
 //! Writes the rows of a sample as an .xlsx file.
 
+use std::any::Any;
 use std::io::{BufWriter, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -31,7 +32,7 @@ pub(super) fn write(
     }));
     let counts = match written {
         Ok(result) => result.map_err(|error| unwritable(&config.output, error))?,
-        Err(_panic) => return Err(unwritable(&config.output, "the disk may be full")),
+        Err(panic) => return Err(unwritable(&config.output, panic_message(panic.as_ref()))),
     };
     if stop.is_cancelled() {
         return Err(Error::new(ErrorKind::Interrupted, "interrupted"));
@@ -46,6 +47,17 @@ pub(super) fn write(
         columns: counts.tallies.into_iter().map(Tally::finish).collect(),
         defects: counts.defects,
     })
+}
+
+/// What a panic said: for a scratch file it names the system's error.
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    if let Some(message) = panic.downcast_ref::<String>() {
+        message.clone()
+    } else if let Some(message) = panic.downcast_ref::<&str>() {
+        (*message).to_owned()
+    } else {
+        "the writer stopped without a reason".to_owned()
+    }
 }
 
 /// What was counted on the way.
@@ -82,6 +94,8 @@ fn write_into(
 fn write_header(sheet: &mut Worksheet, columns: &[Column]) -> Result<(), XlsxError> {
     let bold = Format::new().set_bold();
     sheet.set_freeze_panes(1, 0)?;
+    // Otherwise an empty result would be stored as the number 0.
+    sheet.set_formula_result_default("");
     for (column, number) in columns.iter().zip(0..) {
         sheet.set_column_width(number, f64::from(column.width))?;
         if let Some(code) = column.kind.number_format() {
