@@ -2,9 +2,10 @@
 
 use super::Rows;
 use super::column::{Column, Kind, Value};
+use super::countries::{self, Country};
 use super::descriptions;
 use super::random::{Purpose, Random};
-use super::words::{self, Country};
+use super::words;
 
 /// Where [`Value`]s of a row that defects touch are found.
 pub(super) const NAME: usize = 0;
@@ -49,7 +50,7 @@ impl Rows for Businesses {
 
     fn next(&mut self, row: &mut Vec<Value>) {
         let random = &mut self.random;
-        let country = words::country(random);
+        let country = countries::country(random);
         let site = site(random, country);
         let mailbox = random.word(words::MAILBOXES);
         row.push(Value::Text(name(random, country)));

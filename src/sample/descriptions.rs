@@ -1,7 +1,8 @@
 //! Descriptions of businesses: nothing to a few sentences, with everything that texts in cells can hold.
 
+use super::countries::Country;
 use super::random::Random;
-use super::words::{self, Country};
+use super::words;
 
 const DAYS: [&str; 4] = ["Mon-Fri", "Mon-Sat", "Tue-Sun", "daily"];
 

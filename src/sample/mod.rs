@@ -7,6 +7,7 @@
 mod businesses;
 mod calendar;
 mod column;
+mod countries;
 mod defects;
 mod descriptions;
 mod figures;
@@ -36,10 +37,10 @@ pub fn write(config: &SampleConfig) -> Result<Figures> {
     write_until(config, &CancellationToken::new())
 }
 
-/// The same as [`write`], but gives up soon after `stop` is cancelled and leaves no file then.
+/// The same as [`write()`], but gives up soon after `stop` is cancelled and leaves no file then.
 ///
 /// # Errors
-/// As [`write`], and [`ErrorKind::Interrupted`].
+/// As [`write()`], and [`ErrorKind::Interrupted`].
 pub fn write_until(config: &SampleConfig, stop: &CancellationToken) -> Result<Figures> {
     config.validate()?;
     let mut rows: Box<dyn Rows> = match config.shape {

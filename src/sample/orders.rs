@@ -3,6 +3,7 @@
 use super::Rows;
 use super::calendar::{self, DAY};
 use super::column::{Column, Kind, Value};
+use super::countries;
 use super::random::{Purpose, Random};
 use super::words;
 
@@ -81,7 +82,7 @@ impl Orders {
         row.push(Value::Whole(100_000 + self.number));
         row.push(Value::Text(format!("{:010}", self.number * 7)));
         row.push(Value::Whole(random.between(TRANSACTIONS.0, TRANSACTIONS.1)));
-        let country = words::country(random);
+        let country = countries::country(random);
         let customer = format!(
             "{} {}",
             random.word(words::GIVEN_NAMES),
