@@ -9,14 +9,11 @@ use tokio_util::sync::CancellationToken;
 use super::progress::{Phase, Progress, Snapshot};
 use super::target::Target;
 use super::{Load, LoadEnd, Pipeline, report};
-use crate::config::import::{ImportConfig, Mode};
+use crate::config::import::ImportConfig;
 use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::report::{LoadReport, LoadState};
 use crate::model::table::TableName;
-use crate::sink::copy::CopySink;
-use crate::sink::encode::FieldForm;
-use crate::sink::per_row::PerRowSink;
 use crate::source::{self, RowSource};
 use crate::transform::coerce::Coercion;
 use crate::transform::names::table_name;
@@ -145,28 +142,17 @@ impl Context<'_> {
         source: Box<dyn RowSource>,
         workers: usize,
     ) -> Result<LoadEnd> {
-        let table = target.written_table();
-        let columns = target.target_columns();
         let load = self.plan(target, source);
-        let pipeline = match self.config.mode {
-            Mode::Sequential | Mode::Concurrent => {
-                let mut sinks = Vec::with_capacity(workers);
-                for _ in 0..workers {
-                    let client = self.database.get().await?;
-                    sinks.push(PerRowSink::prepare(client, table, &columns).await?);
-                }
-                Pipeline::start(load, sinks, self.interrupt, self.progress)?
-            }
-            Mode::Batch => {
-                let form = FieldForm::for_columns(&columns);
-                let mut sinks = Vec::with_capacity(workers);
-                for _ in 0..workers {
-                    let client = self.database.get().await?;
-                    sinks.push(CopySink::prepare(client, table, &columns, form).await?);
-                }
-                Pipeline::start(load, sinks, self.interrupt, self.progress)?
-            }
-        };
+        let pipeline = Pipeline::open(
+            load,
+            self.config.mode,
+            target.written_table(),
+            self.database,
+            workers,
+            self.interrupt,
+            self.progress,
+        )
+        .await?;
         pipeline.wait().await
     }
 

@@ -24,13 +24,18 @@ pub use rejects::{KEPT_REJECTS, Rejects};
 pub use shutdown::{Signals, second_signal};
 pub use supervisor::LoadEnd;
 
-use crate::config::import::OnError;
+use crate::config::import::{Mode, OnError};
+use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::batch::BatchLimits;
+use crate::model::table::TableName;
 use crate::sink::Sink;
+use crate::sink::copy::CopySink;
+use crate::sink::encode::FieldForm;
+use crate::sink::per_row::PerRowSink;
 use crate::source::RowSource;
 use crate::transform::coerce::Coercion;
-use crate::transform::mapping::MappedColumn;
+use crate::transform::mapping::{MappedColumn, target_columns};
 use locate::Locator;
 use progress::{Phase, Progress};
 use supervisor::Supervisor;
@@ -58,6 +63,43 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
+    /// Connects and prepares a writer for each worker as the mode asks, and starts.
+    ///
+    /// # Errors
+    /// No connection; whatever the server says to the statements: no such table, no right to insert.
+    pub async fn open(
+        load: Load,
+        mode: Mode,
+        table: &TableName,
+        database: &Database,
+        workers: usize,
+        interrupt: &CancellationToken,
+        progress: &Arc<Progress>,
+    ) -> Result<Self> {
+        let columns = target_columns(&load.columns);
+        let mut clients = Vec::with_capacity(workers);
+        for _ in 0..workers {
+            clients.push(database.get().await?);
+        }
+        match mode {
+            Mode::Sequential | Mode::Concurrent => {
+                let mut sinks = Vec::with_capacity(workers);
+                for client in clients {
+                    sinks.push(PerRowSink::prepare(client, table, &columns).await?);
+                }
+                Self::start(load, sinks, interrupt, progress)
+            }
+            Mode::Batch => {
+                let form = FieldForm::for_columns(&columns);
+                let mut sinks = Vec::with_capacity(workers);
+                for client in clients {
+                    sinks.push(CopySink::prepare(client, table, &columns, form).await?);
+                }
+                Self::start(load, sinks, interrupt, progress)
+            }
+        }
+    }
+
     /// Starts reading, and a worker for each sink. Cancelling `interrupt` stops all after the batch in hand.
     ///
     /// # Errors

@@ -16,11 +16,10 @@ use crate::db::ddl;
 use crate::db::introspect::{Table, find_table};
 use crate::error::postgres::from_postgres;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::column::TargetColumn;
 use crate::model::sheet::Header;
 use crate::model::table::{TableName, quote_identifier};
 use crate::source::RowSource;
-use crate::transform::mapping::{MappedColumn, Mismatch, match_columns};
+use crate::transform::mapping::{MappedColumn, Mismatch, match_columns, target_columns};
 
 /// How the rows get to where they belong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,7 +113,7 @@ impl Target {
             Route::InPlace => Ok(()),
             Route::AfterTruncate => ddl::truncate(client, &self.name).await,
             Route::IntoNewTable => {
-                ddl::create_table(client, &self.name, &self.target_columns()).await?;
+                ddl::create_table(client, &self.name, &target_columns(&self.columns)).await?;
                 // The schema that the search path chose.
                 if let Some(created) = find_table(client, &self.name).await? {
                     self.name = created.name;
@@ -208,15 +207,6 @@ impl Target {
     #[must_use]
     pub fn columns(&self) -> &[MappedColumn] {
         &self.columns
-    }
-
-    /// The columns that are written, in the order of the values.
-    #[must_use]
-    pub fn target_columns(&self) -> Vec<TargetColumn> {
-        self.columns
-            .iter()
-            .map(|column| column.target.clone())
-            .collect()
     }
 
     /// The columns of the constraints and indexes of the table that is written, by name.

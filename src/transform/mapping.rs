@@ -16,6 +16,12 @@ pub struct MappedColumn {
     pub target: TargetColumn,
 }
 
+/// The table's columns that are written, in the order of the values.
+#[must_use]
+pub fn target_columns(columns: &[MappedColumn]) -> Vec<TargetColumn> {
+    columns.iter().map(|column| column.target.clone()).collect()
+}
+
 /// Why header and table do not fit each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mismatch {
