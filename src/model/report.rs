@@ -67,6 +67,9 @@ pub struct LoadReport {
     pub sheet: String,
     /// The table, as `schema.table` where a schema was named.
     pub table: String,
+    /// The table's name quoted for SQL.
+    #[serde(skip)]
+    pub table_sql: String,
     /// Whether this load created the table.
     pub table_created: bool,
     /// The mode: `sequential`, `concurrent` or `batch`.

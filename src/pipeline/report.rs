@@ -35,6 +35,7 @@ pub(super) fn write(
         file: facts.file,
         sheet: facts.sheet,
         table: facts.target.name().plain(),
+        table_sql: facts.target.name().to_string(),
         table_created: facts.target.is_new(),
         mode: facts.mode.name(),
         workers: facts.workers,

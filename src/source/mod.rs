@@ -37,3 +37,11 @@ pub fn open(file: &Path, sheet: Option<&str>) -> Result<Box<dyn RowSource>> {
     calamine::CalamineSource::open(file, container, sheet)
         .map(|source| Box::new(source) as Box<dyn RowSource>)
 }
+
+/// Looks whether a file is there, can be read, and is a workbook by its first bytes.
+///
+/// # Errors
+/// `FileUnreadable`, `NotAWorkbook`, `WorkbookBroken`.
+pub fn check(file: &Path) -> Result<()> {
+    container::detect(file).map(drop)
+}

@@ -1,0 +1,37 @@
+//! `sheetload migrate`: creates the sample's table.
+
+use clap::Args;
+
+use super::connection::{self, ConnectionArgs};
+use super::render;
+use crate::db::migrate::apply_sample;
+use crate::error::Result;
+use crate::exit;
+
+/// Options of `sheetload migrate`.
+#[derive(Debug, Args)]
+pub(super) struct MigrateArgs {
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+pub(super) async fn run(args: MigrateArgs) -> Result<u8> {
+    let connected = connection::connect_one(&args.connection).await?;
+    let mut client = connected.database.get().await?;
+    let applied = Box::pin(apply_sample(&mut client)).await?;
+    if applied.is_empty() {
+        render::line(&format!(
+            "{} has all migrations already",
+            connected.describe()
+        ));
+    }
+    for migration in applied {
+        render::line(&format!(
+            "applied migration {} {} to {}",
+            migration.version,
+            migration.name,
+            connected.describe()
+        ));
+    }
+    Ok(exit::SUCCESS)
+}

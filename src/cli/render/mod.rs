@@ -1,0 +1,144 @@
+//! What people see on a terminal and programs read from stdout. The only place that prints.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this module is the program's voice"
+)]
+
+pub(super) mod progress;
+pub(super) mod report;
+
+use std::error::Error as _;
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::exit;
+
+/// Prints text on stdout, with a line break.
+pub(super) fn line(text: &str) {
+    println!("{text}");
+}
+
+/// Prints a remark on stderr, with a line break: not part of the result.
+pub(super) fn note(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Prints one JSON document on stdout.
+pub(super) fn json(document: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(document).map_err(|error| {
+        Error::new(
+            ErrorKind::Internal,
+            "the JSON document could not be written",
+        )
+        .caused_by(error)
+    })?;
+    line(&text);
+    Ok(())
+}
+
+/// Prints an error in one or two lines and gives its exit code.
+pub(super) fn failure(error: &Error) -> ExitCode {
+    ExitCode::from(failure_code(error))
+}
+
+/// Prints an error in one or two lines and gives its exit code as a number.
+pub(super) fn failure_code(error: &Error) -> u8 {
+    eprintln!("{}", describe(error));
+    exit::code_for(error.kind())
+}
+
+/// Prints why the program could not start at all.
+pub(super) fn startup_failure(error: &std::io::Error) -> ExitCode {
+    eprintln!("sheetload: the runtime did not start: {error}");
+    ExitCode::from(exit::FAILURE)
+}
+
+/// The error's message with its causes in the first line, the next step in the second.
+fn describe(error: &Error) -> String {
+    let mut text = format!("sheetload: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        // Libraries repeat the cause in their own text, or not; it is said once.
+        let cause_text = one_line(&cause.to_string());
+        if !text.contains(&cause_text) {
+            // Writing to a String cannot fail.
+            let _ = write!(text, ": {cause_text}");
+        }
+        source = cause.source();
+    }
+    if let Some(advice) = error.advice() {
+        let _ = write!(text, "\n  {advice}");
+    }
+    text
+}
+
+/// A number with thousands separators.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A rate or a count that need not be exact, as a whole number with thousands separators.
+pub(super) fn rounded(number: f64) -> String {
+    grouped(number.max(0.0).round() as u64)
+}
+
+/// Bytes in binary units.
+pub(super) fn bytes(count: u64) -> String {
+    indicatif::BinaryBytes(count).to_string()
+}
+
+/// Seconds in a precision that fits their size.
+pub(super) fn seconds(seconds: f64) -> String {
+    if seconds >= 100.0 {
+        format!("{seconds:.0} s")
+    } else if seconds >= 1.0 {
+        format!("{seconds:.2} s")
+    } else {
+        format!("{seconds:.3} s")
+    }
+}
+
+/// Text without line breaks, so that what a file or a server says cannot break out of its line.
+pub(super) fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1_000), "1,000");
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(rounded(1_234.6), "1,235");
+    }
+
+    #[test]
+    fn an_error_is_one_line_and_its_advice_the_second() {
+        let cause = std::io::Error::other("no\nsuch thing");
+        let error = Error::new(ErrorKind::FileUnreadable, "a.xlsx cannot be read")
+            .caused_by(cause)
+            .next_step("check the path");
+        assert_eq!(
+            describe(&error),
+            "sheetload: a.xlsx cannot be read: no such thing\n  check the path"
+        );
+    }
+}
