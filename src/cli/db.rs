@@ -232,7 +232,11 @@ fn status_text(server: &PrivateServer, status: &Status) -> String {
         Status::Stopped { version, crashed } => format!(
             "The private server (PostgreSQL {version}) in {} {}.\n  Start it with `sheetload db start`{}.",
             server.base().display(),
-            if *crashed { "was killed" } else { "is stopped" },
+            if *crashed {
+                "crashed or was killed"
+            } else {
+                "is stopped"
+            },
             if *crashed {
                 ", which recovers all that was committed"
             } else {

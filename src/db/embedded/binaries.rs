@@ -316,8 +316,8 @@ fn other_version(major: &str, data: &Path, others: &[Binaries]) -> Error {
     )
     .in_file(data)
     .next_step(format!(
-        "install PostgreSQL {major} and name its programs' directory in {BINARIES_VARIABLE}, or delete the data and \
-         start afresh with `sheetload db destroy`"
+        "install PostgreSQL {major} as well (if it is not found, {BINARIES_VARIABLE} names its directory), or delete \
+         the data and start afresh with `sheetload db destroy`"
     ))
 }
 

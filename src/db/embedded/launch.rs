@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -18,11 +17,11 @@ use super::location::Layout;
 use super::postmaster::{PidFile, Postmaster};
 use super::probe::{Address, Answer};
 use super::running::{HOST, Password, Running};
-use super::{Durability, files};
+use super::{Durability, files, listening};
 
 /// After a crash the server first replays its log, which takes a while when much was being loaded.
 const START_PATIENCE: Duration = Duration::from_secs(120);
-/// A killed server's processes, or its own zombie, can hold its shared memory for seconds.
+/// A killed server's children can hold its shared memory for seconds.
 const RETRY_PATIENCE: Duration = Duration::from_secs(20);
 const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
@@ -43,13 +42,13 @@ impl Launch<'_> {
     pub(super) async fn start(&self) -> Result<Running> {
         let retry_until = Instant::now() + RETRY_PATIENCE;
         let mut was_killed = false;
-        let mut port = remembered_port(self.layout)?;
+        let mut port = listening::remembered_port(self.layout)?;
         loop {
             match self.clear_the_way().await? {
                 Way::Taken(running) => return Ok(running),
                 Way::Clear { after_a_crash } => was_killed |= after_a_crash,
             }
-            let free = free_port(port)?;
+            let free = listening::free_port(port)?;
             let log_length = self.rotate_log()?;
             let mut child = self.spawn(free)?;
             if let Some(running) = self.wait_until_ready(&mut child).await? {
@@ -57,7 +56,7 @@ impl Launch<'_> {
                     .map_err(|error| files::failed("write", &self.layout.port(), error))?;
                 return Ok(running);
             }
-            let port_was_taken = !is_free(free);
+            let port_was_taken = !listening::is_free(free);
             if !(was_killed || port_was_taken) || Instant::now() >= retry_until {
                 return Err(self.did_not_start(log_length));
             }
@@ -98,7 +97,7 @@ impl Launch<'_> {
 
     fn spawn(&self, port: u16) -> Result<Child> {
         let socket_directory = self.layout.socket_directory();
-        prepare_socket_directory(&socket_directory, self.account)?;
+        listening::prepare_socket_directory(&socket_directory, self.account)?;
         let log = open_log(&self.layout.log())?;
         let second = log
             .try_clone()
@@ -224,7 +223,7 @@ pub(super) enum Connected {
 
 /// Where the pid file says that the server listens.
 pub(super) struct Endpoint {
-    socket_directory: std::path::PathBuf,
+    socket_directory: PathBuf,
     port: u16,
 }
 
@@ -318,75 +317,9 @@ fn open_log(path: &Path) -> Result<fs::File> {
         .map_err(|error| files::failed("open", path, error))
 }
 
-/// Makes the socket's directory, for the server's account alone. One in `/tmp` could be somebody else's trap.
-fn prepare_socket_directory(path: &Path, account: &Account) -> Result<()> {
-    match fs::DirBuilder::new().mode(0o700).create(path) {
-        Ok(()) => return account.give(path),
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            return Err(files::failed("create", path, error));
-        }
-        Err(_exists) => {}
-    }
-    let found =
-        fs::symlink_metadata(path).map_err(|error| files::failed("look at", path, error))?;
-    let owners = [account.uid(), nix::unistd::geteuid().as_raw()];
-    let is_ours = found.is_dir() && owners.contains(&found.uid()) && found.mode() & 0o022 == 0;
-    if is_ours {
-        return account.give(path);
-    }
-    Err(Error::new(
-        ErrorKind::ServerFailed,
-        format!(
-            "{} is needed for the server's socket, but it belongs to somebody else",
-            path.display()
-        ),
-    )
-    .next_step(format!(
-        "remove it, or set {} to another (shorter) path",
-        super::location::HOME_VARIABLE
-    )))
-}
-
-/// The port of the last start.
-fn remembered_port(layout: &Layout) -> Result<Option<u16>> {
-    let text = files::read_if_there(&layout.port())?;
-    Ok(text.and_then(|text| text.trim().parse().ok()))
-}
-
-/// The wanted port if nobody listens there, else any free one. Somebody may take it before the server does:
-/// then the server ends, and the start is tried again.
-fn free_port(wanted: Option<u16>) -> Result<u16> {
-    if let Some(port) = wanted.filter(|port| is_free(*port)) {
-        return Ok(port);
-    }
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .map_err(|error| {
-            Error::new(
-                ErrorKind::ServerFailed,
-                "no free port on the loopback interface",
-            )
-            .caused_by(error)
-        })
-}
-
-fn is_free(port: u16) -> bool {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_taken_port_is_replaced_and_a_free_one_kept() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let taken = listener.local_addr().unwrap().port();
-        assert_ne!(free_port(Some(taken)).unwrap(), taken);
-        drop(listener);
-        assert_eq!(free_port(Some(taken)).unwrap(), taken);
-    }
 
     #[test]
     fn the_reason_is_the_fatal_message() {

@@ -13,7 +13,7 @@ pub const HOME_VARIABLE: &str = "SHEETLOAD_HOME";
 const LONGEST_SOCKET_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
 /// The file name of a socket without its port (PostgreSQL documentation, `unix_socket_directories`).
-const SOCKET_PREFIX: &str = ".s.PGSQL.";
+pub(super) const SOCKET_PREFIX: &str = ".s.PGSQL.";
 
 /// The environment that the default directory follows from, as a value, so that it can be tested.
 #[derive(Debug, Default)]
@@ -141,12 +141,13 @@ impl Layout {
         self.base.join(format!("{STAGING_PREFIX}{suffix}"))
     }
 
-    /// The directory of the server's socket: below the base, or in `/tmp` when that path is too long for one.
+    /// The directory of the server's socket: below the base, or in `/tmp` when that path is too long for one, or
+    /// when it has a comma, at which libpq splits a list of hosts.
     pub(super) fn socket_directory(&self) -> PathBuf {
         let usual = self.usual_socket_directory();
         // A port has at most five digits.
         let longest = usual.as_os_str().len() + "/".len() + SOCKET_PREFIX.len() + "65535".len();
-        if longest <= LONGEST_SOCKET_PATH {
+        if longest <= LONGEST_SOCKET_PATH && !usual.as_os_str().as_bytes().contains(&b',') {
             usual
         } else {
             self.short_socket_directory()
@@ -269,6 +270,8 @@ mod tests {
         );
         let elsewhere = Layout::new(Path::new(&too_long)).socket_directory();
         assert!(elsewhere.starts_with("/tmp"));
+        let comma = Layout::new(Path::new("/srv/a,b")).socket_directory();
+        assert!(comma.starts_with("/tmp"));
         assert_ne!(
             elsewhere,
             Layout::new(Path::new(&format!("{too_long}b"))).socket_directory()

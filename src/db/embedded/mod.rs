@@ -22,6 +22,7 @@ mod cluster;
 mod files;
 mod install;
 mod launch;
+mod listening;
 mod location;
 mod lock;
 mod postmaster;
@@ -299,6 +300,8 @@ impl PrivateServer {
     /// Makes the base directory and marks it as ours. Refuses one that holds something else.
     fn claim_base(&self, account: &Account) -> Result<()> {
         let base = self.base();
+        // Before anything is made, and again when all of the path is there.
+        account.require_reachable(base)?;
         if let Some(parent) = base.parent() {
             std::fs::create_dir_all(parent)
                 .map_err(|error| files::failed("create", parent, error))?;

@@ -44,7 +44,7 @@ impl Address<'_> {
             Ok(None) => Ok(Answer::NotYet),
             Err(error) => match error.code() {
                 Some(&SqlState::INVALID_CATALOG_NAME) => Ok(Answer::NoDatabase),
-                Some(&SqlState::INVALID_PASSWORD) => Err(self.refused(error)),
+                Some(&SqlState::INVALID_PASSWORD) => Err(self.refused()),
                 Some(&SqlState::TOO_MANY_CONNECTIONS) => Err(Error::new(
                     ErrorKind::TooFewConnections,
                     "the private server has no free connection",
@@ -107,7 +107,7 @@ impl Address<'_> {
         }
     }
 
-    fn refused(&self, error: tokio_postgres::Error) -> Error {
+    fn refused(&self) -> Error {
         Error::new(
             ErrorKind::AuthenticationFailed,
             format!(
@@ -115,7 +115,6 @@ impl Address<'_> {
                 self.password_file.display()
             ),
         )
-        .caused_by(error)
         .next_step(format!(
             "write the password of its role {USER} into that file, or start afresh with `sheetload db destroy`"
         ))
