@@ -37,8 +37,7 @@ pub(super) fn prepare_socket_directory(path: &Path, account: &Account) -> Result
         ),
     )
     .next_step(format!(
-        "remove it, or set {} to another (shorter) path",
-        HOME_VARIABLE
+        "remove it, or set {HOME_VARIABLE} to another (shorter) path"
     )))
 }
 
