@@ -6,5 +6,6 @@
     reason = "a test fails by panicking"
 )]
 
+mod private_server;
 mod sample;
 mod support;

@@ -1,1 +1,4 @@
 //! What tests share: the throw-away server, databases, the program under test.
+
+pub(crate) mod program;
+pub(crate) mod server;
