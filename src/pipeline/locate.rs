@@ -8,7 +8,7 @@ use crate::model::cell::Cell;
 use crate::model::reject::{Fault, Reject, RejectReason};
 use crate::model::sheet::SheetDescription;
 use crate::sink::Refusal;
-use crate::transform::coerce::shortened;
+use crate::transform::fault::shortened;
 use crate::transform::mapping::MappedColumn;
 
 /// Names cells of one sheet.

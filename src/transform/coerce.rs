@@ -1,7 +1,6 @@
 //! A cell becomes a value of its column's type, or a fault that says why not.
 
-use std::borrow::Cow;
-
+use super::fault::{fault, missing, not_readable, out_of_range, sqlstate, wrong_type};
 use super::infer::InferredType;
 use super::number_format::FormatClass;
 use super::{parse, serial_date};
@@ -45,16 +44,6 @@ pub struct Coerced<'a> {
 
 /// Either a value or the reason why there is none.
 pub type Attempt<'a> = Result<Value<'a>, Fault>;
-
-/// SQLSTATEs that the server would give for the same fault (PostgreSQL documentation, appendix A).
-mod sqlstate {
-    pub(super) const NOT_NULL_VIOLATION: &str = "23502";
-    pub(super) const CHARACTER_NOT_IN_REPERTOIRE: &str = "22021";
-    pub(super) const INVALID_TEXT_REPRESENTATION: &str = "22P02";
-    pub(super) const NUMERIC_VALUE_OUT_OF_RANGE: &str = "22003";
-    pub(super) const STRING_DATA_RIGHT_TRUNCATION: &str = "22001";
-    pub(super) const INVALID_DATETIME_FORMAT: &str = "22007";
-}
 
 impl Coercion {
     /// The class of a cell's format.
@@ -321,71 +310,170 @@ fn is_integer_byte(byte: u8) -> bool {
     byte.is_ascii_digit() || byte == b'-' || byte == b'+'
 }
 
-fn missing(cell: Cell) -> Fault {
-    let (reason, message) = match cell {
-        Cell::Error(error) => (
-            RejectReason::ErrorCell,
-            format!("the cell holds the error {error}, and the column must not be null"),
-        ),
-        _ => (
-            RejectReason::MissingValue,
-            "the cell is empty, and the column must not be null".to_owned(),
-        ),
-    };
-    fault(reason, sqlstate::NOT_NULL_VIOLATION, message)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::cell::{CellError, FormatId, TextSpan};
 
-fn wrong_type(column: &TargetColumn, what: &str) -> Fault {
-    fault(
-        RejectReason::WrongType,
-        sqlstate::INVALID_TEXT_REPRESENTATION,
-        format!(
-            "the cell holds {what}, the column takes {}",
-            column.sql_type
-        ),
-    )
-}
+    const ANY_SPAN: TextSpan = TextSpan { start: 0, len: 0 };
 
-fn not_readable(text: &str, column: &TargetColumn) -> Fault {
-    let code = match column.kind {
-        ColumnKind::Date | ColumnKind::Time | ColumnKind::Timestamp | ColumnKind::Interval => {
-            sqlstate::INVALID_DATETIME_FORMAT
+    fn coercion(on_cell_error: OnCellError) -> Coercion {
+        Coercion {
+            date_system: DateSystem::From1900,
+            formats: vec![
+                FormatClass::General,
+                FormatClass::Date,
+                FormatClass::Time,
+                FormatClass::ZeroPadded(5),
+                FormatClass::Duration,
+            ],
+            on_cell_error,
         }
-        _ => sqlstate::INVALID_TEXT_REPRESENTATION,
-    };
-    fault(
-        RejectReason::WrongType,
-        code,
-        format!(
-            "the text \"{}\" is not of type {}",
-            shortened(text),
-            column.sql_type
-        ),
-    )
-}
-
-fn out_of_range(column: &TargetColumn) -> Fault {
-    fault(
-        RejectReason::OutOfRange,
-        sqlstate::NUMERIC_VALUE_OUT_OF_RANGE,
-        format!("the number is out of range for {}", column.sql_type),
-    )
-}
-
-fn fault(reason: RejectReason, sqlstate: &'static str, message: String) -> Fault {
-    Fault {
-        reason,
-        sqlstate,
-        message,
     }
-}
 
-/// A text cut to a length that fits a message.
-#[must_use]
-pub fn shortened(text: &str) -> Cow<'_, str> {
-    const MAX_CHARS: usize = 60;
-    match text.char_indices().nth(MAX_CHARS) {
-        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
-        None => Cow::Borrowed(text),
+    fn column(kind: ColumnKind) -> TargetColumn {
+        TargetColumn {
+            name: "c".into(),
+            sql_type: "t".into(),
+            kind,
+            not_null: false,
+            max_chars: None,
+        }
+    }
+
+    fn number(value: f64, format: u16) -> Cell {
+        Cell::Number {
+            value,
+            format: FormatId(format),
+        }
+    }
+
+    /// The value, or the SQLSTATE of the fault.
+    fn make(cell: Cell, kind: ColumnKind) -> Result<Value<'static>, &'static str> {
+        coercion(OnCellError::Null)
+            .coerce(cell, "", &column(kind))
+            .map(|coerced| coerced.value)
+            .map_err(|fault| fault.sqlstate)
+    }
+
+    fn make_text(text: &'static str, kind: ColumnKind) -> Result<Value<'static>, &'static str> {
+        coercion(OnCellError::Null)
+            .coerce(Cell::Text(ANY_SPAN), text, &column(kind))
+            .map(|coerced| coerced.value)
+            .map_err(|fault| fault.sqlstate)
+    }
+
+    #[test]
+    fn numbers_fit_their_column_or_are_refused() {
+        use ColumnKind as K;
+        assert_eq!(make(number(42.0, 0), K::Int2), Ok(Value::Int(42)));
+        assert_eq!(make(number(40_000.0, 0), K::Int2), Err("22003"));
+        assert_eq!(make(number(3e9, 0), K::Int4), Err("22003"));
+        assert_eq!(make(number(3e9, 0), K::Int8), Ok(Value::Int(3_000_000_000)));
+        assert_eq!(make(number(1e300, 0), K::Int8), Err("22003"));
+        assert_eq!(make(number(1.5, 0), K::Int8), Err("22P02"));
+        assert_eq!(make(number(1.5, 0), K::Float8), Ok(Value::Float(1.5)));
+        assert_eq!(make(number(1e300, 0), K::Float4), Err("22003"));
+        assert_eq!(make(number(1.0, 0), K::Bool), Ok(Value::Bool(true)));
+        assert_eq!(make(number(2.0, 0), K::Bool), Err("22P02"));
+        assert_eq!(make(number(7.0, 0), K::Text), Ok(Value::Int(7)));
+        assert_eq!(make(number(0.5, 0), K::Text), Ok(Value::Float(0.5)));
+    }
+
+    #[test]
+    fn dates_are_dates_only_by_their_format() {
+        use ColumnKind as K;
+        assert_eq!(make(number(36_526.0, 1), K::Date), Ok(Value::Date(0)));
+        assert_eq!(make(number(36_526.5, 1), K::Date), Err("22P02"));
+        assert_eq!(make(number(36_526.0, 0), K::Date), Err("22P02"));
+        assert_eq!(make(number(36_526.0, 1), K::Int8), Err("22P02"));
+        assert_eq!(
+            make(number(36_526.5, 1), K::Timestamp),
+            Ok(Value::Timestamp(43_200_000_000))
+        );
+        assert_eq!(
+            make(number(0.5, 2), K::Time),
+            Ok(Value::Time(43_200_000_000))
+        );
+        assert_eq!(
+            make(number(1.5, 4), K::Interval),
+            Ok(Value::Interval(129_600_000_000))
+        );
+        assert_eq!(make(number(36_526.0, 1), K::Text), Ok(Value::Date(0)));
+    }
+
+    #[test]
+    fn zeros_in_front_survive_as_text() {
+        let padded = Value::Padded {
+            negative: false,
+            digits: 1234,
+            width: 5,
+        };
+        assert_eq!(make(number(1_234.0, 3), ColumnKind::Text), Ok(padded));
+        assert_eq!(
+            make(number(1_234.0, 3), ColumnKind::Int4),
+            Ok(Value::Int(1234))
+        );
+    }
+
+    #[test]
+    fn texts_are_parsed_where_the_column_is_not_text() {
+        use ColumnKind as K;
+        assert_eq!(make_text(" 42 ", K::Int4), Ok(Value::Int(42)));
+        assert_eq!(make_text("99999999999999999999", K::Int8), Err("22003"));
+        assert_eq!(make_text("forty", K::Int4), Err("22P02"));
+        assert_eq!(
+            make_text("1.50", K::Numeric),
+            Ok(Value::DecimalText("1.50"))
+        );
+        assert_eq!(make_text("yes", K::Bool), Ok(Value::Bool(true)));
+        assert_eq!(make_text("2000-01-02", K::Date), Ok(Value::Date(1)));
+        assert_eq!(make_text("2/1/2000", K::Date), Err("22007"));
+        assert_eq!(make_text("  ", K::Date), Ok(Value::Null));
+        assert_eq!(make_text(" 42 ", K::Text), Ok(Value::Text(" 42 ")));
+        assert_eq!(make_text("a\0b", K::Text), Err("22021"));
+    }
+
+    #[test]
+    fn long_texts_are_refused_but_for_blanks_at_the_end() {
+        let mut column = column(ColumnKind::Text);
+        column.max_chars = Some(3);
+        let attempt = |text| from_text(text, &column).map_err(|fault| fault.sqlstate);
+        assert_eq!(attempt("äöü"), Ok(Value::Text("äöü")));
+        assert_eq!(attempt("abcd"), Err("22001"));
+        assert_eq!(attempt("abc  "), Ok(Value::Text("abc  ")));
+    }
+
+    #[test]
+    fn error_cells_follow_their_policy() {
+        let cell = Cell::Error(CellError::NotAvailable);
+        let attempt = |policy, column: &TargetColumn| {
+            coercion(policy)
+                .coerce(cell, "", column)
+                .map(|coerced| (coerced.value, coerced.error_as_null))
+                .map_err(|fault| (fault.reason, fault.sqlstate))
+        };
+        let text = column(ColumnKind::Text);
+        assert_eq!(attempt(OnCellError::Null, &text), Ok((Value::Null, true)));
+        assert_eq!(
+            attempt(OnCellError::Text, &text),
+            Ok((Value::Text("#N/A"), false))
+        );
+        let rejected = Err((RejectReason::ErrorCell, "22P02"));
+        assert_eq!(attempt(OnCellError::Reject, &text), rejected);
+        assert_eq!(
+            attempt(OnCellError::Text, &column(ColumnKind::Int4)),
+            rejected
+        );
+        let required = TargetColumn {
+            not_null: true,
+            ..text
+        };
+        assert_eq!(
+            attempt(OnCellError::Null, &required),
+            Err((RejectReason::ErrorCell, "23502"))
+        );
+        let empty = coercion(OnCellError::Null).coerce(Cell::Empty, "", &required);
+        assert_eq!(empty.unwrap_err().reason, RejectReason::MissingValue);
     }
 }

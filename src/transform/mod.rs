@@ -1,6 +1,7 @@
 //! Pure functions between reading and writing: types, names, mapping, conversion.
 
 pub mod coerce;
+pub mod fault;
 pub mod infer;
 pub mod mapping;
 pub mod names;

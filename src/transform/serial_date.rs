@@ -24,8 +24,7 @@ pub fn timestamp(serial: f64, system: DateSystem) -> Option<i64> {
     if !(0.0..LAST_SERIAL).contains(&serial) {
         return None;
     }
-    // Below 2^53 for every serial in range, so the product keeps whole microseconds.
-    let micros = (serial * MICROS_PER_DAY as f64).round() as i64;
+    let micros = whole_micros(serial);
     let day = micros.div_euclid(MICROS_PER_DAY);
     let epoch = match system {
         DateSystem::From1904 => EPOCH_2000_FROM_1904,
@@ -34,6 +33,20 @@ pub fn timestamp(serial: f64, system: DateSystem) -> Option<i64> {
         DateSystem::From1900 => EPOCH_2000_FROM_1900,
     };
     Some(micros - epoch * MICROS_PER_DAY)
+}
+
+/// A serial in microseconds. Where a whole millisecond, the finest that spreadsheets show, lies within what the double
+/// can tell apart, it is that: 10:18:05 must not become 10:18:04.999992 because the year is 3335.
+fn whole_micros(serial: f64) -> i64 {
+    const MICROS_PER_MILLI: f64 = 1_000.0;
+    let micros = serial * MICROS_PER_DAY as f64;
+    let resolution = serial.abs() * f64::EPSILON * MICROS_PER_DAY as f64;
+    let millis = (micros / MICROS_PER_MILLI).round() * MICROS_PER_MILLI;
+    if (micros - millis).abs() <= resolution {
+        millis as i64
+    } else {
+        micros.round() as i64
+    }
 }
 
 /// A day: days since 2000-01-01. `None` when the serial is no date or has a time of day.
@@ -56,7 +69,7 @@ pub fn time(serial: f64) -> Option<i64> {
 /// An elapsed time in microseconds. `None` beyond what 10,000 years hold.
 #[must_use]
 pub fn duration(serial: f64) -> Option<i64> {
-    (serial.abs() < LAST_SERIAL).then(|| (serial * MICROS_PER_DAY as f64).round() as i64)
+    (serial.abs() < LAST_SERIAL).then(|| whole_micros(serial))
 }
 
 #[cfg(test)]

@@ -8,4 +8,5 @@
 
 mod private_server;
 mod sample;
+mod structure;
 mod support;

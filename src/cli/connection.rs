@@ -1,0 +1,103 @@
+//! Which database a command works on: the user's, or the private server.
+
+use std::num::NonZeroUsize;
+
+use clap::Args;
+
+use super::render;
+use crate::config::import::Mode;
+use crate::config::postgres::{DatabaseSettings, Environment, Password};
+use crate::db::embedded::PrivateServer;
+use crate::db::pool::{Database, Workers};
+use crate::error::Result;
+
+/// Where the database is.
+#[derive(Debug, Args)]
+pub(super) struct ConnectionArgs {
+    /// The database, as a URL or key=value pairs; default: DATABASE_URL, the PG* variables, else the private server
+    #[arg(short, long, value_name = "URL", hide_env_values = true)]
+    database_url: Option<String>,
+}
+
+/// A database, and how many connections may write to it.
+pub(super) struct Connected {
+    pub(super) database: Database,
+    pub(super) workers: usize,
+    settings: DatabaseSettings,
+    is_private: bool,
+}
+
+impl Connected {
+    /// The database without its password.
+    pub(super) fn describe(&self) -> String {
+        self.settings.describe()
+    }
+
+    /// A command that shows rows of a table.
+    pub(super) fn psql_command(&self, table_sql: &str) -> String {
+        let psql = if self.is_private {
+            "sheetload db psql".to_owned()
+        } else {
+            self.settings.psql_hint()
+        };
+        format!("{psql} -c {}", shell_quoted(&format!("select * from {table_sql} limit 5")))
+    }
+}
+
+/// Connects as many times as the mode needs.
+pub(super) async fn connect(
+    args: &ConnectionArgs,
+    mode: Mode,
+    workers: Option<NonZeroUsize>,
+) -> Result<Connected> {
+    let workers = match (mode, workers) {
+        (Mode::Sequential, _) => Workers::Exactly(NonZeroUsize::MIN),
+        (_, Some(workers)) => Workers::Exactly(workers),
+        (_, None) => Workers::Auto,
+    };
+    connect_workers(args, workers).await
+}
+
+/// Connects for a command that needs one connection.
+pub(super) async fn connect_one(args: &ConnectionArgs) -> Result<Connected> {
+    connect_workers(args, Workers::Exactly(NonZeroUsize::MIN)).await
+}
+
+async fn connect_workers(args: &ConnectionArgs, workers: Workers) -> Result<Connected> {
+    let environment = Environment::from_process();
+    let resolved = DatabaseSettings::resolve(args.database_url.as_deref(), &environment)?;
+    let (settings, is_private) = match resolved {
+        Some(settings) => (settings, false),
+        None => (private_server().await?, true),
+    };
+    for warning in settings.warnings() {
+        render::note(&format!("sheetload: warning: {warning}"));
+    }
+    let (database, workers) = Box::pin(Database::connect(&settings, workers)).await?;
+    Ok(Connected {
+        database,
+        workers,
+        settings,
+        is_private,
+    })
+}
+
+/// Starts the private server if it does not run.
+async fn private_server() -> Result<DatabaseSettings> {
+    let running = PrivateServer::at_default_location()?.start().await?;
+    if running.started_now() {
+        render::note("sheetload: the private PostgreSQL server was started (stop it with: sheetload db stop)");
+    }
+    Ok(DatabaseSettings::from_parts(
+        running.host(),
+        running.port(),
+        running.user(),
+        Some(Password::new(running.password().expose())),
+        running.database(),
+    ))
+}
+
+/// An argument for a POSIX shell.
+fn shell_quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
