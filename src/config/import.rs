@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::batch::BatchLimits;
 use crate::model::table::TableName;
 use crate::transform::coerce::OnCellError;
+use crate::transform::names::table_name;
 
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
@@ -147,6 +148,15 @@ impl ImportConfig {
             .next_step(format!("use at most {MAX_BATCH_ROWS}")));
         }
         Ok(())
+    }
+
+    /// The table: the one named, or one named after the file.
+    #[must_use]
+    pub fn table_name(&self) -> TableName {
+        self.table.clone().unwrap_or_else(|| {
+            let stem = self.file.file_stem().unwrap_or_default();
+            TableName::unqualified(table_name(&stem.to_string_lossy()))
+        })
     }
 
     /// When a batch is full.

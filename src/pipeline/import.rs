@@ -13,11 +13,7 @@ use crate::config::import::ImportConfig;
 use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::report::{LoadReport, LoadState};
-use crate::model::table::TableName;
-use crate::source::{self, RowSource};
-use crate::transform::coerce::Coercion;
-use crate::transform::names::table_name;
-use crate::transform::number_format::classify;
+use crate::source::RowSource;
 
 /// What an import came to: always a report once rows were written, and the errors that ended it early.
 #[derive(Debug)]
@@ -71,7 +67,7 @@ pub async fn import(
         progress.expect_rows(rows);
     }
     let client = database.get().await?;
-    let table = context.table_name();
+    let table = config.table_name();
     let (mut target, source) = Target::resolve(
         &client,
         source,
@@ -98,15 +94,7 @@ pub async fn import(
 impl Context<'_> {
     async fn open(&self) -> Result<Box<dyn RowSource>> {
         self.progress.enter(Phase::Opening);
-        let (file, sheet) = (self.config.file.clone(), self.config.sheet.clone());
-        super::blocking(move || source::open(&file, sheet.as_deref())).await
-    }
-
-    fn table_name(&self) -> TableName {
-        self.config.table.clone().unwrap_or_else(|| {
-            let stem = self.config.file.file_stem().unwrap_or_default();
-            TableName::unqualified(table_name(&stem.to_string_lossy()))
-        })
+        super::open_source(&self.config.file, self.config.sheet.as_deref()).await
     }
 
     /// Writes all rows. When it could not start, what was created is removed again.
@@ -142,7 +130,12 @@ impl Context<'_> {
         source: Box<dyn RowSource>,
         workers: usize,
     ) -> Result<LoadEnd> {
-        let load = self.plan(target, source);
+        let load = Load::new(
+            self.config,
+            source,
+            target.columns().to_vec(),
+            target.constraint_columns().clone(),
+        );
         let pipeline = Pipeline::open(
             load,
             self.config.mode,
@@ -154,22 +147,6 @@ impl Context<'_> {
         )
         .await?;
         pipeline.wait().await
-    }
-
-    fn plan(&self, target: &Target, source: Box<dyn RowSource>) -> Load {
-        let sheet = source.describe();
-        Load {
-            coercion: Coercion {
-                date_system: sheet.date_system,
-                formats: sheet.formats.iter().map(classify).collect(),
-                on_cell_error: self.config.on_cell_error,
-            },
-            columns: target.columns().to_vec(),
-            limits: self.config.batch_limits(),
-            on_error: self.config.on_error,
-            constraint_columns: target.constraint_columns().clone(),
-            source,
-        }
     }
 
     /// Puts staged rows in place, removes what is left over, and writes the report.

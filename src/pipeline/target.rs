@@ -49,7 +49,7 @@ impl Target {
     /// # Errors
     /// `TableExists` under `--if-exists fail`, `ColumnMismatch` with everything that does not fit, `TableUnusable`,
     /// what the server says, and what is wrong with the file.
-    pub(super) async fn resolve(
+    pub(crate) async fn resolve(
         client: &Object,
         mut source: Box<dyn RowSource>,
         table: TableName,
