@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod import;
 mod private_server;
 mod sample;
 mod structure;
