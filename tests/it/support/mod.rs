@@ -1,1 +1,3 @@
 //! What tests share: the throw-away server, databases, the program under test.
+
+pub(crate) mod tls_server;
