@@ -271,7 +271,7 @@ fn classify(
 fn comes_from_tls(cause: &io::Error) -> bool {
     cause
         .get_ref()
-        .is_some_and(|inner| inner.is::<rustls::Error>())
+        .is_some_and(|inner| inner.downcast_ref::<rustls::Error>().is_some())
 }
 
 /// A failed handshake, told from the driver's other errors by its type.

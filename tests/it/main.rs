@@ -11,3 +11,4 @@ mod private_server;
 mod sample;
 mod structure;
 mod support;
+mod tls;
