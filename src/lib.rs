@@ -64,7 +64,8 @@
 //! let Some(settings) = DatabaseSettings::resolve(Some(url), &environment)? else {
 //!     return Ok(());
 //! };
-//! let (database, workers) = Database::connect(&settings, Workers::Auto).await?;
+//! let database = Database::connect(&settings).await?;
+//! let workers = database.size_for(Workers::Auto, 1).await?;
 //! let config = ImportConfig::new("prices.xlsx".into());
 //! let (interrupt, progress) = (CancellationToken::new(), Arc::new(Progress::default()));
 //! let imported = import(&config, &database, workers, &interrupt, &progress).await?;

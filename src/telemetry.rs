@@ -6,7 +6,10 @@ use tracing_subscriber::EnvFilter;
 pub const LOG_VARIABLE: &str = "SHEETLOAD_LOG";
 
 /// Starts writing events to stderr if [`LOG_VARIABLE`] is set. A second call does nothing.
+///
+/// Panics become events, too: each is caught and told as an error, so that its own message would be a second one.
 pub fn start() {
+    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic)));
     let Ok(filter) = EnvFilter::try_from_env(LOG_VARIABLE) else {
         return;
     };

@@ -40,9 +40,15 @@ impl Connected {
         } else {
             self.settings.psql_hint()
         };
-        format!("{psql} -c {}", shell_quoted(&format!("select * from {table_sql} limit 5")))
+        format!(
+            "{psql} -c {}",
+            shell_quoted(&format!("select * from {table_sql} limit 5"))
+        )
     }
 }
+
+/// Connections beside those of the workers: one looks at tables and creates them.
+const SPARE_CONNECTIONS: usize = 1;
 
 /// Connects as many times as the mode needs.
 pub(super) async fn connect(
@@ -73,7 +79,8 @@ async fn connect_workers(args: &ConnectionArgs, workers: Workers) -> Result<Conn
     for warning in settings.warnings() {
         render::note(&format!("sheetload: warning: {warning}"));
     }
-    let (database, workers) = Box::pin(Database::connect(&settings, workers)).await?;
+    let database = Box::pin(Database::connect(&settings)).await?;
+    let workers = database.size_for(workers, SPARE_CONNECTIONS).await?;
     Ok(Connected {
         database,
         workers,
@@ -86,7 +93,9 @@ async fn connect_workers(args: &ConnectionArgs, workers: Workers) -> Result<Conn
 async fn private_server() -> Result<DatabaseSettings> {
     let running = PrivateServer::at_default_location()?.start().await?;
     if running.started_now() {
-        render::note("sheetload: the private PostgreSQL server was started (stop it with: sheetload db stop)");
+        render::note(
+            "sheetload: the private PostgreSQL server was started (stop it with: sheetload db stop)",
+        );
     }
     Ok(DatabaseSettings::from_parts(
         running.host(),

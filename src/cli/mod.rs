@@ -1,14 +1,18 @@
 //! The command line: the only module that knows clap, and the only one that prints.
 
+mod connection;
 mod db;
+mod import;
+mod migrate;
 mod render;
 mod sample;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// Load spreadsheets into PostgreSQL: nothing lost, nothing twice.
 #[derive(Debug, Parser)]
@@ -20,6 +24,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Load a sheet into a table
+    Import(Box<import::ImportArgs>),
+    /// Create the sample's table `businesses` in the database
+    Migrate(migrate::MigrateArgs),
     /// Control the private PostgreSQL server
     Db(db::DbArgs),
     /// Write a sample workbook
@@ -36,16 +44,28 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return render::startup_failure(&error),
     };
-    match runtime.block_on(dispatch(cli.command)) {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => render::failure(&error),
+    let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(dispatch(cli.command))));
+    // A reader that nobody waits for any more must not keep the program.
+    runtime.shutdown_background();
+    match result {
+        Ok(Ok(code)) => ExitCode::from(code),
+        Ok(Err(error)) => render::failure(&error),
+        Err(_panic) => render::failure(
+            &Error::new(
+                ErrorKind::Internal,
+                "a defect in sheetload ended the program",
+            )
+            .next_step("run again with SHEETLOAD_LOG=error and report what it prints"),
+        ),
     }
 }
 
 async fn dispatch(command: Command) -> Result<u8> {
     match command {
         Command::Db(args) => db::run(args).await,
-        Command::Sample(args) => sample::run(&args),
+        Command::Import(args) => Box::pin(import::run(*args)).await,
+        Command::Migrate(args) => Box::pin(migrate::run(args)).await,
+        Command::Sample(args) => sample::run(args).await,
     }
 }
 

@@ -1,7 +1,7 @@
 //! `sheetload sample`: writes a sample workbook.
 
-use std::panic;
 use std::path::PathBuf;
+use std::pin::pin;
 
 use clap::{Args, ValueEnum};
 use comfy_table::{CellAlignment, Table, presets};
@@ -9,8 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::render;
 use crate::config::sample::{Defects, SampleConfig, Shape};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::exit;
+use crate::pipeline::{Signals, blocking};
 use crate::sample::{self, ColumnFigures, Figures, Values};
 
 /// Options of `sheetload sample`.
@@ -74,36 +75,23 @@ impl SampleArgs {
     }
 }
 
-pub(super) fn run(args: &SampleArgs) -> Result<u8> {
+pub(super) async fn run(args: SampleArgs) -> Result<u8> {
     let stop = CancellationToken::new();
-    let interrupt = tokio::spawn(cancel_on_interrupt(stop.clone()));
-    let written = without_panic_messages(|| sample::write_until(&args.to_config(), &stop));
-    interrupt.abort();
-    let figures = written?;
-    let text = if args.json {
-        serde_json::to_string_pretty(&figures).map_err(|error| {
-            Error::new(ErrorKind::Internal, "the figures are no JSON").caused_by(error)
-        })?
-    } else {
-        describe(&figures, args)
+    let mut signals = Signals::listen()?;
+    let (config, stopped) = (args.to_config(), stop.clone());
+    let mut writing = pin!(blocking(move || sample::write_until(&config, &stopped)));
+    let figures = loop {
+        tokio::select! {
+            written = &mut writing => break written?,
+            () = signals.next() => stop.cancel(),
+        }
     };
-    render::line(&text);
-    Ok(exit::SUCCESS)
-}
-
-/// Runs `work` with nothing printed for a panic: the writer turns one into an error that says the same.
-fn without_panic_messages<T>(work: impl FnOnce() -> T) -> T {
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(|_| {}));
-    let result = work();
-    panic::set_hook(hook);
-    result
-}
-
-async fn cancel_on_interrupt(stop: CancellationToken) {
-    if tokio::signal::ctrl_c().await.is_ok() {
-        stop.cancel();
+    if args.json {
+        render::json(&figures)?;
+    } else {
+        render::line(&describe(&figures, &args));
     }
+    Ok(exit::SUCCESS)
 }
 
 fn describe(figures: &Figures, args: &SampleArgs) -> String {

@@ -33,13 +33,14 @@ use parameter::{Parameters, where_to_look};
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The name under which the connections show in `pg_stat_activity`.
 const APPLICATION_NAME: &str = "sheetload";
-/// What a URL may hold as it is (RFC 3986, 2.3), and the slash, so that socket directories stay readable.
+/// All but what a URL may hold as it is (RFC 3986, 2.3).
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
-    .remove(b'~')
-    .remove(b'/');
+    .remove(b'~');
+/// In a parameter's value the slash may stand too, so that socket directories stay readable.
+const ENCODED_IN_VALUES: &AsciiSet = &ENCODED.remove(b'/');
 
 /// `channel_binding`: whether the password exchange must be tied to the TLS connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -313,8 +314,8 @@ impl DatabaseSettings {
             parameters.push((
                 "host",
                 join(|endpoint| match &endpoint.host {
-                    Host::Tcp { name, .. } => encode(name),
-                    Host::Socket(directory) => encode(&directory.display().to_string()),
+                    Host::Tcp { name, .. } => encode_value(name),
+                    Host::Socket(directory) => encode_value(&directory.display().to_string()),
                 }),
             ));
             parameters.push(("port", join(|endpoint| endpoint.port.to_string())));
@@ -322,7 +323,11 @@ impl DatabaseSettings {
             let names: Vec<String> = self.endpoints.iter().map(Endpoint::to_string).collect();
             authority = names.join(",");
         }
-        parameters.extend(extra.iter().map(|(name, value)| (*name, encode(value))));
+        parameters.extend(
+            extra
+                .iter()
+                .map(|(name, value)| (*name, encode_value(value))),
+        );
         let mut url = format!(
             "postgresql://{}@{authority}/{}",
             encode(&self.user),
@@ -339,6 +344,10 @@ impl DatabaseSettings {
 
 fn encode(text: &str) -> String {
     utf8_percent_encode(text, ENCODED).to_string()
+}
+
+fn encode_value(text: &str) -> String {
+    utf8_percent_encode(text, ENCODED_IN_VALUES).to_string()
 }
 
 /// 0 is for ever, and 1 counts as 2, as in libpq.

@@ -2,8 +2,7 @@
 
 use tokio_postgres::Client;
 
-use crate::error::postgres::from_postgres;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::column::TargetColumn;
 use crate::model::table::{TableName, quote_identifier};
 
@@ -107,5 +106,5 @@ async fn execute(client: &Client, sql: &str, doing: &str) -> Result<()> {
     client
         .batch_execute(sql)
         .await
-        .map_err(|error| from_postgres(error, doing))
+        .map_err(|error| error_from_postgres(error, doing))
 }

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 
 use tokio_postgres::Client;
 
-use crate::error::postgres::from_postgres;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::column::{ColumnKind, TableColumn, TargetColumn};
 use crate::model::table::TableName;
 
@@ -26,7 +25,7 @@ pub struct Table {
 /// `TableUnusable` when the name is that of something rows can't be copied into, such as a sequence.
 pub async fn find_table(client: &Client, name: &TableName) -> Result<Option<Table>> {
     let failed = |error| {
-        from_postgres(
+        error_from_postgres(
             error,
             &format!("table {} could not be looked at", name.plain()),
         )

@@ -5,3 +5,8 @@ pub mod embedded;
 pub mod introspect;
 pub mod migrate;
 pub mod pool;
+
+mod capacity;
+mod connector;
+mod refusal;
+mod tls;

@@ -1,17 +1,258 @@
-//! stub
-use crate::error::Result;
-/// stub
-#[derive(Debug)]
-pub struct Database {
-    pool: deadpool_postgres::Pool,
+//! The database: a pool of connections, as many as the work needs and the server has.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{
+    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
+};
+use tokio_postgres::SimpleQueryMessage;
+
+use super::capacity::{self, Scarcest};
+use super::connector::{Connector, from_driver_error};
+use crate::config::postgres::DatabaseSettings;
+use crate::error::{Error, ErrorKind, Result, error_from_postgres};
+
+/// How long to wait for a connection that is in use. The pool has one for each worker, so that waiting
+/// at all means that something holds on to its connection.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How many connections work at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Workers {
+    /// One for each core, or as many as the server has free, whichever is less.
+    Auto,
+    /// This many, or an error.
+    Exactly(NonZeroUsize),
 }
+
+/// A database that can be reached. Clones share the connections.
+#[derive(Debug, Clone)]
+pub struct Database {
+    pool: Pool,
+    settings: Arc<DatabaseSettings>,
+    description: String,
+    server_version: u32,
+}
+
 impl Database {
-    /// stub
+    /// Opens one connection, and asks the server for its version. The pool holds one connection until
+    /// [`size_for`](Self::size_for) says how many are needed.
+    ///
+    /// Connections are taken as they are from the pool, without a test query: who gets a dead one learns
+    /// it from the first statement, and loads handle that anyway.
+    ///
     /// # Errors
-    /// stub
-    pub async fn get(&self) -> Result<deadpool_postgres::Object> {
-        self.pool.get().await.map_err(|e| {
-            crate::error::Error::new(crate::error::ErrorKind::DatabaseUnreachable, "x").caused_by(e)
+    /// [`ErrorKind::DatabaseUnreachable`], [`ErrorKind::AuthenticationFailed`], [`ErrorKind::TlsFailed`],
+    /// [`ErrorKind::DatabaseNotFound`], [`ErrorKind::PermissionDenied`], [`ErrorKind::TooFewConnections`],
+    /// or [`ErrorKind::DatabaseRefused`] for the server's other reasons. No message shows a password.
+    pub async fn connect(settings: &DatabaseSettings) -> Result<Self> {
+        let settings = Arc::new(settings.clone());
+        let connector = Connector::new(Arc::clone(&settings))?;
+        let manager = Manager::from_connect(
+            tokio_postgres::Config::new(),
+            connector,
+            ManagerConfig {
+                recycling_method: RecyclingMethod::Fast,
+            },
+        );
+        let pool = Pool::builder(manager)
+            .max_size(1)
+            .wait_timeout(Some(WAIT_TIMEOUT))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| {
+                Error::new(ErrorKind::Internal, "no connection pool").caused_by(error)
+            })?;
+        let mut database = Self {
+            pool,
+            description: settings.describe(),
+            settings,
+            server_version: 0,
+        };
+        database.server_version = read_server_version(&*database.get().await?).await?;
+        Ok(database)
+    }
+
+    /// A connection, for as long as it is held.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect), since a new connection may have to be opened; and
+    /// [`ErrorKind::TooFewConnections`] if none comes free within 30 seconds.
+    pub async fn get(&self) -> Result<Object> {
+        let size = self.pool.status().max_size;
+        self.pool.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => match from_driver_error(error) {
+                Ok(ours) => ours,
+                Err(cause) => no_connection(&self.description, cause),
+            },
+            PoolError::Timeout(TimeoutType::Wait) => Error::new(
+                ErrorKind::TooFewConnections,
+                format!("all {size} connections to {} are in use", self.description),
+            ),
+            other => no_connection(&self.description, Some(Box::new(other))),
         })
+    }
+
+    /// Makes room in the pool for the workers and `spare` connections beside them (one for the tables
+    /// and the ledger), and gives the number of workers.
+    ///
+    /// The server's `max_connections` without those reserved, the role's and the database's limit are
+    /// checked against the connections in use. What the server does not tell is not checked, nor is
+    /// anything if a pooler stands between, known by another port than the server's own.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TooFewConnections`] with the limit, if not even one worker or not the exact number fits.
+    pub async fn size_for(&self, workers: Workers, spare: usize) -> Result<usize> {
+        let scarcest = {
+            let client = self.get().await?;
+            capacity::ask(&client, &self.settings).await
+        };
+        // Those that the pool holds already count as used on the server, and are ours.
+        let ours = self.pool.status().size;
+        let free = scarcest.as_ref().map(|scarcest| scarcest.free + ours);
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let workers = match plan(workers, spare, cores, free) {
+            Ok(workers) => workers,
+            Err(needed) => {
+                return Err(too_few(&self.description, needed, spare, free, scarcest));
+            }
+        };
+        self.pool.resize(workers + spare);
+        Ok(workers)
+    }
+
+    /// The server's version as `server_version_num` has it: 150004 is 15.4.
+    #[must_use]
+    pub fn server_version(&self) -> u32 {
+        self.server_version
+    }
+
+    /// The database as a URL without password, for messages.
+    #[must_use]
+    pub fn describe(&self) -> &str {
+        &self.description
+    }
+
+    /// What it was connected with.
+    #[must_use]
+    pub fn settings(&self) -> &DatabaseSettings {
+        &self.settings
+    }
+
+    /// Closes the pool; connections in use close when they are given back.
+    pub fn close(&self) {
+        self.pool.close();
+    }
+}
+
+/// The number of workers, or the number of workers that does not fit.
+fn plan(workers: Workers, spare: usize, cores: usize, free: Option<usize>) -> Result<usize, usize> {
+    let fits = free.map_or(usize::MAX, |free| free.saturating_sub(spare));
+    let wanted = match workers {
+        Workers::Auto => cores.min(fits).max(1),
+        Workers::Exactly(workers) => workers.get(),
+    };
+    if wanted <= fits {
+        Ok(wanted)
+    } else {
+        Err(wanted)
+    }
+}
+
+fn too_few(
+    database: &str,
+    workers: usize,
+    spare: usize,
+    free: Option<usize>,
+    scarcest: Option<Scarcest>,
+) -> Error {
+    let free = free.unwrap_or(0);
+    let (limit, remedy) = match scarcest {
+        Some(Scarcest { limit, remedy, .. }) => (limit, remedy),
+        None => (String::new(), String::new()),
+    };
+    let message = format!(
+        "{} connections are needed ({workers} for workers, {spare} beside them), and {database} has {free} free ({limit})",
+        workers + spare
+    );
+    let step = match free.saturating_sub(spare) {
+        0 => format!("Close other sessions, or {remedy}"),
+        fits => format!("Use --workers {fits} or fewer, or {remedy}"),
+    };
+    Error::new(ErrorKind::TooFewConnections, message).next_step(step)
+}
+
+fn no_connection(database: &str, cause: Option<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    let error = Error::new(
+        ErrorKind::ConnectionLost,
+        format!("no connection to {database}"),
+    );
+    match cause {
+        Some(cause) => error.caused_by(cause),
+        None => error,
+    }
+}
+
+async fn read_server_version(client: &tokio_postgres::Client) -> Result<u32> {
+    let doing = "read the server's version";
+    let messages = client
+        .simple_query("show server_version_num")
+        .await
+        .map_err(|error| error_from_postgres(error, doing))?;
+    let version = messages.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
+        _ => None,
+    });
+    version.ok_or_else(|| {
+        Error::new(
+            ErrorKind::DatabaseRefused,
+            format!("cannot {doing}: it is no number"),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exactly(workers: usize) -> Workers {
+        Workers::Exactly(NonZeroUsize::new(workers).unwrap())
+    }
+
+    #[test]
+    fn auto_takes_the_cores_or_what_is_free_and_at_least_one() {
+        assert_eq!(plan(Workers::Auto, 1, 8, None), Ok(8));
+        assert_eq!(plan(Workers::Auto, 1, 8, Some(100)), Ok(8));
+        assert_eq!(plan(Workers::Auto, 1, 8, Some(4)), Ok(3));
+        assert_eq!(plan(Workers::Auto, 1, 8, Some(2)), Ok(1));
+        assert_eq!(plan(Workers::Auto, 1, 8, Some(1)), Err(1));
+    }
+
+    #[test]
+    fn an_exact_number_fits_or_fails() {
+        assert_eq!(plan(exactly(7), 1, 2, Some(8)), Ok(7));
+        assert_eq!(plan(exactly(8), 1, 2, Some(8)), Err(8));
+        assert_eq!(plan(exactly(8), 1, 2, None), Ok(8));
+    }
+
+    #[test]
+    fn too_few_names_figures_limit_and_way_out() {
+        let scarcest = Scarcest {
+            limit: "max_connections = 10".to_owned(),
+            remedy: "raise max_connections on the server".to_owned(),
+            free: 3,
+        };
+        let error = too_few("postgresql://a@b:5432/c", 8, 1, Some(4), Some(scarcest));
+        assert_eq!(error.kind(), ErrorKind::TooFewConnections);
+        assert_eq!(
+            error.message(),
+            "9 connections are needed (8 for workers, 1 beside them), and postgresql://a@b:5432/c has 4 free (max_connections = 10)"
+        );
+        assert_eq!(
+            error.advice(),
+            Some("Use --workers 3 or fewer, or raise max_connections on the server")
+        );
     }
 }

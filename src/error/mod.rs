@@ -4,11 +4,13 @@
 //! next. What follows from it (retry, reject, stop) is decided elsewhere, from the kind and the SQLSTATE,
 //! never from the words.
 
-pub mod postgres;
+mod sqlstate;
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::path::{Path, PathBuf};
+
+pub use sqlstate::{error_from_postgres, kind_of_sqlstate};
 
 /// The result of every fallible function of the library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -168,12 +168,15 @@ impl Pipeline {
 }
 
 /// Runs work that blocks on a thread of its own and waits for it. A panic in it becomes an error.
-async fn blocking<T: Send + 'static>(
+///
+/// # Errors
+/// What the work gives, and `Internal` for a panic.
+pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     tokio::task::spawn_blocking(work)
         .await
-        .unwrap_or_else(|error| {
-            Err(Error::new(ErrorKind::Internal, "reading the workbook panicked").caused_by(error))
+        .unwrap_or_else(|panic| {
+            Err(Error::new(ErrorKind::Internal, "a blocking stage panicked").caused_by(panic))
         })
 }

@@ -14,8 +14,7 @@ use super::progress::Progress;
 use crate::config::import::IfExists;
 use crate::db::ddl;
 use crate::db::introspect::{Table, find_table};
-use crate::error::postgres::from_postgres;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::sheet::Header;
 use crate::model::table::{TableName, quote_identifier};
 use crate::source::RowSource;
@@ -139,7 +138,7 @@ impl Target {
             return Ok(());
         };
         let failed = |error| {
-            from_postgres(
+            error_from_postgres(
                 error,
                 &format!("the rows of {} could not be replaced", self.name.plain()),
             )

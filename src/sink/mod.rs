@@ -7,7 +7,7 @@ mod isolate;
 pub mod null;
 pub mod per_row;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, error_from_postgres};
 use crate::model::table::TableName;
 use encode::EncodedBatch;
 
@@ -60,5 +60,5 @@ pub trait Sink: Send {
 /// The server's error with what was being done.
 fn write_error(error: tokio_postgres::Error, table: &TableName) -> Error {
     let doing = format!("rows could not be written to {}", table.plain());
-    crate::error::postgres::from_postgres(error, &doing).in_table(table.plain())
+    error_from_postgres(error, &doing).in_table(table.plain())
 }

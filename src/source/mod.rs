@@ -3,7 +3,7 @@
 mod assemble;
 mod calamine;
 mod container;
-mod spreadsheet_error;
+mod select;
 
 use std::path::Path;
 

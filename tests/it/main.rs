@@ -6,7 +6,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod import;
 mod private_server;
 mod sample;
 mod structure;
 mod support;
+mod tls;

@@ -2,3 +2,4 @@
 
 pub(crate) mod program;
 pub(crate) mod server;
+pub(crate) mod tls_server;

@@ -1,5 +1,9 @@
 //! All five formats through calamine: xlsx and xlsb cell by cell, xls and ods as a range of bounded size.
 
+mod cells;
+mod error;
+mod limits;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::BufReader;
@@ -7,31 +11,23 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use calamine::{
-    CellErrorType, Data, DataRef, DataType as _, Dimensions, Ods, Range, Reader, SheetType,
-    SheetVisible, Style, Xls, Xlsb, Xlsx, XlsxError, open_workbook,
+    Data, DataRef, Dimensions, Ods, Range, Reader, Style, Xls, Xlsb, Xlsx, XlsxError, open_workbook,
 };
 
 use super::RowSource;
 use super::assemble::RowAssembler;
 use super::container::Container;
-use super::spreadsheet_error::{SpreadsheetError, guarded};
+use super::select::choose_sheet;
+use cells::{GENERAL, borrowed, is_filled, title, to_cell};
+use error::{SpreadsheetError, guarded};
+use limits::{checked, refuse_huge_ods};
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::address::CellAddress;
 use crate::model::batch::{Batch, BatchExchange};
-use crate::model::cell::{Cell, CellError, FormatId};
+use crate::model::cell::FormatId;
 use crate::model::number_format::NumberFormat;
 use crate::model::sheet::{DateSystem, Header, SheetDescription, SheetTotals};
-
-/// Formats that calamine does not hand out as codes (xlsb, xls, ods): it only says "date" or "duration".
-const GENERAL: FormatId = FormatId(0);
-const DATE_TIME: FormatId = FormatId(1);
-const DURATION: FormatId = FormatId(2);
-
-/// The most cells, empty ones included, that an xls or ods sheet may span: these are held in memory as a whole, at
-/// 24 bytes a cell.
-const MAX_RANGE_CELLS: u64 = 40_000_000;
-/// The most bytes that the content of an ods file may inflate to.
-const MAX_ODS_CONTENT_BYTES: u64 = 2 << 30;
 
 /// A sheet that calamine reads.
 pub(super) struct CalamineSource {
@@ -326,163 +322,6 @@ fn date_system(is_1904: bool) -> DateSystem {
     }
 }
 
-/// The sheet asked for, by name, or else the first visible worksheet.
-fn choose_sheet(path: &Path, sheets: &[calamine::Sheet], wanted: Option<&str>) -> Result<String> {
-    let worksheets = || {
-        sheets
-            .iter()
-            .filter(|sheet| sheet.typ == SheetType::WorkSheet)
-    };
-    let found = match wanted {
-        Some(name) => worksheets().find(|sheet| sheet.name == name),
-        None => worksheets().find(|sheet| sheet.visible == SheetVisible::Visible),
-    };
-    if let Some(sheet) = found {
-        return Ok(sheet.name.clone());
-    }
-    let names: Vec<String> = worksheets()
-        .map(|sheet| format!("\"{}\"", sheet.name))
-        .collect();
-    let (message, next_step) = match wanted {
-        _ if names.is_empty() => (
-            format!("{} has no worksheet", path.display()),
-            "choose another workbook".to_owned(),
-        ),
-        Some(name) => (
-            format!("{} has no sheet named \"{name}\"", path.display()),
-            format!("the sheets there are: {}", names.join(", ")),
-        ),
-        None => (
-            format!("{} has no visible worksheet", path.display()),
-            format!("name a hidden one with --sheet: {}", names.join(", ")),
-        ),
-    };
-    Err(Error::new(ErrorKind::SheetNotFound, message)
-        .in_file(path)
-        .in_sheet(wanted.unwrap_or_default())
-        .next_step(next_step))
-}
-
-fn checked(path: &Path, range: Range<Data>) -> Result<Range<Data>> {
-    let (height, width) = range.get_size();
-    if height as u64 * width as u64 <= MAX_RANGE_CELLS {
-        return Ok(range);
-    }
-    Err(too_large(
-        path,
-        &format!(
-            "spans {height} x {width} cells; in this format at most {MAX_RANGE_CELLS} can be read"
-        ),
-    ))
-}
-
-fn refuse_huge_ods(path: &Path) -> Result<()> {
-    let Ok(file) = File::open(path) else {
-        return Ok(()); // calamine says what is wrong
-    };
-    let Ok(mut archive) = zip::ZipArchive::new(BufReader::new(file)) else {
-        return Ok(());
-    };
-    match archive.by_name("content.xml") {
-        Ok(content) if content.size() > MAX_ODS_CONTENT_BYTES => Err(too_large(
-            path,
-            &format!(
-                "holds {} bytes of content.xml; at most {MAX_ODS_CONTENT_BYTES} can be read",
-                content.size()
-            ),
-        )),
-        _ => Ok(()),
-    }
-}
-
-fn too_large(path: &Path, what: &str) -> Error {
-    Error::new(
-        ErrorKind::WorkbookTooLarge,
-        format!("{} {what}", path.display()),
-    )
-    .in_file(path)
-    .next_step("save it as .xlsx, which is read as a stream")
-}
-
 fn address((row, column): (u32, u32)) -> CellAddress {
     CellAddress { row, column }
-}
-
-/// Whether a cell holds something; an empty text is an empty cell.
-fn is_filled(value: &DataRef<'_>) -> bool {
-    match value {
-        DataRef::Empty => false,
-        DataRef::String(text) => !text.is_empty(),
-        DataRef::SharedString(text) => !text.is_empty(),
-        _ => true,
-    }
-}
-
-/// A cell of a range in the shape that the streaming readers give. Copies no text but ISO dates.
-fn borrowed(value: &Data) -> DataRef<'_> {
-    match value {
-        Data::Int(number) => DataRef::Int(*number),
-        Data::Float(number) => DataRef::Float(*number),
-        Data::String(text) => DataRef::SharedString(text),
-        Data::Bool(truth) => DataRef::Bool(*truth),
-        Data::DateTime(serial) => DataRef::DateTime(*serial),
-        Data::DateTimeIso(text) => DataRef::DateTimeIso(text.clone()),
-        Data::DurationIso(text) => DataRef::DurationIso(text.clone()),
-        Data::Error(error) => DataRef::Error(error.clone()),
-        Data::Empty => DataRef::Empty,
-    }
-}
-
-fn to_cell(batch: &mut Batch, value: &DataRef<'_>, format: Option<FormatId>) -> Result<Cell> {
-    Ok(match value {
-        DataRef::Empty => Cell::Empty,
-        DataRef::Bool(truth) => Cell::Bool(*truth),
-        DataRef::Int(number) => Cell::Number {
-            value: *number as f64,
-            format: format.unwrap_or(GENERAL),
-        },
-        DataRef::Float(number) => Cell::Number {
-            value: *number,
-            format: format.unwrap_or(GENERAL),
-        },
-        DataRef::DateTime(serial) => Cell::Number {
-            value: serial.as_f64(),
-            // A built-in date format of East Asian locales has no code in the file, only an id.
-            format: format
-                .filter(|format| *format != GENERAL)
-                .unwrap_or(if serial.is_duration() {
-                    DURATION
-                } else {
-                    DATE_TIME
-                }),
-        },
-        DataRef::String(text) => Cell::Text(batch.push_text(text)?),
-        DataRef::SharedString(text) => Cell::Text(batch.push_text(text)?),
-        DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => {
-            Cell::Iso(batch.push_text(text)?)
-        }
-        DataRef::Error(error) => Cell::Error(cell_error(error)),
-    })
-}
-
-fn cell_error(error: &CellErrorType) -> CellError {
-    match error {
-        CellErrorType::Div0 => CellError::DivisionByZero,
-        CellErrorType::NA => CellError::NotAvailable,
-        CellErrorType::Name => CellError::Name,
-        CellErrorType::Null => CellError::Null,
-        CellErrorType::Num => CellError::Number,
-        CellErrorType::Ref => CellError::Reference,
-        CellErrorType::Value => CellError::Value,
-        CellErrorType::GettingData => CellError::GettingData,
-    }
-}
-
-/// A header cell as the column's title.
-fn title(value: &DataRef<'_>) -> String {
-    match value {
-        DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
-        DataRef::Error(error) => cell_error(error).to_string(),
-        other => other.as_string().unwrap_or_default(),
-    }
 }

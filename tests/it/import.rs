@@ -1,0 +1,364 @@
+//! `sheetload import`, end to end: what is in the table afterwards, over a connection of the test's own.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::support::program::sheetload;
+use crate::support::server::TestDatabase;
+
+const MODES: [&str; 3] = ["sequential", "concurrent", "batch"];
+const TEXT_COLUMNS: &str =
+    "name, category, phone, email, address, city, country, website, description";
+
+fn sample_file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("sample_data/businesses.xlsx")
+}
+
+/// What the generator says about the sample file.
+fn expected_sample() -> Value {
+    let path = sample_file().with_extension("expected.json");
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn run(database: &TestDatabase, args: &[&str]) -> Output {
+    sheetload()
+        .args(args)
+        .args(["--database-url", &database.url()])
+        .output()
+        .unwrap()
+}
+
+/// Imports and gives the exit code and the report.
+fn import(database: &TestDatabase, file: &Path, args: &[&str]) -> (i32, Value) {
+    let mut all = vec!["import", file.to_str().unwrap(), "--json", "--quiet"];
+    all.extend(args);
+    let output = run(database, &all);
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let report = serde_json::from_str(&stdout).unwrap_or_else(|error| {
+        panic!(
+            "{error}: {stdout}{}",
+            String::from_utf8_lossy(&output.stderr)
+        )
+    });
+    (output.status.code().unwrap(), report)
+}
+
+fn migrate(database: &TestDatabase) {
+    let output = run(database, &["migrate"]);
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// Compares every column of a table with the generator's figures, in SQL.
+fn assert_figures(database: &TestDatabase, table: &str, figures: &Value) {
+    let rows = figures["loadable_rows"].as_u64().unwrap();
+    let count = database.value(&format!("select count(*) from {table}"));
+    assert_eq!(count, rows.to_string());
+    for column in figures["columns"].as_array().unwrap() {
+        let name = column["column"].as_str().unwrap();
+        let query = |expression: &str| {
+            database
+                .value(&format!("select {expression} from {table}"))
+                .clone()
+        };
+        let nulls = query(&format!("count(*) - count({name})"));
+        assert_eq!(nulls, column["nulls"].to_string(), "nulls of {name}");
+        let number_or_text = |value: &Value| match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        for (figure, expression) in [
+            ("characters", format!("sum(length({name}))")),
+            ("bytes", format!("sum(octet_length({name}))")),
+            ("sum", format!("trim_scale(sum({name}::numeric))")),
+            ("true", format!("count(*) filter (where {name})")),
+        ] {
+            if let Some(value) = column.get(figure) {
+                let wanted = number_or_text(value);
+                let found = query(&format!("({expression})::text"));
+                let same = database.value(&format!(
+                    "select ('{found}'::numeric = '{wanted}'::numeric)::text"
+                ));
+                assert_eq!(
+                    same, "true",
+                    "{figure} of {name}: {found}, expected {wanted}"
+                );
+            }
+        }
+        let sql_type = column["sql_type"].as_str().unwrap();
+        for figure in ["min", "max"] {
+            if let Some(Value::String(wanted)) = column.get(figure) {
+                let same = query(&format!(
+                    "({figure}({name}) = '{wanted}'::{sql_type})::text"
+                ));
+                assert_eq!(same, "true", "{figure} of {name}, expected {wanted}");
+            }
+        }
+        if table.contains("orders") {
+            let found = database.value(&format!(
+                "select format_type(atttypid, atttypmod) from pg_attribute \
+                 where attrelid = '{table}'::regclass and attname = '{name}'"
+            ));
+            let found = found.replace(" without time zone", "");
+            assert_eq!(found, sql_type, "type of {name}");
+        }
+    }
+}
+
+#[test]
+fn the_sample_loads_alike_in_every_mode_and_names_each_bad_cell() {
+    let database = TestDatabase::create();
+    migrate(&database);
+    let expected = expected_sample();
+    let defects: Vec<(String, String)> = expected["defects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|defect| {
+            (
+                format!("Businesses!{}", defect["cell"].as_str().unwrap()),
+                defect["sqlstate"].as_str().unwrap().to_owned(),
+            )
+        })
+        .collect();
+    assert_eq!(defects.len(), 13);
+    for mode in MODES {
+        let table = format!("businesses_{mode}");
+        database.query(&format!(
+            "create table {table} (like businesses including all)"
+        ));
+        let (code, report) = import(
+            &database,
+            &sample_file(),
+            &["--mode", mode, "--table", &table],
+        );
+        assert_eq!(code, 3, "{mode}");
+        assert_eq!(report["total_records"], 10_000, "{mode}");
+        assert_eq!(report["success_count"], 9_987, "{mode}");
+        assert_eq!(report["error_count"], 13, "{mode}");
+        assert_eq!(report["state"], "complete", "{mode}");
+        let rejects: Vec<(String, String)> = report["rejects"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|reject| {
+                (
+                    reject["cell"].as_str().unwrap().to_owned(),
+                    reject["sqlstate"].as_str().unwrap().to_owned(),
+                )
+            })
+            .collect();
+        assert_eq!(rejects, defects, "{mode}");
+        assert_figures(&database, &table, &expected);
+    }
+    for (one, other) in [
+        ("sequential", "concurrent"),
+        ("concurrent", "batch"),
+        ("batch", "sequential"),
+    ] {
+        let differing = database.value(&format!(
+            "select count(*)::text from (select {TEXT_COLUMNS} from businesses_{one} \
+             except all select {TEXT_COLUMNS} from businesses_{other}) d"
+        ));
+        assert_eq!(differing, "0", "{one} has rows that {other} lacks");
+    }
+}
+
+#[test]
+fn orders_make_a_table_of_their_types_with_the_generators_figures() {
+    let database = TestDatabase::create();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("orders.xlsx");
+    let output = sheetload()
+        .args([
+            "sample", "--rows", "3000", "--shape", "orders", "--json", "-o",
+        ])
+        .arg(&file)
+        .output()
+        .unwrap();
+    let figures: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for (mode, batch_size) in [
+        ("batch", "700"),
+        ("concurrent", "64"),
+        ("sequential", "100"),
+    ] {
+        let table = format!("orders_{mode}");
+        let (code, report) = import(
+            &database,
+            &file,
+            &[
+                "--mode",
+                mode,
+                "--table",
+                &table,
+                "--batch-size",
+                batch_size,
+            ],
+        );
+        assert_eq!(code, 0, "{report}");
+        assert_eq!(report["table_created"], true);
+        // The last batch is a partial one.
+        let batches = 3_000_u64.div_ceil(batch_size.parse().unwrap());
+        assert_eq!(report["batches"], batches);
+        assert_eq!(report["success_count"], 3_000);
+        assert_figures(&database, &table, &figures);
+    }
+}
+
+#[test]
+fn a_text_copy_gives_what_a_binary_one_gives() {
+    let database = TestDatabase::create();
+    migrate(&database);
+    // One column without a binary form makes the whole COPY a text one.
+    database.query(
+        "create extension citext; create table in_text (like businesses including all); \
+         alter table in_text alter column city type citext",
+    );
+    import(&database, &sample_file(), &["--table", "businesses"]);
+    let (code, report) = import(&database, &sample_file(), &["--table", "in_text"]);
+    assert_eq!(code, 3);
+    assert_eq!(report["success_count"], 9_987);
+    let differing = database.value(&format!(
+        "select count(*)::text from (select {TEXT_COLUMNS} from businesses \
+         except all select {} from in_text) d",
+        TEXT_COLUMNS.replace("city", "city::text")
+    ));
+    assert_eq!(differing, "0");
+}
+
+#[test]
+fn existing_rows_are_kept_replaced_or_removed_as_asked() {
+    let database = TestDatabase::create();
+    migrate(&database);
+    let count = || database.value("select count(*)::text from businesses");
+    let file = sample_file();
+    import(&database, &file, &[]);
+    import(&database, &file, &["--if-exists", "append"]);
+    assert_eq!(count(), "19974");
+    database.query(
+        "create view names as select name from businesses; \
+         comment on table businesses is 'ours'; grant select on businesses to public",
+    );
+    let (code, _) = import(&database, &file, &["--if-exists", "replace"]);
+    assert_eq!(code, 3);
+    assert_eq!(count(), "9987");
+    assert_eq!(database.value("select count(*)::text from names"), "9987");
+    assert_eq!(
+        database.value("select obj_description('businesses'::regclass)"),
+        "ours"
+    );
+    import(&database, &file, &["--if-exists", "truncate"]);
+    assert_eq!(count(), "9987");
+    let output = run(
+        &database,
+        &["import", file.to_str().unwrap(), "--if-exists", "fail"],
+    );
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(count(), "9987");
+    let leftovers = database
+        .value("select count(*)::text from pg_class where relname like 'sheetload_staging%'");
+    assert_eq!(leftovers, "0");
+}
+
+#[test]
+fn a_replacement_that_fails_leaves_the_rows_there_were() {
+    let database = TestDatabase::create();
+    migrate(&database);
+    // Foreign keys are checked when the rows are put in place.
+    database.query(
+        "create table countries (name text primary key); \
+         alter table businesses add foreign key (country) references countries; \
+         insert into countries values ('Atlantis'); \
+         insert into businesses (name, country) values ('Old Ltd', 'Atlantis')",
+    );
+    let (code, report) = import(&database, &sample_file(), &["--if-exists", "replace"]);
+    assert_eq!(code, 5);
+    assert_eq!(report["success_count"], 0);
+    assert_eq!(report["state"], "failed");
+    assert_eq!(
+        database.value("select string_agg(name, ',') from businesses"),
+        "Old Ltd"
+    );
+}
+
+#[test]
+fn rows_that_only_the_server_can_refuse_are_found() {
+    let database = TestDatabase::create();
+    migrate(&database);
+    database.query(
+        "alter table businesses add check (category <> 'Bakery'); \
+         create function no_emails() returns trigger language plpgsql as $$ begin \
+           if new.email like '%7@%' then raise exception 'no sevens'; end if; return new; end $$; \
+         create trigger no_emails before insert on businesses \
+           for each row execute function no_emails()",
+    );
+    let mut loaded = Vec::new();
+    for mode in MODES {
+        database.query("truncate businesses");
+        let (code, report) = import(&database, &sample_file(), &["--mode", mode]);
+        assert_eq!(code, 3, "{mode}: {report}");
+        let (success, errors) = (
+            report["success_count"].as_u64().unwrap(),
+            report["error_count"].as_u64().unwrap(),
+        );
+        assert_eq!(success + errors, 10_000, "{mode}");
+        assert!(
+            errors > 200,
+            "{mode}: the trigger and the check refuse rows: {errors}"
+        );
+        let count = database.value("select count(*)::text from businesses");
+        assert_eq!(count, success.to_string(), "{mode}");
+        loaded.push((success, report["rejected_by_reason"].clone()));
+    }
+    assert_eq!(loaded[0], loaded[1]);
+    assert_eq!(loaded[1], loaded[2]);
+}
+
+#[test]
+fn abort_stops_at_the_first_bad_row_and_says_what_stays() {
+    let database = TestDatabase::create();
+    migrate(&database);
+    let output = run(
+        &database,
+        &[
+            "import",
+            sample_file().to_str().unwrap(),
+            "--on-error",
+            "abort",
+        ],
+    );
+    assert_eq!(output.status.code(), Some(6));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("Businesses!A2"), "{stderr}");
+    assert_eq!(database.value("select count(*)::text from businesses"), "0");
+}
+
+#[test]
+fn cells_without_a_title_are_loaded_into_a_new_table() {
+    let database = TestDatabase::create();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("Untitled Columns.xlsx");
+    let mut workbook = rust_xlsxwriter::Workbook::new();
+    let sheet = workbook.add_worksheet();
+    sheet.write(1, 1, "Only Title").unwrap();
+    sheet.write(2, 0, 7).unwrap();
+    sheet.write(2, 1, "x").unwrap();
+    sheet.write(4, 3, true).unwrap();
+    workbook.save(&file).unwrap();
+    let (code, report) = import(&database, &file, &[]);
+    assert_eq!(code, 0, "{report}");
+    assert_eq!(report["table"], "public.untitled_columns");
+    assert_eq!(report["skipped"]["blank_rows"], 1);
+    let rows = database.query(
+        "select column_a, only_title, column_c, column_d from untitled_columns order by column_a",
+    );
+    let text = |value: &str| Some(value.to_owned());
+    assert_eq!(
+        rows,
+        [
+            [text("7"), text("x"), None, None],
+            [None, None, None, text("t")]
+        ]
+    );
+}
