@@ -158,7 +158,14 @@ impl Context<'_> {
         workers: usize,
         milestones: Milestones,
     ) -> Result<Imported> {
-        let interrupted = self.interrupt.is_cancelled() && end.totals.is_none();
+        let all_accounted = end.accounts_for_all_rows(&self.progress.snapshot());
+        let interrupted = self.interrupt.is_cancelled() && !all_accounted;
+        if end.errors.is_empty() && !interrupted && !all_accounted {
+            end.errors.push(Error::new(
+                ErrorKind::Internal,
+                "the load ended without an error, but not all rows are accounted for",
+            ));
+        }
         let mut committed = self.progress.snapshot().loaded_rows;
         let complete = end.errors.is_empty() && !interrupted;
         if target.is_staged() {

@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::progress::Progress;
+use super::progress::{Progress, Snapshot};
 use super::reader::{ToWorkers, read_all};
 use super::rejects::{RejectLog, Rejects};
 use super::worker::{RowPlan, Surroundings, work};
@@ -122,6 +122,14 @@ impl Supervisor {
 }
 
 impl LoadEnd {
+    /// Whether all rows were read, and each was loaded or rejected. Not so after a stop: batches that the reader had
+    /// handed over may have been left where they were.
+    #[must_use]
+    pub fn accounts_for_all_rows(&self, counters: &Snapshot) -> bool {
+        let done = counters.loaded_rows + counters.rejected_rows;
+        self.totals.is_some_and(|totals| totals.rows == done)
+    }
+
     /// Takes in how a stage ended, and gives its error. That the reader was told to stop is none.
     fn add(&mut self, joined: Result<StageEnd, JoinError>) -> Result<()> {
         match joined {
