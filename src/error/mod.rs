@@ -69,6 +69,8 @@ pub enum ErrorKind {
     ServerVersionMismatch,
     /// A row was rejected, and the options say to stop then.
     RowRejected,
+    /// The modes that were compared did not load the same rows.
+    ResultsDiffer,
     /// The user interrupted the work.
     Interrupted,
     /// A defect of sheetload itself, such as a panic in a task.

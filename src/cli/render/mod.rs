@@ -5,6 +5,7 @@
     reason = "this module is the program's voice"
 )]
 
+pub(super) mod compare;
 pub(super) mod progress;
 pub(super) mod report;
 
