@@ -299,6 +299,30 @@ fn two_processes_that_start_at_once_share_one_server() {
 }
 
 #[tokio::test]
+async fn a_start_that_was_killed_is_no_obstacle() {
+    let base = server_directory();
+    let server = private_server(&base);
+    let mut killed = sheetload_at(&base)
+        .args(["db", "start"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    // In the middle of initdb, which goes on for a while.
+    wait_for("a data directory in the making", || {
+        fs::read_dir(&base).is_ok_and(|mut entries| {
+            entries.any(|entry| entry.is_ok_and(|entry| entry.path().join("data/base").exists()))
+        })
+    });
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+
+    let running = server.start().await.unwrap();
+    assert_eq!(ask(&running, false, "SELECT 'here'::text").await, "here");
+    server.destroy().await.unwrap();
+    assert!(!base.exists());
+}
+
+#[tokio::test]
 async fn directories_that_are_not_ours_are_neither_used_nor_deleted() {
     let base = server_directory();
     fs::create_dir(&base).unwrap();
