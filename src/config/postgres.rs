@@ -6,6 +6,7 @@
 //! (PostgreSQL documentation, chapter 34: 34.1 parameters, 34.15 variables, 34.16 password file,
 //! 34.17 service file, 34.19 TLS.)
 
+mod describe;
 mod endpoint;
 mod environment;
 mod parameter;
@@ -15,11 +16,8 @@ mod service;
 mod tls;
 mod url;
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
-
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 pub use endpoint::{Endpoint, Host};
 pub use environment::Environment;
@@ -33,15 +31,6 @@ use parameter::{Parameters, where_to_look};
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The name under which the connections show in `pg_stat_activity`.
 const APPLICATION_NAME: &str = "sheetload";
-/// All but what a URL may hold as it is (RFC 3986, 2.3).
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
-/// In a parameter's value the slash may stand too, so that socket directories stay readable.
-const ENCODED_IN_VALUES: &AsciiSet = &ENCODED.remove(b'/');
-
 /// `channel_binding`: whether the password exchange must be tied to the TLS connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ChannelBinding {
@@ -169,8 +158,8 @@ impl DatabaseSettings {
                 .next_step(where_to_look("user"))
             })?
             .to_owned();
+        let endpoints = endpoint::resolve(parameters, environment)?;
         let mut settings = Self {
-            endpoints: endpoint::resolve(parameters, environment)?,
             dbname: parameters.get("dbname").unwrap_or(&user).to_owned(),
             user,
             application_name: parameters
@@ -180,7 +169,11 @@ impl DatabaseSettings {
                 .to_owned(),
             options: parameters.get("options").map(str::to_owned),
             connect_timeout: connect_timeout(parameters)?,
-            tls: TlsSettings::resolve(parameters, environment)?,
+            tls: if endpoints.iter().all(Endpoint::is_socket) {
+                TlsSettings::disabled()
+            } else {
+                TlsSettings::resolve(parameters, environment)?
+            },
             channel_binding: channel_binding(parameters)?,
             target_session: target_session(parameters)?,
             keepalive: keepalive(parameters)?,
@@ -189,6 +182,7 @@ impl DatabaseSettings {
                 .filter(|milliseconds| *milliseconds > 0)
                 .map(|milliseconds| Duration::from_millis(milliseconds.into())),
             warnings: Vec::new(),
+            endpoints,
         };
         settings.find_passwords(parameters, environment);
         Ok(settings)
@@ -253,101 +247,6 @@ impl DatabaseSettings {
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
-
-    /// The servers to be tried, for messages: `localhost:5432`.
-    #[must_use]
-    pub fn address(&self) -> String {
-        let names: Vec<String> = self.endpoints.iter().map(Endpoint::to_string).collect();
-        names.join(", ")
-    }
-
-    /// The database as a URL without password: `postgresql://user@host:5432/db`, or
-    /// `postgresql://user@/db?host=/run/postgresql&port=5432` for a socket.
-    #[must_use]
-    pub fn describe(&self) -> String {
-        self.url(&[])
-    }
-
-    /// A shell command that connects with `psql`, for a look at the rows. It holds no password.
-    #[must_use]
-    pub fn psql_hint(&self) -> String {
-        let mut extra = Vec::new();
-        if !matches!(self.tls.mode, TlsMode::Prefer | TlsMode::Disable) {
-            extra.push(("sslmode", self.tls.mode.name().to_owned()));
-        }
-        match &self.tls.verification {
-            Verification::Chain(roots) | Verification::ChainAndName(roots) => {
-                extra.push((
-                    "sslrootcert",
-                    match roots {
-                        RootCertificates::File(file) => file.display().to_string(),
-                        RootCertificates::System => "system".to_owned(),
-                    },
-                ));
-            }
-            Verification::Nothing => {}
-        }
-        let url = self.url(&extra);
-        // The only characters that the URL can hold and a shell reads as its own.
-        if url.contains(['?', '&', '~', '[']) {
-            format!("psql '{url}'")
-        } else {
-            format!("psql {url}")
-        }
-    }
-
-    fn url(&self, extra: &[(&str, String)]) -> String {
-        let mut parameters = Vec::new();
-        let mut authority = String::new();
-        let sockets = self
-            .endpoints
-            .iter()
-            .any(|endpoint| matches!(endpoint.host, Host::Socket(_)));
-        if sockets {
-            let join = |part: fn(&Endpoint) -> String| {
-                self.endpoints
-                    .iter()
-                    .map(part)
-                    .collect::<Vec<_>>()
-                    .join(",")
-            };
-            parameters.push((
-                "host",
-                join(|endpoint| match &endpoint.host {
-                    Host::Tcp { name, .. } => encode_value(name),
-                    Host::Socket(directory) => encode_value(&directory.display().to_string()),
-                }),
-            ));
-            parameters.push(("port", join(|endpoint| endpoint.port.to_string())));
-        } else {
-            let names: Vec<String> = self.endpoints.iter().map(Endpoint::to_string).collect();
-            authority = names.join(",");
-        }
-        parameters.extend(
-            extra
-                .iter()
-                .map(|(name, value)| (*name, encode_value(value))),
-        );
-        let mut url = format!(
-            "postgresql://{}@{authority}/{}",
-            encode(&self.user),
-            encode(&self.dbname)
-        );
-        for (index, (name, value)) in parameters.iter().enumerate() {
-            let separator = if index == 0 { '?' } else { '&' };
-            // Writing to a String cannot fail.
-            let _ = write!(url, "{separator}{name}={value}");
-        }
-        url
-    }
-}
-
-fn encode(text: &str) -> String {
-    utf8_percent_encode(text, ENCODED).to_string()
-}
-
-fn encode_value(text: &str) -> String {
-    utf8_percent_encode(text, ENCODED_IN_VALUES).to_string()
 }
 
 /// 0 is for ever, and 1 counts as 2, as in libpq.

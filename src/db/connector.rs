@@ -107,10 +107,10 @@ async fn open_endpoint(
     tls: &MakeRustlsConnect,
 ) -> Result<Opened, Refusal> {
     let attempts = async {
-        // Nobody listens in on a socket, and no server speaks TLS there: as in libpq, `sslmode` is moot.
-        let mode = match endpoint.host {
-            Host::Socket(_) => TlsMode::Disable,
-            Host::Tcp { .. } => settings.tls.mode,
+        let mode = if endpoint.is_socket() {
+            TlsMode::Disable
+        } else {
+            settings.tls.mode
         };
         let (first, second) = match mode {
             TlsMode::Disable => (SslMode::Disable, None),

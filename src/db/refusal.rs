@@ -6,6 +6,7 @@ use std::time::Duration;
 use rustls::{CertificateError, Error as TlsError};
 use tokio_postgres::error::{DbError, SqlState};
 
+use super::tls::OldVersion;
 use crate::config::postgres::{DatabaseSettings, Endpoint, Host};
 use crate::error::{Error, ErrorKind, kind_of_sqlstate};
 
@@ -113,6 +114,16 @@ fn handshake(endpoint: &Endpoint, cause: io::Error) -> Error {
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<TlsError>());
     let step = match tls {
+        // rustls would show it in its own notation only.
+        Some(TlsError::InvalidCertificate(CertificateError::Other(reason)))
+            if reason.0.downcast_ref::<OldVersion>().is_some() =>
+        {
+            return Error::new(ErrorKind::TlsFailed, message)
+                .caused_by(OldVersion)
+                .next_step(
+                    "Make the server's certificate anew with openssl x509 -extfile, or use sslmode=require",
+                );
+        }
         Some(TlsError::InvalidCertificate(reason)) => match reason {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 "Connect by a name that the certificate holds, or use sslmode=verify-ca"

@@ -17,6 +17,8 @@ use crate::config::postgres::{ClientCertificate, RootCertificates, TlsSettings, 
 use crate::error::{Error, ErrorKind, Result};
 use verifier::{Demand, ServerVerifier};
 
+pub(super) use verifier::OldVersion;
+
 /// The protocol's name in the handshake; servers from 17 on insist on it for a direct handshake
 /// (PostgreSQL documentation, 54.2.13).
 const ALPN: &[u8] = b"postgresql";

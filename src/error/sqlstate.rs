@@ -1,5 +1,6 @@
 //! Errors of the PostgreSQL driver as errors of sheetload: by SQLSTATE and type, never by words.
 
+use std::error::Error as _;
 use std::io;
 
 use tokio_postgres::error::{DbError, SqlState};
@@ -20,16 +21,19 @@ pub fn error_from_postgres(error: tokio_postgres::Error, doing: &str) -> Error {
     if error.is_closed() {
         return connection_lost(doing);
     }
-    match error.into_source() {
-        Some(source) => match source.downcast::<io::Error>() {
-            Ok(source) if is_of_the_network(source.kind()) => {
-                connection_lost(doing).caused_by(source)
-            }
-            Ok(source) => internal(doing).caused_by(source),
-            Err(source) => internal(doing).caused_by(source),
-        },
-        None => internal(doing),
+    let io = error
+        .source()
+        .and_then(|cause| cause.downcast_ref::<io::Error>());
+    if io.is_some_and(|cause| is_of_the_network(cause.kind())) {
+        let lost = connection_lost(doing);
+        return match error.into_source() {
+            Some(cause) => lost.caused_by(cause),
+            None => lost,
+        };
     }
+    let message =
+        format!("cannot {doing}: the driver and the server did not understand each other");
+    Error::new(ErrorKind::Internal, message).caused_by(error)
 }
 
 /// The kind that an SQLSTATE means (PostgreSQL documentation, appendix A).
@@ -108,12 +112,6 @@ fn connection_lost(doing: &str) -> Error {
     let message = format!("cannot {doing}: the connection to the server was lost");
     let error = Error::new(ErrorKind::ConnectionLost, message);
     error.next_step("Look into the server's log, then run the load again")
-}
-
-fn internal(doing: &str) -> Error {
-    let message =
-        format!("cannot {doing}: the driver and the server did not understand each other");
-    Error::new(ErrorKind::Internal, message)
 }
 
 /// The driver gives its own mistakes, such as a NUL in a text, the kinds of a bad argument.

@@ -21,12 +21,12 @@ pub fn snake_case(title: &str) -> String {
     let mut previous: Option<char> = None;
     let mut chars = title.chars().peekable();
     while let Some(c) = chars.next() {
-        if c.is_alphanumeric() {
-            let starts_word = c.is_uppercase()
+        if is_word_part(c) {
+            let starts_word = is_capital(c)
                 && previous.is_some_and(|p| {
                     p.is_lowercase()
                         || p.is_numeric()
-                        || (p.is_uppercase() && chars.peek().is_some_and(|n| n.is_lowercase()))
+                        || (is_capital(p) && chars.peek().is_some_and(|n| n.is_lowercase()))
                 });
             if starts_word && !name.ends_with('_') {
                 name.push('_');
@@ -38,6 +38,16 @@ pub fn snake_case(title: &str) -> String {
         previous = Some(c);
     }
     truncate(name.trim_end_matches('_'), MAX_IDENTIFIER_BYTES).to_owned()
+}
+
+/// Letters, digits, and the marks that follow a letter where an accent is not part of it.
+fn is_word_part(c: char) -> bool {
+    c.is_alphanumeric() || ('\u{300}'..='\u{36f}').contains(&c)
+}
+
+/// Capitals that have a small form; mathematical letters have none and stay as they are.
+fn is_capital(c: char) -> bool {
+    c.is_uppercase() && c.to_lowercase().ne([c])
 }
 
 /// A column name for each of the header's columns: unique, never empty. A column without title is named after its
@@ -133,6 +143,8 @@ mod tests {
             ("CustomerNo.", "customer_no"),
             ("Zip / City", "zip_city"),
             ("Größe", "größe"),
+            ("Cafe\u{301}", "cafe\u{301}"),
+            ("İl", "i\u{307}l"),
             ("価格", "価格"),
             ("Bob's", "bobs"),
             ("2024", "2024"),

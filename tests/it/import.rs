@@ -72,7 +72,7 @@ fn assert_figures(database: &TestDatabase, table: &str, figures: &Value) {
             ("characters", format!("sum(length({name}))")),
             ("bytes", format!("sum(octet_length({name}))")),
             ("sum", format!("trim_scale(sum({name}::numeric))")),
-            ("true", format!("count(*) filter (where {name})")),
+            ("trues", format!("count(*) filter (where {name})")),
         ] {
             if let Some(value) = column.get(figure) {
                 let wanted = number_or_text(value);

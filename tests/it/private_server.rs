@@ -172,14 +172,16 @@ async fn a_killed_server_is_recovered_with_what_was_committed() {
         Signal::SIGKILL,
     )
     .unwrap();
-    wait_for("the server's end", || {
-        fs::read(format!("/proc/{}/cmdline", first.pid())).map_or(true, |line| line.is_empty())
-    });
-
-    assert!(matches!(
-        server.status().await.unwrap(),
-        Status::Stopped { crashed: true, .. }
-    ));
+    // Its processes take a moment to end.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let crashed = loop {
+        match server.status().await.unwrap() {
+            Status::Stopped { crashed, .. } => break crashed,
+            _ if Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(20)).await,
+            other => panic!("still there: {other:?}"),
+        }
+    };
+    assert!(crashed);
     let second = server.start().await.unwrap();
     assert!(second.started_now());
     assert_eq!(
@@ -296,6 +298,30 @@ fn two_processes_that_start_at_once_share_one_server() {
             .output()
             .unwrap(),
     );
+}
+
+#[tokio::test]
+async fn a_start_that_was_killed_is_no_obstacle() {
+    let base = server_directory();
+    let server = private_server(&base);
+    let mut killed = sheetload_at(&base)
+        .args(["db", "start"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    // In the middle of initdb, which goes on for a while.
+    wait_for("a data directory in the making", || {
+        fs::read_dir(&base).is_ok_and(|mut entries| {
+            entries.any(|entry| entry.is_ok_and(|entry| entry.path().join("data/base").exists()))
+        })
+    });
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+
+    let running = server.start().await.unwrap();
+    assert_eq!(ask(&running, false, "SELECT 'here'::text").await, "here");
+    server.destroy().await.unwrap();
+    assert!(!base.exists());
 }
 
 #[tokio::test]

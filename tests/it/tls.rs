@@ -138,11 +138,8 @@ async fn a_client_certificate_lets_its_user_in() {
 
 #[tokio::test]
 async fn a_socket_needs_no_tls_whatever_the_mode() {
-    let (server, ca) = (&*WITH_TLS, WITH_TLS.file("ca.crt"));
-    let (host, port) = (server.sockets.display(), server.port);
-    let url = format!(
-        "host={host} port={port} user=ann dbname=shop sslmode=verify-full sslrootcert={ca}"
-    );
+    let (host, port) = (WITH_TLS.sockets.display(), WITH_TLS.port);
+    let url = format!("host={host} port={port} user=ann dbname=shop sslmode=verify-full");
     let database = connect(&url).await;
     assert!(!uses_tls(&database).await);
     assert_eq!(
@@ -298,6 +295,26 @@ async fn the_pool_is_as_large_as_the_server_and_the_database_allow() {
         "{error}"
     );
     assert_eq!(small.size_for(exactly(3), 1).await.unwrap(), 3);
+}
+
+/// A pooler has connections of its own to the server, on a port of its own.
+#[tokio::test]
+async fn behind_a_go_between_the_request_is_trusted() {
+    let between = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = between.local_addr().unwrap().port();
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(async move {
+        loop {
+            let (mut client, _) = between.accept().await.unwrap();
+            let address = ("127.0.0.1", WITH_TLS.port);
+            let mut server = tokio::net::TcpStream::connect(address).await.unwrap();
+            // One connection at a time is all that this test opens.
+            let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+        }
+    });
+    let url = format!("postgresql://ann:{PASSWORD}@127.0.0.1:{port}/shop");
+    let database = connect(&url).await;
+    assert_eq!(database.size_for(exactly(100), 1).await.unwrap(), 100);
 }
 
 #[tokio::test]

@@ -1,9 +1,4 @@
 //! What people see on a terminal and programs read from stdout. The only place that prints.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this module is the program's voice"
-)]
 
 pub(super) mod compare;
 pub(super) mod progress;
@@ -11,6 +6,7 @@ pub(super) mod report;
 
 use std::error::Error as _;
 use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -19,13 +15,15 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exit;
 
 /// Prints text on stdout, with a line break.
+///
+/// Whoever read it may have gone (`| head`); the work is done all the same, so that is no error.
 pub(super) fn line(text: &str) {
-    println!("{text}");
+    let _reader_gone = writeln!(io::stdout(), "{text}");
 }
 
 /// Prints a remark on stderr, with a line break: not part of the result.
 pub(super) fn note(text: &str) {
-    eprintln!("{text}");
+    let _reader_gone = writeln!(io::stderr(), "{text}");
 }
 
 /// Prints one JSON document on stdout.
@@ -48,13 +46,13 @@ pub(super) fn failure(error: &Error) -> ExitCode {
 
 /// Prints an error in one or two lines and gives its exit code as a number.
 pub(super) fn failure_code(error: &Error) -> u8 {
-    eprintln!("{}", describe(error));
+    note(&describe(error));
     exit::code_for(error.kind())
 }
 
 /// Prints why the program could not start at all.
 pub(super) fn startup_failure(error: &std::io::Error) -> ExitCode {
-    eprintln!("sheetload: the runtime did not start: {error}");
+    note(&format!("sheetload: the runtime did not start: {error}"));
     ExitCode::from(exit::FAILURE)
 }
 

@@ -112,16 +112,17 @@ fn stages(before: &Snapshot, now: &Snapshot) -> String {
     if now.phase != Phase::Loading {
         return String::new();
     }
-    let reader = if now.reader_wait > before.reader_wait {
+    let since = |now: Duration, before: Duration| now.saturating_sub(before);
+    let reader_waited = since(now.reader_wait, before.reader_wait);
+    let encoded = since(now.encode, before.encode);
+    let written = since(now.write, before.write);
+    let waited = since(now.worker_wait, before.worker_wait);
+    // The reader's time is counted at its end, so its waiting is held against that of the workers.
+    let reader = if reader_waited > waited {
         "reader waits"
     } else {
         "reading"
     };
-    let (encoded, written, waited) = (
-        now.encode.saturating_sub(before.encode),
-        now.write.saturating_sub(before.write),
-        now.worker_wait.saturating_sub(before.worker_wait),
-    );
     let workers = if waited > encoded + written {
         "workers wait"
     } else if encoded > written {
@@ -138,7 +139,13 @@ fn stages(before: &Snapshot, now: &Snapshot) -> String {
 
 fn plain_line(now: &Snapshot, elapsed: Duration, before: &Snapshot) -> String {
     let rows = rows_done(now);
-    let new_rows = rows.saturating_sub(rows_done(before));
+    // Each phase counts its rows from the start.
+    let rows_before = if before.phase == now.phase {
+        rows_done(before)
+    } else {
+        0
+    };
+    let new_rows = rows.saturating_sub(rows_before);
     let rate = new_rows as f64 / elapsed.as_secs_f64().max(f64::MIN_POSITIVE);
     let of = match now.expected_rows {
         0 => String::new(),

@@ -58,6 +58,13 @@ impl Endpoint {
         }
     }
 
+    /// Whether it is a socket of this machine. No server speaks TLS there, and nobody listens in: as in
+    /// libpq, `sslmode` is moot.
+    #[must_use]
+    pub fn is_socket(&self) -> bool {
+        matches!(self.host, Host::Socket(_))
+    }
+
     /// The host as the password file names it: the default sockets' server is `localhost` there.
     pub(super) fn host_in_password_file(&self, environment: &Environment) -> String {
         match &self.host {

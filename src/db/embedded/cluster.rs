@@ -22,12 +22,6 @@ pub(super) async fn create(
     account: &Account,
     durability: Durability,
 ) -> Result<()> {
-    for left_over in layout
-        .left_over_stagings()
-        .map_err(|error| files::failed("read", layout.base(), error))?
-    {
-        files::remove_directory(&left_over)?;
-    }
     // The password is on disk before the data directory that needs it.
     let password = match read_password(layout)? {
         Some(password) => password,
@@ -43,6 +37,20 @@ pub(super) async fn create(
     std::fs::rename(&data, layout.data())
         .map_err(|error| files::failed("create", &layout.data(), error))?;
     files::sync_directory(layout.base())
+}
+
+/// Removes what killed starts left behind. Under the lock.
+pub(super) fn remove_left_overs(layout: &Layout) -> Result<()> {
+    for left_over in layout
+        .left_over_stagings()
+        .map_err(|error| files::failed("read", layout.base(), error))?
+    {
+        // The initdb of a killed start can still be writing there; then a later start removes it.
+        if let Err(error) = files::remove_directory(&left_over) {
+            tracing::debug!(%error, "a left-over staging directory stays for now");
+        }
+    }
+    Ok(())
 }
 
 /// The password of an existing server.

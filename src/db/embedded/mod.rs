@@ -166,6 +166,7 @@ impl PrivateServer {
         let account = Account::choose(&self.layout.data())?;
         self.claim_base(&account)?;
         let _lock = Lock::acquire(&self.layout.lock()).await?;
+        cluster::remove_left_overs(&self.layout)?;
         let search = Search::on_this_machine();
         let data = self.layout.data();
         let version = self.data_version()?;
@@ -249,7 +250,7 @@ impl PrivateServer {
         }
         let _lock = Lock::acquire(&self.layout.lock()).await?;
         shutdown::stop(&self.layout).await?;
-        shutdown::remove_files(&self.layout)
+        shutdown::remove_files(&self.layout).await
     }
 
     /// A client program such as `psql`: that of the server's own version if it is installed, else the one on the

@@ -1,5 +1,6 @@
 //! Stopping the server and removing its files.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -15,6 +16,8 @@ use super::{Stopped, cluster};
 /// A fast shutdown ends with a checkpoint, which writes all that is in memory.
 const PATIENCE: Duration = Duration::from_secs(120);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
+const REMOVAL_PATIENCE: Duration = Duration::from_secs(5);
+const REMOVAL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Asks for a fast shutdown (SIGINT; PostgreSQL documentation, "Shutting Down the Server") and waits until the
 /// process is gone. Under the lock.
@@ -56,7 +59,7 @@ pub(super) async fn stop(layout: &Layout) -> Result<Stopped> {
 
 /// Removes the files that the private server made, and its directory if nothing else is in there. The server
 /// is stopped, the lock held.
-pub(super) fn remove_files(layout: &Layout) -> Result<()> {
+pub(super) async fn remove_files(layout: &Layout) -> Result<()> {
     // Renamed first: a removal that is interrupted leaves no half of a data directory behind.
     let doomed = layout.staging(&cluster::random_hex::<8>()?);
     match std::fs::rename(layout.data(), &doomed) {
@@ -74,7 +77,7 @@ pub(super) fn remove_files(layout: &Layout) -> Result<()> {
             &layout.short_socket_directory(),
         ])
     {
-        files::remove_directory(directory)?;
+        remove_persistently(directory).await?;
     }
     for file in [
         layout.password(),
@@ -92,5 +95,17 @@ pub(super) fn remove_files(layout: &Layout) -> Result<()> {
             Err(files::failed("remove", layout.base(), error))
         }
         _ => Ok(()),
+    }
+}
+
+/// Removes a directory in which somebody may still be writing: the initdb of a killed start goes on until it
+/// misses a file.
+async fn remove_persistently(directory: &Path) -> Result<()> {
+    let deadline = Instant::now() + REMOVAL_PATIENCE;
+    loop {
+        match files::remove_directory(directory) {
+            Err(_) if Instant::now() < deadline => tokio::time::sleep(REMOVAL_INTERVAL).await,
+            result => return result,
+        }
     }
 }

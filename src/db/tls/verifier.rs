@@ -1,6 +1,9 @@
 //! What is verified of the server's certificate, with libpq's meaning of `sslmode`
 //! (PostgreSQL documentation, 34.19.1).
 
+use std::fmt;
+use std::sync::Arc;
+
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::{
@@ -9,11 +12,13 @@ use rustls::crypto::{
 };
 use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
-use x509_cert::Certificate;
+use rustls::{
+    CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+};
 use x509_cert::der::oid::db::rfc4519::CN;
 use x509_cert::der::{Decode as _, Encode as _};
 use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::{Certificate, Version};
 
 /// What to demand of the server's certificate.
 pub(super) enum Demand {
@@ -30,6 +35,19 @@ struct Trusted {
     certificates: Vec<CertificateDer<'static>>,
     anchors: RootCertStore,
 }
+
+/// The certificate is of X.509 version 1, which `openssl x509` before 3.2 makes unasked. rustls verifies
+/// only version 3.
+#[derive(Debug)]
+pub(in crate::db) struct OldVersion;
+
+impl fmt::Display for OldVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("its certificate is of X.509 version 1, which cannot be verified")
+    }
+}
+
+impl std::error::Error for OldVersion {}
 
 /// Verifies as much of the certificate as `sslmode` asks. That the server has the certificate's key is
 /// verified always.
@@ -69,6 +87,9 @@ impl ServerVerifier {
         // (19.9.5). rustls takes a certificate authority for no server; OpenSSL, and so libpq, does.
         if trusted.certificates.contains(certificate) {
             return verify_dates(certificate, now);
+        }
+        if parse(certificate)?.tbs_certificate.version != Version::V3 {
+            return Err(CertificateError::Other(OtherError(Arc::new(OldVersion))).into());
         }
         verify_server_cert_signed_by_trust_anchor(
             &ParsedCertificate::try_from(certificate)?,
@@ -117,7 +138,7 @@ impl ServerCertVerifier for ServerVerifier {
             return verify_tls13_signature(message, certificate, signature, &self.algorithms);
         }
         // Where the certificate counts for nothing, only its key is read, so that servers with
-        // certificates of X.509 version 1, which `openssl x509` makes unasked, can be used.
+        // certificates of X.509 version 1 can be used.
         let key = parse(certificate)?
             .tbs_certificate
             .subject_public_key_info
@@ -201,7 +222,6 @@ fn bad_encoding() -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::Duration;
 
     use rcgen::{

@@ -93,12 +93,21 @@ impl TlsServer {
         fs::write(root.join("roles"), ROLES).unwrap();
         let script = format!(
             "set -e\n\
+             finish() {{\n\
+               [ $? = 0 ] || cat ./*.log >&2\n\
+               set +e\n\
+               '{bin}/pg_ctl' -D data -m immediate stop >stop.log 2>&1\n\
+               cd / && rm -rf '{root}'\n\
+             }}\n\
+             trap '' PIPE\n\
+             trap finish EXIT\n\
              '{bin}/initdb' -D data -U postgres -A trust -E UTF8 --locale=C --no-sync >init.log 2>&1\n\
-             cat settings >>data/postgresql.conf\ncp rules data/pg_hba.conf\n\
+             cat settings >>data/postgresql.conf\n\
+             cp rules data/pg_hba.conf\n\
              '{bin}/pg_ctl' -w -D data -l server.log start >start.log 2>&1 </dev/null\n\
              '{bin}/psql' -X -q -v ON_ERROR_STOP=1 -h '{root}' -p {port} -U postgres -f roles postgres >roles.log 2>&1\n\
-             echo ready\nread _ || true\n\
-             '{bin}/pg_ctl' -D data -m immediate stop >/dev/null 2>&1\ncd /\nrm -rf '{root}'",
+             echo ready\n\
+             read _ || true",
             bin = binaries.display(),
             root = root.display(),
         );
