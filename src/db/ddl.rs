@@ -49,7 +49,7 @@ pub async fn create_table(
     execute(
         client,
         &create_table_sql(table, columns),
-        &format!("table {} could not be created", table.plain()),
+        &format!("create table {}", table.plain()),
     )
     .await
     .map_err(|error| error.in_table(table.plain()))
@@ -65,7 +65,7 @@ pub async fn create_table_like(
     table: &TableName,
     model: &TableName,
 ) -> Result<()> {
-    let doing = format!("a table shaped like {} could not be created", model.plain());
+    let doing = format!("create a table shaped like {}", model.plain());
     let unlogged: bool = client
         .query_opt(
             "select relpersistence = 'u' from pg_catalog.pg_class where oid = pg_catalog.to_regclass($1)::oid",
@@ -89,11 +89,8 @@ pub async fn create_table_like(
 /// What the server says.
 pub async fn give_own_sequences(client: &Client, table: &TableName) -> Result<()> {
     let failed = |error| {
-        error_from_postgres(
-            error,
-            &format!("the sequences of {} could not be made", table.plain()),
-        )
-        .in_table(table.plain())
+        error_from_postgres(error, &format!("create the sequences of {}", table.plain()))
+            .in_table(table.plain())
     };
     let mut number = 0;
     // Each turn replaces one sequence in one default, and what is replaced is not found again.
@@ -159,7 +156,7 @@ pub async fn comment_on_table(
     execute(
         client,
         &format!("comment on table {table} is '{literal}'"),
-        &format!("table {} could not be described", table.plain()),
+        &format!("describe table {}", table.plain()),
     )
     .await
     .map_err(|error| error.in_table(table.plain()))
@@ -173,7 +170,7 @@ pub async fn drop_table(client: &Client, table: &TableName) -> Result<()> {
     execute(
         client,
         &format!("drop table if exists {table}"),
-        &format!("table {} could not be dropped", table.plain()),
+        &format!("drop table {}", table.plain()),
     )
     .await
     .map_err(|error| error.in_table(table.plain()))
@@ -187,7 +184,7 @@ pub async fn truncate(client: &Client, table: &TableName) -> Result<()> {
     execute(
         client,
         &format!("truncate {table}"),
-        &format!("table {} could not be emptied", table.plain()),
+        &format!("empty table {}", table.plain()),
     )
     .await
     .map_err(|error| error.in_table(table.plain()))

@@ -24,12 +24,7 @@ pub struct Table {
 /// # Errors
 /// `TableUnusable` when the name is that of something rows can't be copied into, such as a sequence.
 pub async fn find_table(client: &Client, name: &TableName) -> Result<Option<Table>> {
-    let failed = |error| {
-        error_from_postgres(
-            error,
-            &format!("table {} could not be looked at", name.plain()),
-        )
-    };
+    let failed = |error| error_from_postgres(error, &format!("look at table {}", name.plain()));
     // to_regclass takes a quoted name and gives null for one that does not exist.
     let relation = client
         .query_opt(

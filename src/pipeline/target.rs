@@ -138,11 +138,8 @@ impl Target {
             return Ok(());
         };
         let failed = |error| {
-            error_from_postgres(
-                error,
-                &format!("the rows of {} could not be replaced", self.name.plain()),
-            )
-            .in_table(self.name.plain())
+            error_from_postgres(error, &format!("replace the rows of {}", self.name.plain()))
+                .in_table(self.name.plain())
         };
         let columns: Vec<String> = self
             .columns
