@@ -56,11 +56,12 @@ pub enum CompareEvent<'a> {
 
 /// Compares the modes. `workers` connections write where a mode may have several; the database must have one more.
 /// Cancelling `interrupt` ends it after the batches, or the statement, in hand. However it ends, the throw-away tables
-/// are dropped; the target is only looked at.
+/// are dropped; the target is only looked at. Dropping the future leaves them behind: they are named [`NAME_PREFIX`], the
+/// process's id, the time and the mode.
 ///
 /// # Errors
 /// What keeps a run from ending well; `ResultsDiffer` when the modes did not do the same; `Interrupted`. When the
-/// throw-away tables cannot be dropped, an error that names them, unless another came first.
+/// throw-away tables cannot be dropped, the next step is the statement that drops them.
 pub async fn compare(
     config: &CompareConfig,
     database: &Database,
@@ -80,9 +81,15 @@ pub async fn compare(
         }
         Err(error) => Err(error),
     };
-    let dropped = scratch.drop_all(database).await;
-    let report = result?;
-    dropped.map(|()| report)
+    match (result, scratch.drop_all(database).await) {
+        (result, Ok(())) => result,
+        (Ok(_), Err(left_over)) => Err(left_over),
+        // What went wrong first is the error, but what is left behind must be said too.
+        (Err(error), Err(left_over)) => Err(match left_over.advice() {
+            Some(advice) => error.next_step(advice),
+            None => error,
+        }),
+    }
 }
 
 async fn run(
@@ -121,6 +128,6 @@ fn check(interrupt: &CancellationToken) -> Result<()> {
 fn interrupted() -> Error {
     Error::new(
         ErrorKind::Interrupted,
-        "interrupted; the throw-away tables were dropped",
+        "interrupted before the comparison was finished",
     )
 }

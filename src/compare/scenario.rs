@@ -44,7 +44,7 @@ impl<'a> Scenario<'a> {
         let server_version = client
             .query_one("select pg_catalog.current_setting('server_version')", &[])
             .await
-            .map_err(|error| error_from_postgres(error, "the server's version could not be read"))?
+            .map_err(|error| error_from_postgres(error, "read the server's version"))?
             .get(0);
         let (target, source) = Target::resolve(
             &client,

@@ -83,7 +83,7 @@ impl Scratch {
     /// Drops all that exist; one that resists does not save the others.
     ///
     /// # Errors
-    /// The first reason, with the statement that drops what is left.
+    /// The first reason, and as the next step the statement that drops what is left.
     pub(super) async fn drop_all(&self, database: &Database) -> Result<()> {
         let all: Vec<String> = self.tables.iter().map(|t| t.name.to_string()).collect();
         let client = match database.get().await {

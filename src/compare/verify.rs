@@ -108,7 +108,7 @@ pub(super) async fn counted(
         .await?
         .query_one(&sql, &[])
         .await
-        .map_err(|error| error_from_postgres(error, "the loaded rows could not be counted"))?
+        .map_err(|error| error_from_postgres(error, "count the loaded rows"))?
         .get(0);
     if u64::try_from(count) == Ok(outcome.loaded) {
         return Ok(());
@@ -140,7 +140,7 @@ pub(super) async fn tables_equal(
         let row = client
             .query_one(&difference_sql(&columns, first, table), &[])
             .await
-            .map_err(|error| error_from_postgres(error, "the tables could not be compared"))?;
+            .map_err(|error| error_from_postgres(error, "compare the tables"))?;
         let (only_first, only_other): (i64, i64) = (row.get(0), row.get(1));
         if (only_first, only_other) != (0, 0) {
             return Err(Error::new(
