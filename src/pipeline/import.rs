@@ -11,7 +11,7 @@ use super::target::Target;
 use super::{Load, LoadEnd, Pipeline, report};
 use crate::config::import::ImportConfig;
 use crate::db::pool::Database;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, QUERY_CANCELED, Result};
 use crate::model::report::{LoadReport, LoadState};
 use crate::source::RowSource;
 
@@ -159,7 +159,7 @@ impl Context<'_> {
         milestones: Milestones,
     ) -> Result<Imported> {
         let all_accounted = end.accounts_for_all_rows(&self.progress.snapshot());
-        let interrupted = self.interrupt.is_cancelled() && !all_accounted;
+        let mut interrupted = self.interrupt.is_cancelled() && !all_accounted;
         if end.errors.is_empty() && !interrupted && !all_accounted {
             end.errors.push(Error::new(
                 ErrorKind::Internal,
@@ -174,6 +174,12 @@ impl Context<'_> {
             if !published {
                 committed = 0;
             }
+        }
+        if self.interrupt.is_cancelled() {
+            // Statements that were cancelled to stop at once: not a failure, but what was asked for.
+            let before = end.errors.len();
+            end.errors.retain(|error| !is_cancelled_statement(error));
+            interrupted |= end.errors.len() < before;
         }
         if !complete || committed == 0 {
             self.clean_up(target, committed, &mut end.errors).await;
@@ -226,6 +232,11 @@ impl Context<'_> {
             errors.push(error);
         }
     }
+}
+
+/// Whether a statement ended by [`Database::cancel_statements`].
+fn is_cancelled_statement(error: &Error) -> bool {
+    error.facts().sqlstate.as_deref() == Some(QUERY_CANCELED)
 }
 
 fn display_name(file: &Path) -> String {
