@@ -77,7 +77,10 @@ fn detect_in_zip(path: &Path, file: File) -> Result<Container> {
         .next_step("Copy or download the file again, or save it anew with a spreadsheet program")
     })?;
     if is_another_document(&mut archive) {
-        return Err(not_a_workbook(path, "is a text or a presentation, not a workbook"));
+        return Err(not_a_workbook(
+            path,
+            "is a text or a presentation, not a workbook",
+        ));
     }
     let mut found = None;
     for name in archive.file_names().flatten() {
