@@ -1,9 +1,11 @@
 //! One import from the file to the report.
 
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
 use super::progress::{Phase, Progress, Snapshot};
@@ -106,12 +108,9 @@ impl Context<'_> {
     ) -> Result<(LoadEnd, String)> {
         let client = self.database.get().await?;
         if self.interrupt.is_cancelled() {
-            return Err(Error::new(
-                ErrorKind::Interrupted,
-                "interrupted before anything was loaded",
-            ));
+            return Err(interrupted_early());
         }
-        target.prepare(&client).await?;
+        self.prepare(target, &client).await?;
         drop(client);
         let sheet = source.describe().sheet.clone();
         match self.run(target, source, workers).await {
@@ -122,6 +121,22 @@ impl Context<'_> {
                 Err(error)
             }
         }
+    }
+
+    /// Creates or empties the table. Nothing is loaded yet, so an interrupt does not wait for a lock on it.
+    async fn prepare(&self, target: &mut Target, client: &Client) -> Result<()> {
+        let mut preparing = pin!(target.prepare(client));
+        tokio::select! {
+            prepared = &mut preparing => return prepared,
+            () = self.interrupt.cancelled() => self.database.cancel_statements().await,
+        }
+        preparing.await.map_err(|error| {
+            if is_cancelled_statement(&error) {
+                interrupted_early()
+            } else {
+                error
+            }
+        })
     }
 
     async fn run(
@@ -232,6 +247,13 @@ impl Context<'_> {
             errors.push(error);
         }
     }
+}
+
+fn interrupted_early() -> Error {
+    Error::new(
+        ErrorKind::Interrupted,
+        "interrupted before anything was loaded",
+    )
 }
 
 /// Whether a statement ended by [`Database::cancel_statements`].

@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod import;
+mod interrupt;
 mod private_server;
 mod sample;
 mod structure;
