@@ -9,6 +9,7 @@
 mod bad_input;
 mod import;
 mod interrupt;
+mod output;
 mod private_server;
 mod sample;
 mod structure;
