@@ -84,8 +84,9 @@ impl Drop for ProgressView<'_> {
     }
 }
 
+/// The message has a line's rest and is cut where the terminal ends; what matters most stands first.
 fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{prefix} {wide_bar} {msg}")
+    ProgressStyle::with_template("{prefix} {bar:8} {wide_msg}")
         .unwrap_or_else(|_invalid| ProgressStyle::default_bar())
 }
 
@@ -105,7 +106,7 @@ fn bar_text(rows: u64, now: &Snapshot, in_phase: Duration) -> String {
     let rate = rows as f64 / in_phase.as_secs_f64().max(f64::MIN_POSITIVE);
     let left = now.expected_rows.saturating_sub(rows);
     let eta = if rate >= 1.0 && now.expected_rows > 0 {
-        format!(", ETA {:.0} s", left as f64 / rate)
+        format!(" ETA {:.0} s", left as f64 / rate)
     } else {
         String::new()
     };
@@ -118,7 +119,7 @@ fn bar_text(rows: u64, now: &Snapshot, in_phase: Duration) -> String {
         stages => format!(" | {stages}"),
     };
     format!(
-        "{}{of} rows, {}/s{eta}{stages}",
+        "{}{of} rows {}/s{eta}{stages}",
         grouped(rows),
         rounded(rate)
     )
@@ -149,7 +150,7 @@ fn stages(now: &Snapshot) -> String {
     }
     let reader = match now.reader {
         ReaderState::Reads => "reading",
-        ReaderState::Waits => "reader waiting",
+        ReaderState::Waits => "queue full",
         ReaderState::Done => "all read",
     };
     let mut text = reader.to_owned();
@@ -218,13 +219,13 @@ mod tests {
         let ten_seconds = Duration::from_secs(10);
         assert_eq!(
             bar_text(50_000, &now, ten_seconds),
-            "50,000/200,000 rows, 5,000/s, ETA 30 s | reader waiting, 2 writing, 7 rejected"
+            "50,000/200,000 rows 5,000/s ETA 30 s | queue full, 2 writing, 7 rejected"
         );
         let finding_types = Snapshot {
             phase: Phase::Inferring,
             expected_rows: 0,
             ..now
         };
-        assert_eq!(bar_text(7, &finding_types, ten_seconds), "7 rows, 1/s");
+        assert_eq!(bar_text(7, &finding_types, ten_seconds), "7 rows 1/s");
     }
 }
