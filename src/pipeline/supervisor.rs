@@ -7,11 +7,10 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::progress::{Progress, Snapshot};
-use super::reader::{ToWorkers, read_all};
+use super::reader::{BatchSizes, ToWorkers, read_all};
 use super::rejects::{RejectLog, Rejects};
 use super::worker::{RowPlan, Surroundings, work};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::batch::BatchLimits;
 use crate::model::sheet::SheetTotals;
 use crate::sink::Sink;
 use crate::source::RowSource;
@@ -56,7 +55,7 @@ impl Supervisor {
     pub(super) fn start<S: Sink + 'static>(
         mut source: Box<dyn RowSource>,
         plan: RowPlan,
-        limits: BatchLimits,
+        sizes: BatchSizes,
         sinks: Vec<S>,
         interrupt: &CancellationToken,
         progress: &Arc<Progress>,
@@ -86,7 +85,7 @@ impl Supervisor {
         let to_workers = ToWorkers {
             full: full_sender,
             emptied: emptied_receiver,
-            limits,
+            sizes,
             stop: stop.clone(),
             progress: Arc::clone(progress),
         };
@@ -162,6 +161,7 @@ mod tests {
 
     use super::*;
     use crate::config::import::OnError;
+    use crate::model::batch::BatchLimits;
     use crate::model::batch::{Batch, BatchExchange};
     use crate::model::sheet::{DateSystem, Header, SheetDescription};
     use crate::pipeline::locate::Locator;
@@ -235,6 +235,7 @@ mod tests {
             on_error: OnError::Skip,
         };
         let limits = BatchLimits { rows: 1, bytes: 1 };
+        let sizes = BatchSizes::new(1, limits);
         let (progress, interrupt) = (Arc::new(Progress::default()), CancellationToken::new());
         let sink = StopsWhenAllIsRead {
             progress: Arc::clone(&progress),
@@ -243,7 +244,7 @@ mod tests {
         let supervisor = Supervisor::start(
             Box::new(source),
             plan,
-            limits,
+            sizes,
             vec![sink],
             &interrupt,
             &progress,
