@@ -113,7 +113,7 @@ async fn url(server: &PrivateServer, with_password: bool) -> Result<u8> {
             ErrorKind::DatabaseUnreachable,
             "the private server is not running",
         )
-        .next_step("start it with `sheetload db start`"));
+        .next_step("Start it with `sheetload db start`"));
     };
     if with_password {
         render::line(&running.url());
@@ -129,7 +129,7 @@ async fn psql(server: &PrivateServer, args: Vec<OsString>) -> Result<u8> {
     let running = server.start().await?;
     let program = server.client_program("psql").await?.ok_or_else(|| {
         Error::new(ErrorKind::ServerNotInstalled, "psql was not found on this machine").next_step(
-            "install PostgreSQL's client package, or use another client with `sheetload db url --with-password`",
+            "Install PostgreSQL's client package, or use another client with `sheetload db url --with-password`",
         )
     })?;
     let mut command = Process::new(&program);
@@ -200,7 +200,7 @@ fn confirmed(base: &Path) -> Result<bool> {
                 base.display()
             ),
         )
-        .next_step("say --yes to do it"));
+        .next_step("Say --yes to do it"));
     }
     let mut stderr = io::stderr();
     let question = format!(

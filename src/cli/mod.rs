@@ -58,7 +58,7 @@ pub fn main() -> ExitCode {
                 ErrorKind::Internal,
                 "a defect in sheetload ended the program",
             )
-            .next_step("run again with SHEETLOAD_LOG=error and report what it prints"),
+            .next_step("Run again with SHEETLOAD_LOG=error and report what it prints"),
         ),
     }
 }

@@ -82,12 +82,12 @@ impl Outcome {
         let mut rejects = self.rejects.iter().chain(&first.rejects);
         if rejects.any(|(_, sqlstate)| REFUSED_FOR_ANOTHER_ROW.contains(&sqlstate.as_str())) {
             error.next_step(
-                "the sheet has rows with the same key, and which of them comes first is chance with several workers: \
+                "The sheet has rows with the same key, and which of them comes first is chance with several workers: \
                  compare with --workers 1",
             )
         } else {
             error.next_step(
-                "do not trust the times; report this with the workbook and the table's definition",
+                "Do not trust the times; report this with the workbook and the table's definition",
             )
         }
     }
@@ -117,7 +117,7 @@ pub(super) async fn counted(
         ErrorKind::ResultsDiffer,
         format!("{}, but its table holds {count}", outcome.describe()),
     )
-    .next_step("look for a rule or trigger on the table that adds or drops rows, or report this"))
+    .next_step("Look for a rule or trigger on the table that adds or drops rows, or report this"))
 }
 
 /// Checks that every mode's table holds the same rows as the first one's, each as often, in the loaded columns.
@@ -152,7 +152,7 @@ pub(super) async fn tables_equal(
                 ),
             )
             .next_step(
-                "do not trust the times; report this with the workbook and the table's definition",
+                "Do not trust the times; report this with the workbook and the table's definition",
             ));
         }
     }

@@ -54,7 +54,7 @@ impl CompareConfig {
                 ErrorKind::InvalidOptions,
                 format!("--runs {} is too many", self.runs),
             )
-            .next_step(format!("use at most {MAX_RUNS}")));
+            .next_step(format!("Use at most {MAX_RUNS}")));
         }
         self.import(Mode::Batch).validate()
     }

@@ -133,14 +133,14 @@ impl ImportConfig {
                 ErrorKind::InvalidOptions,
                 format!("--workers {workers} does not go with --mode sequential, which has one"),
             )
-            .next_step("use --mode concurrent, or leave --workers out"));
+            .next_step("Use --mode concurrent, or leave --workers out"));
         }
         if workers > MAX_WORKERS {
             return Err(Error::new(
                 ErrorKind::InvalidOptions,
                 format!("--workers {workers} is too many"),
             )
-            .next_step(format!("use at most {MAX_WORKERS}")));
+            .next_step(format!("Use at most {MAX_WORKERS}")));
         }
         let batch_rows = self.batch_rows.map_or(1, NonZeroUsize::get);
         if batch_rows > MAX_BATCH_ROWS {
@@ -148,7 +148,7 @@ impl ImportConfig {
                 ErrorKind::InvalidOptions,
                 format!("--batch-size {batch_rows} is too large"),
             )
-            .next_step(format!("use at most {MAX_BATCH_ROWS}")));
+            .next_step(format!("Use at most {MAX_BATCH_ROWS}")));
         }
         Ok(())
     }

@@ -44,7 +44,7 @@ pub async fn create_table(
             ),
         )
         .in_table(table.plain())
-        .next_step("delete the columns that are not needed"));
+        .next_step("Delete the columns that are not needed"));
     }
     execute(
         client,

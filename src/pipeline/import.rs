@@ -1,9 +1,11 @@
 //! One import from the file to the report.
 
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
 use super::progress::{Phase, Progress, Snapshot};
@@ -11,7 +13,7 @@ use super::target::Target;
 use super::{Load, LoadEnd, Pipeline, report};
 use crate::config::import::ImportConfig;
 use crate::db::pool::Database;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, QUERY_CANCELED, Result};
 use crate::model::report::{LoadReport, LoadState};
 use crate::source::RowSource;
 
@@ -106,12 +108,9 @@ impl Context<'_> {
     ) -> Result<(LoadEnd, String)> {
         let client = self.database.get().await?;
         if self.interrupt.is_cancelled() {
-            return Err(Error::new(
-                ErrorKind::Interrupted,
-                "interrupted before anything was loaded",
-            ));
+            return Err(interrupted_early());
         }
-        target.prepare(&client).await?;
+        self.prepare(target, &client).await?;
         drop(client);
         let sheet = source.describe().sheet.clone();
         match self.run(target, source, workers).await {
@@ -122,6 +121,22 @@ impl Context<'_> {
                 Err(error)
             }
         }
+    }
+
+    /// Creates or empties the table. Nothing is loaded yet, so an interrupt does not wait for a lock on it.
+    async fn prepare(&self, target: &mut Target, client: &Client) -> Result<()> {
+        let mut preparing = pin!(target.prepare(client));
+        tokio::select! {
+            prepared = &mut preparing => return prepared,
+            () = self.interrupt.cancelled() => self.database.cancel_statements().await,
+        }
+        preparing.await.map_err(|error| {
+            if is_cancelled_statement(&error) {
+                interrupted_early()
+            } else {
+                error
+            }
+        })
     }
 
     async fn run(
@@ -159,7 +174,7 @@ impl Context<'_> {
         milestones: Milestones,
     ) -> Result<Imported> {
         let all_accounted = end.accounts_for_all_rows(&self.progress.snapshot());
-        let interrupted = self.interrupt.is_cancelled() && !all_accounted;
+        let mut interrupted = self.interrupt.is_cancelled() && !all_accounted;
         if end.errors.is_empty() && !interrupted && !all_accounted {
             end.errors.push(Error::new(
                 ErrorKind::Internal,
@@ -174,6 +189,12 @@ impl Context<'_> {
             if !published {
                 committed = 0;
             }
+        }
+        if self.interrupt.is_cancelled() {
+            // Statements that were cancelled to stop at once: not a failure, but what was asked for.
+            let before = end.errors.len();
+            end.errors.retain(|error| !is_cancelled_statement(error));
+            interrupted |= end.errors.len() < before;
         }
         if !complete || committed == 0 {
             self.clean_up(target, committed, &mut end.errors).await;
@@ -226,6 +247,18 @@ impl Context<'_> {
             errors.push(error);
         }
     }
+}
+
+fn interrupted_early() -> Error {
+    Error::new(
+        ErrorKind::Interrupted,
+        "interrupted before anything was loaded",
+    )
+}
+
+/// Whether a statement ended by [`Database::cancel_statements`].
+fn is_cancelled_statement(error: &Error) -> bool {
+    error.facts().sqlstate.as_deref() == Some(QUERY_CANCELED)
 }
 
 fn display_name(file: &Path) -> String {

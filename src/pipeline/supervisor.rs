@@ -149,7 +149,7 @@ impl LoadEnd {
             Err(error) => Err(
                 Error::new(ErrorKind::Internal, "a stage of the load panicked")
                     .caused_by(error)
-                    .next_step("run again with SHEETLOAD_LOG=debug and report what it prints"),
+                    .next_step("Run again with SHEETLOAD_LOG=debug and report what it prints"),
             ),
         }
     }
