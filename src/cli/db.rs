@@ -130,14 +130,10 @@ async fn psql(server: &PrivateServer, args: Vec<OsString>) -> Result<u8> {
     let running = server.start().await?;
     let program = server.client_program("psql").await?.ok_or_else(|| {
         Error::new(ErrorKind::ServerNotInstalled, "psql was not found on this machine").next_step(
-<<<<<<< HEAD
-            "Install PostgreSQL's client package, or use another client with `sheetload db url --with-password`",
-=======
             format!(
-                "install PostgreSQL's client package, or use another client with `{} db url --with-password`",
+                "Install PostgreSQL's client package, or use another client with `{} db url --with-password`",
                 render::program()
             ),
->>>>>>> fresh
         )
     })?;
     let mut command = Process::new(&program);
