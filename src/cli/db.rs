@@ -25,8 +25,10 @@ pub(super) struct DbArgs {
 }
 
 const ENVIRONMENT: &str = "Environment:
-  SHEETLOAD_HOME    its directory [default: /var/lib/sheetload for root, else the user's data directory]
-  SHEETLOAD_PG_BIN  the directory of `postgres` and `initdb` [default: searched for]";
+  SHEETLOAD_HOME    where it lives; default: /var/lib/sheetload for root,
+                    else the user's data directory
+  SHEETLOAD_PG_BIN  the directory of `postgres` and `initdb`;
+                    default: searched for";
 
 #[derive(Debug, Subcommand)]
 enum DbCommand {

@@ -43,13 +43,13 @@ pub(super) struct ImportArgs {
     #[command(flatten)]
     tuning: TuningArgs,
     /// What happens when the table exists
-    #[arg(long, value_enum, default_value_t = IfExistsArg::Append)]
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = IfExistsArg::Append)]
     if_exists: IfExistsArg,
     /// What happens when a row cannot be loaded
-    #[arg(long, value_enum, default_value_t = OnErrorArg::Skip)]
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = OnErrorArg::Skip)]
     on_error: OnErrorArg,
     /// What becomes of cells that hold an error such as #N/A
-    #[arg(long, value_enum, default_value_t = OnCellErrorArg::Null)]
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = OnCellErrorArg::Null)]
     on_cell_error: OnCellErrorArg,
     #[command(flatten)]
     connection: ConnectionArgs,
@@ -90,11 +90,11 @@ fn at_least_one(text: &str) -> Result<NonZeroUsize, &'static str> {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ModeArg {
-    /// One connection, one INSERT and one commit a row
+    /// One connection; one INSERT and one commit per row
     Sequential,
     /// The same over several connections
     Concurrent,
-    /// COPY, one transaction a batch, over several connections
+    /// COPY over several connections, one transaction per batch
     Batch,
 }
 
@@ -120,11 +120,11 @@ enum OnErrorArg {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum OnCellErrorArg {
-    /// NULL, and counted
+    /// They become NULL, and are counted
     Null,
-    /// Reject the row
+    /// The row is rejected
     Reject,
-    /// The error's name, in text columns
+    /// They become the error's name, in text columns
     Text,
 }
 

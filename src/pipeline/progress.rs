@@ -1,6 +1,6 @@
 //! How far a load is: counters that the stages write and whoever listens reads.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// What the load is doing.
@@ -36,6 +36,11 @@ pub struct Progress {
     encode_nanos: AtomicU64,
     write_nanos: AtomicU64,
     worker_wait_nanos: AtomicU64,
+    reader_waiting: AtomicU64,
+    reader_done: AtomicBool,
+    encoding: AtomicU64,
+    writing: AtomicU64,
+    waiting: AtomicU64,
 }
 
 /// The counters at one moment.
@@ -69,17 +74,38 @@ pub struct Snapshot {
     pub write: Duration,
     /// Time all workers waited for a batch.
     pub worker_wait: Duration,
+    /// What the reader is doing.
+    pub reader: ReaderState,
+    /// Workers that encode.
+    pub encoding: u64,
+    /// Workers that write.
+    pub writing: u64,
+    /// Workers that wait for a batch.
+    pub waiting: u64,
 }
 
-/// A stage's time, measured while the value lives.
+/// What the reader is doing while rows are loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReaderState {
+    /// Reading.
+    Reads,
+    /// Waiting for a free place in the queue.
+    Waits,
+    /// All rows are read.
+    Done,
+}
+
+/// A stage's time, measured while the value lives; as long it counts as one that is doing this.
 pub(super) struct Timed<'p> {
     counter: &'p AtomicU64,
+    now: &'p AtomicU64,
     started: Instant,
 }
 
 impl Drop for Timed<'_> {
     fn drop(&mut self) {
         add(self.counter, nanos(self.started.elapsed()));
+        self.now.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -96,9 +122,11 @@ fn get(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
 }
 
-fn timed(counter: &AtomicU64) -> Timed<'_> {
+fn timed<'p>(counter: &'p AtomicU64, now: &'p AtomicU64) -> Timed<'p> {
+    add(now, 1);
     Timed {
         counter,
+        now,
         started: Instant::now(),
     }
 }
@@ -123,6 +151,17 @@ impl Progress {
             encode: time(&self.encode_nanos),
             write: time(&self.write_nanos),
             worker_wait: time(&self.worker_wait_nanos),
+            reader: match (
+                self.reader_done.load(Ordering::Relaxed),
+                get(&self.reader_waiting),
+            ) {
+                (true, _) => ReaderState::Done,
+                (false, 0) => ReaderState::Reads,
+                (false, _) => ReaderState::Waits,
+            },
+            encoding: get(&self.encoding),
+            writing: get(&self.writing),
+            waiting: get(&self.waiting),
         }
     }
 
@@ -171,23 +210,25 @@ impl Progress {
         add(&self.error_cells_as_null, cells);
     }
 
-    pub(super) fn add_read_time(&self, duration: Duration) {
+    /// The reader has come to its end after so much time of reading.
+    pub(super) fn reader_done(&self, duration: Duration) {
+        self.reader_done.store(true, Ordering::Relaxed);
         add(&self.read_nanos, nanos(duration));
     }
 
     pub(super) fn reader_wait(&self) -> Timed<'_> {
-        timed(&self.reader_wait_nanos)
+        timed(&self.reader_wait_nanos, &self.reader_waiting)
     }
 
     pub(super) fn encode(&self) -> Timed<'_> {
-        timed(&self.encode_nanos)
+        timed(&self.encode_nanos, &self.encoding)
     }
 
     pub(super) fn write(&self) -> Timed<'_> {
-        timed(&self.write_nanos)
+        timed(&self.write_nanos, &self.writing)
     }
 
     pub(super) fn worker_wait(&self) -> Timed<'_> {
-        timed(&self.worker_wait_nanos)
+        timed(&self.worker_wait_nanos, &self.waiting)
     }
 }

@@ -85,7 +85,7 @@ pub(super) fn read_all(
         .snapshot()
         .reader_wait
         .saturating_sub(waited_before);
-    progress.add_read_time(started.elapsed().saturating_sub(waited));
+    progress.reader_done(started.elapsed().saturating_sub(waited));
     result
 }
 

@@ -10,6 +10,7 @@ mod bad_input;
 mod compare;
 mod import;
 mod interrupt;
+mod output;
 mod private_server;
 mod sample;
 mod structure;

@@ -36,8 +36,16 @@ pub(super) fn json(document: &impl Serialize) -> Result<()> {
         )
         .caused_by(error)
     })?;
-    line(&text);
-    Ok(())
+    match writeln!(io::stdout(), "{text}") {
+        // Its reader has gone, see [`line`].
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::new(
+            ErrorKind::OutputUnwritable,
+            "the JSON document could not be written to stdout",
+        )
+        .caused_by(error)
+        .next_step("Check the disk space; what was loaded stays loaded")),
+        _ => Ok(()),
+    }
 }
 
 /// Prints an error in one or two lines and gives its exit code.

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{grouped, note, rounded};
-use crate::pipeline::progress::{Phase, Progress, Snapshot};
+use crate::pipeline::progress::{Phase, Progress, ReaderState, Snapshot};
 
 /// How often the bar is drawn.
 const BAR_INTERVAL: Duration = Duration::from_millis(100);
@@ -59,11 +59,15 @@ impl<'p> ProgressView<'p> {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks.tick().await;
         let mut before = (Instant::now(), self.progress.snapshot());
+        let mut phase_began = before.0;
         loop {
             ticks.tick().await;
             let now = (Instant::now(), self.progress.snapshot());
+            if now.1.phase != before.1.phase {
+                phase_began = before.0;
+            }
             match &self.medium {
-                Medium::Bar(bar) => draw(bar, &before.1, &now.1),
+                Medium::Bar(bar) => draw(bar, &now.1, now.0 - phase_began),
                 Medium::Lines => note(&plain_line(&now.1, now.0 - before.0, &before.1)),
                 Medium::Nothing => {}
             }
@@ -81,21 +85,43 @@ impl Drop for ProgressView<'_> {
 }
 
 fn style() -> ProgressStyle {
-    ProgressStyle::with_template(
-        "{prefix} {wide_bar} {human_pos}/{human_len} rows {per_sec} ETA {eta} {msg}",
-    )
-    .unwrap_or_else(|_invalid| ProgressStyle::default_bar())
+    ProgressStyle::with_template("{prefix} {wide_bar} {msg}")
+        .unwrap_or_else(|_invalid| ProgressStyle::default_bar())
 }
 
-fn draw(bar: &ProgressBar, before: &Snapshot, now: &Snapshot) {
+fn draw(bar: &ProgressBar, now: &Snapshot, in_phase: Duration) {
     let rows = rows_done(now);
-    if now.phase != before.phase {
-        bar.reset();
-    }
     bar.set_prefix(describe(now.phase));
-    bar.set_length(now.expected_rows.max(rows));
+    bar.set_length(now.expected_rows.max(rows).max(1));
     bar.set_position(rows);
-    bar.set_message(stages(before, now));
+    bar.set_message(match now.phase {
+        Phase::Opening | Phase::Publishing | Phase::Done => String::new(),
+        Phase::Inferring | Phase::Loading => bar_text(rows, now, in_phase),
+    });
+}
+
+/// Rows, rate and time left since the phase began, then what the stages do.
+fn bar_text(rows: u64, now: &Snapshot, in_phase: Duration) -> String {
+    let rate = rows as f64 / in_phase.as_secs_f64().max(f64::MIN_POSITIVE);
+    let left = now.expected_rows.saturating_sub(rows);
+    let eta = if rate >= 1.0 && now.expected_rows > 0 {
+        format!(", ETA {:.0} s", left as f64 / rate)
+    } else {
+        String::new()
+    };
+    let of = match now.expected_rows {
+        0 => String::new(),
+        expected => format!("/{}", grouped(expected.max(rows))),
+    };
+    let stages = match stages(now) {
+        stages if stages.is_empty() => stages,
+        stages => format!(" | {stages}"),
+    };
+    format!(
+        "{}{of} rows, {}/s{eta}{stages}",
+        grouped(rows),
+        rounded(rate)
+    )
 }
 
 /// Rows through the stage that the load is in.
@@ -116,34 +142,30 @@ fn describe(phase: Phase) -> &'static str {
     }
 }
 
-/// What reader and workers were mostly doing since the last look.
-fn stages(before: &Snapshot, now: &Snapshot) -> String {
+/// What reader and workers are doing at the moment.
+fn stages(now: &Snapshot) -> String {
     if now.phase != Phase::Loading {
         return String::new();
     }
-    let since = |now: Duration, before: Duration| now.saturating_sub(before);
-    let reader_waited = since(now.reader_wait, before.reader_wait);
-    let encoded = since(now.encode, before.encode);
-    let written = since(now.write, before.write);
-    let waited = since(now.worker_wait, before.worker_wait);
-    // The reader's time is counted at its end, so its waiting is held against that of the workers.
-    let reader = if reader_waited > waited {
-        "reader waits"
-    } else {
-        "reading"
+    let reader = match now.reader {
+        ReaderState::Reads => "reading",
+        ReaderState::Waits => "reader waiting",
+        ReaderState::Done => "all read",
     };
-    let workers = if waited > encoded + written {
-        "workers wait"
-    } else if encoded > written {
-        "encoding"
-    } else {
-        "writing"
-    };
-    let rejected = match now.rejected_rows {
-        0 => String::new(),
-        count => format!(", {} rejected", grouped(count)),
-    };
-    format!("| {reader}, {workers}{rejected}")
+    let mut text = reader.to_owned();
+    for (workers, doing) in [
+        (now.encoding, "encoding"),
+        (now.writing, "writing"),
+        (now.waiting, "waiting"),
+    ] {
+        if workers > 0 {
+            text.push_str(&format!(", {workers} {doing}"));
+        }
+    }
+    if now.rejected_rows > 0 {
+        text.push_str(&format!(", {} rejected", grouped(now.rejected_rows)));
+    }
+    text
 }
 
 fn plain_line(now: &Snapshot, elapsed: Duration, before: &Snapshot) -> String {
@@ -166,12 +188,43 @@ fn plain_line(now: &Snapshot, elapsed: Duration, before: &Snapshot) -> String {
     } else {
         String::new()
     };
-    let stages = stages(before, now);
+    let stages = match stages(now) {
+        stages if stages.is_empty() => stages,
+        stages => format!("; {stages}"),
+    };
     format!(
-        "sheetload: {}: {}{of} rows, {} rows/s{eta}{}",
+        "sheetload: {}: {}{of} rows, {} rows/s{eta}{stages}",
         describe(now.phase),
         grouped(rows),
-        rounded(rate),
-        stages.replacen("|", ";", 1).replacen(" ;", ";", 1)
+        rounded(rate)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bar_tells_rows_rate_and_time_left() {
+        let now = Snapshot {
+            phase: Phase::Loading,
+            expected_rows: 200_000,
+            loaded_rows: 49_993,
+            rejected_rows: 7,
+            reader: ReaderState::Waits,
+            writing: 2,
+            ..Progress::default().snapshot()
+        };
+        let ten_seconds = Duration::from_secs(10);
+        assert_eq!(
+            bar_text(50_000, &now, ten_seconds),
+            "50,000/200,000 rows, 5,000/s, ETA 30 s | reader waiting, 2 writing, 7 rejected"
+        );
+        let finding_types = Snapshot {
+            phase: Phase::Inferring,
+            expected_rows: 0,
+            ..now
+        };
+        assert_eq!(bar_text(7, &finding_types, ten_seconds), "7 rows, 1/s");
+    }
 }

@@ -6,12 +6,19 @@ use crate::model::report::{LoadReport, LoadState};
 /// How many rejected rows are listed; the JSON document has more.
 const LISTED_REJECTS: usize = 20;
 
+/// The longest line, in characters, as far as words can be broken apart.
+const WIDTH: usize = 80;
+/// Where the figures begin: two spaces, the name, a space.
+const FIGURE_INDENT: usize = 23;
+/// How much of a message is shown of a rejected row, in characters; the JSON document has all of it.
+const MESSAGE_CHARS: usize = 240;
+
 /// Prints the report on stdout and its warnings on stderr.
 pub(in crate::cli) fn print(report: &LoadReport) {
-    line(&headline(report));
+    line(&wrapped(&headline(report), 2));
     line("");
     for (name, value) in figures(report) {
-        line(&format!("  {name:<20} {value}"));
+        line(&wrapped(&format!("  {name:<20} {value}"), FIGURE_INDENT));
     }
     print_rejects(report);
     for warning in &report.warnings {
@@ -79,13 +86,13 @@ fn figures(report: &LoadReport) -> Vec<(&'static str, String)> {
     let latency = &report.batch_latency_ms;
     figures.push((
         "batches",
+        format!("{} ({})", grouped(report.batches), bytes(report.bytes_sent)),
+    ));
+    figures.push((
+        "batch latency",
         format!(
-            "{} ({}); latency p50 {:.1}, p95 {:.1}, p99 {:.1} ms",
-            grouped(report.batches),
-            bytes(report.bytes_sent),
-            latency.p50,
-            latency.p95,
-            latency.p99
+            "p50 {:.1}, p95 {:.1}, p99 {:.1} ms",
+            latency.p50, latency.p95, latency.p99
         ),
     ));
     figures.push(("peak memory", bytes(report.peak_memory_bytes)));
@@ -114,10 +121,9 @@ fn print_rejects(report: &LoadReport) {
     line("Rejected rows:");
     for reject in report.rejects.iter().take(LISTED_REJECTS) {
         let column = reject.column.as_deref().unwrap_or("(row)");
-        line(&one_line(&format!(
-            "  {} {column}: {} [{}]",
-            reject.cell, reject.message, reject.sqlstate
-        )));
+        let message = shortened(&one_line(&reject.message));
+        let text = one_line(&format!("  {} {column}: {message}", reject.cell));
+        line(&wrapped(&format!("{text} [{}]", reject.sqlstate), 4));
     }
     let listed = report.rejects.len().min(LISTED_REJECTS) as u64;
     if report.error_count > listed {
@@ -125,5 +131,62 @@ fn print_rejects(report: &LoadReport) {
             "  and {} more (--json lists the first 1,000)",
             grouped(report.error_count - listed)
         ));
+    }
+}
+
+/// Breaks a line between words so that it fits; what follows the first line is indented.
+fn wrapped(text: &str, indent: usize) -> String {
+    let (mut out, mut width) = (String::new(), 0);
+    for word in text.split_inclusive(' ') {
+        let chars = word.trim_end().chars().count();
+        if width + chars > WIDTH && width > indent {
+            out.truncate(out.trim_end().len());
+            out.push('\n');
+            out.extend(std::iter::repeat_n(' ', indent));
+            width = indent;
+        }
+        out.push_str(word);
+        width += word.chars().count();
+    }
+    out
+}
+
+fn shortened(message: &str) -> String {
+    match message.char_indices().nth(MESSAGE_CHARS) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_are_broken_between_words_and_indented() {
+        let text = format!("  name  {} end", "word ".repeat(20).trim_end());
+        let out = wrapped(&text, 8);
+        let lines: Vec<&str> = out.lines().collect();
+        assert_eq!(lines.len(), 2);
+        assert!(lines.iter().all(|line| line.chars().count() <= WIDTH));
+        assert!(lines[1].starts_with("        word"));
+        let words = |text: &str| {
+            text.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(words(&out), words(&text));
+        assert_eq!(wrapped("  short   one", 2), "  short   one");
+        // A word longer than a line stays whole, so that it can be copied.
+        let long = format!("  {}", "x".repeat(100));
+        assert_eq!(wrapped(&long, 4), long);
+    }
+
+    #[test]
+    fn long_messages_are_cut_between_characters() {
+        let cut = shortened(&"ä".repeat(MESSAGE_CHARS + 1));
+        assert_eq!(cut.chars().count(), MESSAGE_CHARS + 1);
+        assert!(cut.ends_with('…'));
+        assert_eq!(shortened("ä"), "ä");
     }
 }
