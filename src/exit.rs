@@ -48,6 +48,6 @@ pub fn code_for(kind: ErrorKind) -> u8 {
         | K::ServerVersionMismatch => DATABASE,
         K::RowRejected => STOPPED,
         K::Interrupted => INTERRUPTED,
-        K::OutputUnwritable | K::Internal => FAILURE,
+        K::OutputUnwritable | K::ResultsDiffer | K::Internal => FAILURE,
     }
 }

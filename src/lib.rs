@@ -85,6 +85,7 @@
 )]
 
 pub mod cli;
+pub mod compare;
 pub mod config;
 pub mod db;
 pub mod error;

@@ -114,7 +114,7 @@ async fn url(server: &PrivateServer, with_password: bool) -> Result<u8> {
             ErrorKind::DatabaseUnreachable,
             "the private server is not running",
         )
-        .next_step(format!("start it with `{} db start`", render::program())));
+        .next_step(format!("Start it with `{} db start`", render::program())));
     };
     if with_password {
         render::line(&running.url());
@@ -131,7 +131,7 @@ async fn psql(server: &PrivateServer, args: Vec<OsString>) -> Result<u8> {
     let program = server.client_program("psql").await?.ok_or_else(|| {
         Error::new(ErrorKind::ServerNotInstalled, "psql was not found on this machine").next_step(
             format!(
-                "install PostgreSQL's client package, or use another client with `{} db url --with-password`",
+                "Install PostgreSQL's client package, or use another client with `{} db url --with-password`",
                 render::program()
             ),
         )
@@ -204,7 +204,7 @@ fn confirmed(base: &Path) -> Result<bool> {
                 base.display()
             ),
         )
-        .next_step("say --yes to do it"));
+        .next_step("Say --yes to do it"));
     }
     let mut stderr = io::stderr();
     let question = format!(

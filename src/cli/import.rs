@@ -2,7 +2,9 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use tokio_util::sync::CancellationToken;
@@ -11,13 +13,14 @@ use super::connection::{self, ConnectionArgs};
 use super::render;
 use super::render::progress::ProgressView;
 use crate::config::import::{IfExists, ImportConfig, Mode, OnError};
-use crate::error::{ErrorKind, Result};
+use crate::db::pool::Database;
+use crate::error::{Error, ErrorKind, QUERY_CANCELED, Result};
 use crate::exit;
 use crate::model::report::{LoadReport, LoadState};
 use crate::model::table::TableName;
+use crate::pipeline::Signals;
 use crate::pipeline::import::{Imported, import};
 use crate::pipeline::progress::Progress;
-use crate::pipeline::{Signals, second_signal};
 use crate::source;
 use crate::transform::coerce::OnCellError;
 
@@ -73,11 +76,16 @@ pub(super) struct TargetArgs {
 #[derive(Debug, Args)]
 pub(super) struct TuningArgs {
     /// Connections that write; default: as many as cores, as far as the server has room
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = at_least_one)]
     pub(super) workers: Option<NonZeroUsize>,
     /// Rows in a batch; default: 50,000 in batch mode, 100 in the others
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(super) batch_size: Option<NonZeroUsize>,
+}
+
+/// Reads a number from 1.
+fn at_least_one(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| "a whole number from 1 is needed")
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -162,26 +170,32 @@ pub(super) async fn run(args: ImportArgs) -> Result<u8> {
     let interrupt = CancellationToken::new();
     let mut signals = Signals::listen()?;
     let view = ProgressView::new(&progress, args.quiet);
-    let imported = tokio::select! {
-        imported = Box::pin(import(
-            &config,
-            &connected.database,
-            connected.workers,
-            &interrupt,
-            &progress,
-        )) => Some(imported),
+    let mut importing = Box::pin(import(
+        &config,
+        &connected.database,
+        connected.workers,
+        &interrupt,
+        &progress,
+    ));
+    let ended = tokio::select! {
+        imported = &mut importing => Some(imported),
         () = view.show() => None,
-        () = second_signal(&mut signals, &interrupt) => None,
+        () = second_signal(&mut signals, &interrupt, &view) => {
+            stop_at_once(importing.as_mut(), &connected.database).await
+        }
     };
     drop(view);
-    let Some(imported) = imported else {
-        render::note("sheetload: stopped at once; batches not committed yet are rolled back");
+    let Some(imported) = ended else {
+        render::note(
+            "sheetload: stopped at once; the server rolls back batches that are not committed\n  \
+             A table that this load created may be left over, named sheetload_staging_... for --if-exists replace",
+        );
         return Ok(exit::INTERRUPTED);
     };
     let Imported { report, errors } = imported?;
     if args.json {
         render::json(&report)?;
-    } else {
+    } else if report.state == LoadState::Complete || report.success_count > 0 {
         render::report::print(&report);
         if report.state == LoadState::Complete && report.success_count > 0 {
             render::line("");
@@ -191,39 +205,77 @@ pub(super) async fn run(args: ImportArgs) -> Result<u8> {
             ));
         }
     }
-    Ok(exit_code(&report, &errors))
+    let emptied = config.if_exists == IfExists::Truncate;
+    Ok(conclude(&report, &errors, emptied))
 }
 
-/// Prints the errors and what stays in the table, and gives the exit code.
-fn exit_code(report: &LoadReport, errors: &[crate::error::Error]) -> u8 {
-    let mut codes = errors.iter().map(|error| {
-        if error.kind() == ErrorKind::Interrupted {
-            exit::INTERRUPTED
-        } else {
-            render::failure_code(error)
+/// Asks for a stop at the first signal, says so, and returns at the second.
+async fn second_signal(
+    signals: &mut Signals,
+    interrupt: &CancellationToken,
+    view: &ProgressView<'_>,
+) {
+    signals.next().await;
+    interrupt.cancel();
+    view.note("sheetload: stopping after the batches in hand; once more to stop at once");
+    signals.next().await;
+}
+
+/// How long a load may take to clean up behind itself once its statements are cancelled.
+const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Cancels what the load has running on the server and lets it clean up; `None` if it does not come to an end.
+async fn stop_at_once<F: Future<Output = Result<Imported>>>(
+    importing: Pin<&mut F>,
+    database: &Database,
+) -> Option<Result<Imported>> {
+    let stopping = async {
+        let ((), imported) = tokio::join!(database.cancel_statements(), importing);
+        imported
+    };
+    match tokio::time::timeout(CLEAN_UP_TIMEOUT, stopping).await {
+        Ok(Err(error)) if error.facts().sqlstate.as_deref() == Some(QUERY_CANCELED) => {
+            Some(Err(Error::new(
+                ErrorKind::Interrupted,
+                "interrupted before anything was loaded",
+            )))
         }
-    });
-    let Some(first) = codes.next() else {
+        Ok(imported) => Some(imported),
+        Err(_elapsed) => None,
+    }
+}
+
+/// Prints the errors with what stays in the table, and gives the exit code.
+fn conclude(report: &LoadReport, errors: &[Error], emptied: bool) -> u8 {
+    let Some(first) = errors.first() else {
         return if report.error_count > 0 {
             exit::LOADED_WITH_REJECTS
         } else {
             exit::SUCCESS
         };
     };
-    codes.for_each(drop);
-    let stays = match (report.success_count, report.table_created) {
+    let stays = what_stays(report, emptied);
+    if first.kind() == ErrorKind::Interrupted {
+        render::note(&format!("sheetload: interrupted: {stays}"));
+    } else {
+        render::failures(errors, &stays);
+    }
+    exit::code_for(first.kind())
+}
+
+/// What a load that did not come to its end left in the table.
+fn what_stays(report: &LoadReport, emptied: bool) -> String {
+    match (report.success_count, report.table_created) {
         (0, true) => "nothing was committed, and the new table was removed".to_owned(),
+        (0, false) if emptied => {
+            "nothing was committed; the rows that were there were removed before".to_owned()
+        }
         (0, false) => "nothing was committed".to_owned(),
+        (1, _) => format!("1 row was committed to {} and stays there", report.table),
         (count, _) => format!(
             "{} rows were committed to {} and stay there",
             render::grouped(count),
             report.table
         ),
-    };
-    let why = match report.state {
-        LoadState::Interrupted => "interrupted",
-        LoadState::Failed | LoadState::Complete => "stopped",
-    };
-    render::note(&format!("sheetload: {why}: {stays}"));
-    first
+    }
 }

@@ -1,5 +1,6 @@
 //! The command line: the only module that knows clap, and the only one that prints.
 
+mod compare;
 mod connection;
 mod db;
 mod import;
@@ -26,6 +27,8 @@ struct Cli {
 enum Command {
     /// Load a sheet into a table
     Import(Box<import::ImportArgs>),
+    /// Race the modes on a file and a server
+    Compare(Box<compare::CompareArgs>),
     /// Create the sample's table `businesses` in the database
     Migrate(migrate::MigrateArgs),
     /// Control the private PostgreSQL server
@@ -55,7 +58,7 @@ pub fn main() -> ExitCode {
                 ErrorKind::Internal,
                 "a defect in sheetload ended the program",
             )
-            .next_step("run again with SHEETLOAD_LOG=error and report what it prints"),
+            .next_step("Run again with SHEETLOAD_LOG=error and report what it prints"),
         ),
     }
 }
@@ -64,6 +67,7 @@ async fn dispatch(command: Command) -> Result<u8> {
     match command {
         Command::Db(args) => db::run(args).await,
         Command::Import(args) => Box::pin(import::run(*args)).await,
+        Command::Compare(args) => Box::pin(compare::run(*args)).await,
         Command::Migrate(args) => Box::pin(migrate::run(args)).await,
         Command::Sample(args) => sample::run(args).await,
     }

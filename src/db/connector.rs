@@ -4,8 +4,8 @@
 use std::future::{Future, Ready, ready};
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use deadpool_postgres::Connect;
 use tokio::task::JoinHandle;
@@ -14,7 +14,7 @@ use tokio_postgres::config::{
 };
 use tokio_postgres::error::DbError;
 use tokio_postgres::tls::{MakeTlsConnect, NoTlsStream, TlsConnect};
-use tokio_postgres::{Client, Config, Error as DriverError, Socket};
+use tokio_postgres::{CancelToken, Client, Config, Error as DriverError, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::refusal::Refusal;
@@ -29,16 +29,43 @@ type Rustls = <MakeRustlsConnect as MakeTlsConnect<Socket>>::TlsConnect;
 type RustlsStream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
 
 /// Opens connections for the pool.
+#[derive(Clone)]
 pub(super) struct Connector {
     settings: Arc<DatabaseSettings>,
     tls: MakeRustlsConnect,
+    /// One for each connection that was opened.
+    opened: Arc<Mutex<Vec<CancelToken>>>,
 }
 
 impl Connector {
     /// Reads the certificates that the settings name.
     pub(super) fn new(settings: Arc<DatabaseSettings>) -> Result<Self> {
         let tls = MakeRustlsConnect::new(tls::client_config(&settings.tls)?);
-        Ok(Self { settings, tls })
+        Ok(Self {
+            settings,
+            tls,
+            opened: Arc::default(),
+        })
+    }
+
+    /// Asks the server to give up what it is doing on any of the connections (PostgreSQL documentation, 55.2.8). There
+    /// is no answer: the statements fail, or have ended before.
+    pub(super) async fn cancel_statements(&self) {
+        let tokens = self.opened.lock().map_or_else(
+            |poisoned| poisoned.into_inner().clone(),
+            |tokens| tokens.clone(),
+        );
+        for token in tokens {
+            if let Err(error) = token.cancel_query(self.tls.clone()).await {
+                tracing::debug!(%error, "a statement could not be cancelled");
+            }
+        }
+    }
+
+    fn remember(&self, client: &Client) {
+        if let Ok(mut opened) = self.opened.lock() {
+            opened.push(client.cancel_token());
+        }
     }
 }
 
@@ -50,7 +77,10 @@ impl Connect for Connector {
     ) -> Pin<Box<dyn Future<Output = Result<Opened, DriverError>> + Send + '_>> {
         Box::pin(async move {
             match open(&self.settings, &self.tls).await {
-                Ok(opened) => Ok(opened),
+                Ok(opened) => {
+                    self.remember(&opened.0);
+                    Ok(opened)
+                }
                 Err(error) => as_driver_error(error).await,
             }
         })

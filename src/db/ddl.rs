@@ -44,19 +44,19 @@ pub async fn create_table(
             ),
         )
         .in_table(table.plain())
-        .next_step("delete the columns that are not needed"));
+        .next_step("Delete the columns that are not needed"));
     }
     execute(
         client,
         &create_table_sql(table, columns),
-        &format!("table {} could not be created", table.plain()),
+        &format!("create table {}", table.plain()),
     )
     .await
     .map_err(|error| error.in_table(table.plain()))
 }
 
-/// Creates an empty table with the columns, defaults, constraints and indexes of another. Foreign keys and triggers
-/// are not taken over (PostgreSQL documentation, "CREATE TABLE", LIKE).
+/// Creates an empty table with the columns, defaults, constraints and indexes of another, unlogged if that is. Foreign
+/// keys and triggers are not taken over (PostgreSQL documentation, "CREATE TABLE", LIKE).
 ///
 /// # Errors
 /// What the server says.
@@ -65,13 +65,101 @@ pub async fn create_table_like(
     table: &TableName,
     model: &TableName,
 ) -> Result<()> {
+    let doing = format!("create a table shaped like {}", model.plain());
+    let unlogged: bool = client
+        .query_opt(
+            "select relpersistence = 'u' from pg_catalog.pg_class where oid = pg_catalog.to_regclass($1)::oid",
+            &[&model.to_string()],
+        )
+        .await
+        .map_err(|error| error_from_postgres(error, &doing))?
+        .is_some_and(|row| row.get(0));
+    let unlogged = if unlogged { "unlogged " } else { "" };
+    let sql = format!("create {unlogged}table {table} (like {model} including all)");
+    execute(client, &sql, &doing)
+        .await
+        .map_err(|error| error.in_table(model.plain()))
+}
+
+/// Gives a copy made by [`create_table_like`] sequences of its own where the model's defaults draw from sequences
+/// (serial columns): otherwise each row in the copy would move the model's on. They go with the copy when it is
+/// dropped. A default that draws from a sequence by way of a function of the user's still does.
+///
+/// # Errors
+/// What the server says.
+pub async fn give_own_sequences(client: &Client, table: &TableName) -> Result<()> {
+    let failed = |error| {
+        error_from_postgres(error, &format!("create the sequences of {}", table.plain()))
+            .in_table(table.plain())
+    };
+    let mut number = 0;
+    // Each turn replaces one sequence in one default, and what is replaced is not found again.
+    while let Some(found) = client
+        .query_opt(FOREIGN_SEQUENCE, &[&table.to_string()])
+        .await
+        .map_err(failed)?
+    {
+        let (column, default, literal): (String, String, String) =
+            (found.get(0), found.get(1), found.get(2));
+        number += 1;
+        let own = TableName {
+            schema: table.schema.clone(),
+            table: format!("{}_{number}", table.table),
+        };
+        let own_literal = format!("'{}'::regclass", own.to_string().replace('\'', "''"));
+        let own_default = default.replace(&literal, &own_literal);
+        if own_default == default {
+            return Err(Error::new(
+                ErrorKind::TableUnusable,
+                format!("the default of column {column} cannot be given a sequence of its own: {default}"),
+            )
+            .in_table(table.plain())
+            .in_column(column));
+        }
+        let column = quote_identifier(&column);
+        let sql = format!(
+            "create sequence {own} owned by {table}.{column}; \
+             alter table {table} alter column {column} set default {own_default}"
+        );
+        client.batch_execute(&sql).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// A default that draws from a sequence which does not belong to its table: the column, the default, and the sequence
+/// as it is written there (PostgreSQL documentation, "pg_depend": the default depends on the sequence, and a sequence
+/// depends automatically on the table that owns it).
+const FOREIGN_SEQUENCE: &str = "\
+    select a.attname::text, pg_catalog.pg_get_expr(d.adbin, d.adrelid), \
+           pg_catalog.quote_literal(s.oid::pg_catalog.regclass::text) || '::regclass' \
+    from pg_catalog.pg_attrdef d \
+    join pg_catalog.pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum \
+    join pg_catalog.pg_depend uses on uses.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass \
+         and uses.objid = d.oid and uses.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass \
+    join pg_catalog.pg_class s on s.oid = uses.refobjid and s.relkind = 'S' \
+    where d.adrelid = pg_catalog.to_regclass($1)::oid and not exists ( \
+          select from pg_catalog.pg_depend owned \
+          where owned.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and owned.objid = s.oid \
+            and owned.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and owned.refobjid = d.adrelid) \
+    limit 1";
+
+/// Describes a table in the server's own words, for whoever comes across it. The text is one of the program's own.
+///
+/// # Errors
+/// What the server says.
+pub async fn comment_on_table(
+    client: &Client,
+    table: &TableName,
+    comment: &'static str,
+) -> Result<()> {
+    let literal = comment.replace('\'', "''");
     execute(
         client,
-        &format!("create table {table} (like {model} including all)"),
-        &format!("a table shaped like {} could not be created", model.plain()),
+        &format!("comment on table {table} is '{literal}'"),
+        &format!("describe table {}", table.plain()),
     )
     .await
-    .map_err(|error| error.in_table(model.plain()))
+    .map_err(|error| error.in_table(table.plain()))
 }
 
 /// Drops a table that sheetload created. One that does not exist is none to worry about.
@@ -82,7 +170,7 @@ pub async fn drop_table(client: &Client, table: &TableName) -> Result<()> {
     execute(
         client,
         &format!("drop table if exists {table}"),
-        &format!("table {} could not be dropped", table.plain()),
+        &format!("drop table {}", table.plain()),
     )
     .await
     .map_err(|error| error.in_table(table.plain()))
@@ -96,7 +184,7 @@ pub async fn truncate(client: &Client, table: &TableName) -> Result<()> {
     execute(
         client,
         &format!("truncate {table}"),
-        &format!("table {} could not be emptied", table.plain()),
+        &format!("empty table {}", table.plain()),
     )
     .await
     .map_err(|error| error.in_table(table.plain()))

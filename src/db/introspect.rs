@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::column::{ColumnKind, TableColumn, TargetColumn};
-use crate::model::table::TableName;
+use crate::model::table::{TableName, quote_identifier};
 
 /// A table that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,12 +24,7 @@ pub struct Table {
 /// # Errors
 /// `TableUnusable` when the name is that of something rows can't be copied into, such as a sequence.
 pub async fn find_table(client: &Client, name: &TableName) -> Result<Option<Table>> {
-    let failed = |error| {
-        error_from_postgres(
-            error,
-            &format!("table {} could not be looked at", name.plain()),
-        )
-    };
+    let failed = |error| error_from_postgres(error, &format!("look at table {}", name.plain()));
     // to_regclass takes a quoted name and gives null for one that does not exist.
     let relation = client
         .query_opt(
@@ -63,7 +58,7 @@ pub async fn find_table(client: &Client, name: &TableName) -> Result<Option<Tabl
             ),
         )
         .in_table(name.plain())
-        .next_step("name a table with --table"));
+        .next_step("Name a table with --table"));
     }
     let columns = client
         .query(COLUMNS, &[&oid])
@@ -84,6 +79,52 @@ pub async fn find_table(client: &Client, name: &TableName) -> Result<Option<Tabl
         columns,
         constraint_columns,
     }))
+}
+
+/// Makes sure, before anything is read or changed, that rows may be inserted into a table, and that it may be emptied
+/// if the load does that.
+///
+/// # Errors
+/// `PermissionDenied`, naming the right.
+pub async fn require_rights(client: &Client, name: &TableName, empties: bool) -> Result<()> {
+    let failed = |error| error_from_postgres(error, &format!("look at table {}", name.plain()));
+    // A right to some columns will do; the server itself says which it lacks.
+    let rights = client
+        .query_opt(
+            "select pg_catalog.has_any_column_privilege(r.oid, 'insert'), \
+                    pg_catalog.has_table_privilege(r.oid, 'truncate'), session_user::text \
+             from (select pg_catalog.to_regclass($1)::oid) r (oid) where r.oid is not null",
+            &[&name.to_string()],
+        )
+        .await
+        .map_err(failed)?;
+    let Some(rights) = rights else {
+        return Ok(());
+    };
+    let (insert, truncate, user): (bool, bool, String) =
+        (rights.get(0), rights.get(1), rights.get(2));
+    let lacking = match (insert, truncate || !empties) {
+        (true, true) => return Ok(()),
+        (false, true) => "insert",
+        (true, false) => "truncate",
+        (false, false) => "insert, truncate",
+    };
+    Err(Error::new(
+        ErrorKind::PermissionDenied,
+        format!(
+            "user {user:?} lacks the right to {} table {}",
+            lacking
+                .replace("insert", "insert into")
+                .replace(", ", " and "),
+            name.plain()
+        ),
+    )
+    .in_table(name.plain())
+    .with_sqlstate("42501")
+    .next_step(format!(
+        "Ask the table's owner to grant {lacking} on {name} to {}, or connect as another user",
+        quote_identifier(&user)
+    )))
 }
 
 /// The columns with what decides how values are made for them (PostgreSQL documentation, "pg_attribute", "pg_type").

@@ -34,7 +34,7 @@ pub async fn apply_sample(client: &mut Client) -> Result<Vec<Applied>> {
             "the migrations could not be applied",
         )
         .caused_by(error)
-        .next_step("the database is as it was; see the reason above, mend it, and run it again")
+        .next_step("The database is as it was; see the reason above, mend it, and run it again")
     })?;
     Ok(report
         .applied_migrations()

@@ -18,6 +18,9 @@ use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 /// at all means that something holds on to its connection.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long a server may take to accept requests to cancel statements.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// How many connections work at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Workers {
@@ -28,12 +31,22 @@ pub enum Workers {
 }
 
 /// A database that can be reached. Clones share the connections.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Database {
     pool: Pool,
+    connector: Connector,
     settings: Arc<DatabaseSettings>,
     description: String,
     server_version: u32,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database")
+            .field("description", &self.description)
+            .field("server_version", &self.server_version)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Database {
@@ -52,7 +65,7 @@ impl Database {
         let connector = Connector::new(Arc::clone(&settings))?;
         let manager = Manager::from_connect(
             tokio_postgres::Config::new(),
-            connector,
+            connector.clone(),
             ManagerConfig {
                 recycling_method: RecyclingMethod::Fast,
             },
@@ -67,6 +80,7 @@ impl Database {
             })?;
         let mut database = Self {
             pool,
+            connector,
             description: settings.describe(),
             settings,
             server_version: 0,
@@ -139,6 +153,18 @@ impl Database {
     #[must_use]
     pub fn settings(&self) -> &DatabaseSettings {
         &self.settings
+    }
+
+    /// Asks the server to give up the statements that run on these connections, so that whoever waits for them gets an
+    /// error with SQLSTATE 57014. Waits no longer than some seconds; does nothing where no statement runs.
+    pub async fn cancel_statements(&self) {
+        let cancelled = self.connector.cancel_statements();
+        if tokio::time::timeout(CANCEL_TIMEOUT, cancelled)
+            .await
+            .is_err()
+        {
+            tracing::debug!("the server does not take requests to cancel");
+        }
     }
 
     /// Closes the pool; connections in use close when they are given back.

@@ -10,7 +10,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub use sqlstate::{error_from_postgres, kind_of_sqlstate};
+pub use sqlstate::{QUERY_CANCELED, error_from_postgres, kind_of_sqlstate};
 
 /// The result of every fallible function of the library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -69,6 +69,8 @@ pub enum ErrorKind {
     ServerVersionMismatch,
     /// A row was rejected, and the options say to stop then.
     RowRejected,
+    /// The modes that were compared did not load the same rows.
+    ResultsDiffer,
     /// The user interrupted the work.
     Interrupted,
     /// A defect of sheetload itself, such as a panic in a task.

@@ -7,6 +7,9 @@ use tokio_postgres::error::{DbError, SqlState};
 
 use super::{Error, ErrorKind};
 
+/// The SQLSTATE of a statement that was cancelled (PostgreSQL documentation, appendix A: query_canceled).
+pub const QUERY_CANCELED: &str = "57014";
+
 /// What an error of the driver says about sheetload's own: the kind follows from the SQLSTATE, or from
 /// the type of the cause if the server did not speak. `doing` completes "cannot …": `create table x`.
 ///
@@ -103,6 +106,9 @@ fn advice(code: &SqlState, kind: ErrorKind) -> Option<&'static str> {
         ErrorKind::ConnectionLost => Some("Look into the server's log, then run the load again"),
         _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION => {
             Some("Connect to the primary server, or set default_transaction_read_only to off")
+        }
+        _ if *code == SqlState::INVALID_SCHEMA_NAME => {
+            Some("Create the schema, or name another with --table schema.table")
         }
         _ => None,
     }

@@ -51,9 +51,8 @@ impl FromStr for TableName {
         let invalid = || {
             Error::new(
                 ErrorKind::InvalidOptions,
-                format!("\"{text}\" is not a table name"),
+                "write table or schema.table, a name with a dot in double quotes",
             )
-            .next_step("write table or schema.table; a name with a dot goes in double quotes")
         };
         let (first, rest) = identifier(text).ok_or_else(invalid)?;
         let Some(rest) = rest.strip_prefix('.') else {

@@ -1,9 +1,11 @@
 //! One import from the file to the report.
 
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
 use super::progress::{Phase, Progress, Snapshot};
@@ -11,13 +13,9 @@ use super::target::Target;
 use super::{Load, LoadEnd, Pipeline, report};
 use crate::config::import::ImportConfig;
 use crate::db::pool::Database;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, QUERY_CANCELED, Result};
 use crate::model::report::{LoadReport, LoadState};
-use crate::model::table::TableName;
-use crate::source::{self, RowSource};
-use crate::transform::coerce::Coercion;
-use crate::transform::names::table_name;
-use crate::transform::number_format::classify;
+use crate::source::RowSource;
 
 /// What an import came to: always a report once rows were written, and the errors that ended it early.
 #[derive(Debug)]
@@ -71,7 +69,7 @@ pub async fn import(
         progress.expect_rows(rows);
     }
     let client = database.get().await?;
-    let table = context.table_name();
+    let table = config.table_name();
     let (mut target, source) = Target::resolve(
         &client,
         source,
@@ -98,15 +96,7 @@ pub async fn import(
 impl Context<'_> {
     async fn open(&self) -> Result<Box<dyn RowSource>> {
         self.progress.enter(Phase::Opening);
-        let (file, sheet) = (self.config.file.clone(), self.config.sheet.clone());
-        super::blocking(move || source::open(&file, sheet.as_deref())).await
-    }
-
-    fn table_name(&self) -> TableName {
-        self.config.table.clone().unwrap_or_else(|| {
-            let stem = self.config.file.file_stem().unwrap_or_default();
-            TableName::unqualified(table_name(&stem.to_string_lossy()))
-        })
+        super::open_source(&self.config.file, self.config.sheet.as_deref()).await
     }
 
     /// Writes all rows. When it could not start, what was created is removed again.
@@ -118,12 +108,9 @@ impl Context<'_> {
     ) -> Result<(LoadEnd, String)> {
         let client = self.database.get().await?;
         if self.interrupt.is_cancelled() {
-            return Err(Error::new(
-                ErrorKind::Interrupted,
-                "interrupted before anything was loaded",
-            ));
+            return Err(interrupted_early());
         }
-        target.prepare(&client).await?;
+        self.prepare(target, &client).await?;
         drop(client);
         let sheet = source.describe().sheet.clone();
         match self.run(target, source, workers).await {
@@ -136,13 +123,34 @@ impl Context<'_> {
         }
     }
 
+    /// Creates or empties the table. Nothing is loaded yet, so an interrupt does not wait for a lock on it.
+    async fn prepare(&self, target: &mut Target, client: &Client) -> Result<()> {
+        let mut preparing = pin!(target.prepare(client));
+        tokio::select! {
+            prepared = &mut preparing => return prepared,
+            () = self.interrupt.cancelled() => self.database.cancel_statements().await,
+        }
+        preparing.await.map_err(|error| {
+            if is_cancelled_statement(&error) {
+                interrupted_early()
+            } else {
+                error
+            }
+        })
+    }
+
     async fn run(
         &self,
         target: &Target,
         source: Box<dyn RowSource>,
         workers: usize,
     ) -> Result<LoadEnd> {
-        let load = self.plan(target, source);
+        let load = Load::new(
+            self.config,
+            source,
+            target.columns().to_vec(),
+            target.constraint_columns().clone(),
+        );
         let pipeline = Pipeline::open(
             load,
             self.config.mode,
@@ -156,22 +164,6 @@ impl Context<'_> {
         pipeline.wait().await
     }
 
-    fn plan(&self, target: &Target, source: Box<dyn RowSource>) -> Load {
-        let sheet = source.describe();
-        Load {
-            coercion: Coercion {
-                date_system: sheet.date_system,
-                formats: sheet.formats.iter().map(classify).collect(),
-                on_cell_error: self.config.on_cell_error,
-            },
-            columns: target.columns().to_vec(),
-            limits: self.config.batch_limits(),
-            on_error: self.config.on_error,
-            constraint_columns: target.constraint_columns().clone(),
-            source,
-        }
-    }
-
     /// Puts staged rows in place, removes what is left over, and writes the report.
     async fn finish(
         &self,
@@ -181,7 +173,14 @@ impl Context<'_> {
         workers: usize,
         milestones: Milestones,
     ) -> Result<Imported> {
-        let interrupted = self.interrupt.is_cancelled() && end.totals.is_none();
+        let all_accounted = end.accounts_for_all_rows(&self.progress.snapshot());
+        let mut interrupted = self.interrupt.is_cancelled() && !all_accounted;
+        if end.errors.is_empty() && !interrupted && !all_accounted {
+            end.errors.push(Error::new(
+                ErrorKind::Internal,
+                "the load ended without an error, but not all rows are accounted for",
+            ));
+        }
         let mut committed = self.progress.snapshot().loaded_rows;
         let complete = end.errors.is_empty() && !interrupted;
         if target.is_staged() {
@@ -190,6 +189,12 @@ impl Context<'_> {
             if !published {
                 committed = 0;
             }
+        }
+        if self.interrupt.is_cancelled() {
+            // Statements that were cancelled to stop at once: not a failure, but what was asked for.
+            let before = end.errors.len();
+            end.errors.retain(|error| !is_cancelled_statement(error));
+            interrupted |= end.errors.len() < before;
         }
         if !complete || committed == 0 {
             self.clean_up(target, committed, &mut end.errors).await;
@@ -242,6 +247,18 @@ impl Context<'_> {
             errors.push(error);
         }
     }
+}
+
+fn interrupted_early() -> Error {
+    Error::new(
+        ErrorKind::Interrupted,
+        "interrupted before anything was loaded",
+    )
+}
+
+/// Whether a statement ended by [`Database::cancel_statements`].
+fn is_cancelled_statement(error: &Error) -> bool {
+    error.facts().sqlstate.as_deref() == Some(QUERY_CANCELED)
 }
 
 fn display_name(file: &Path) -> String {

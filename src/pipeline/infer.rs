@@ -76,6 +76,9 @@ pub(super) fn infer_columns(
         source.widen(totals.first_column.unwrap_or_default(), totals.last_column);
         (types, totals) = observe(source, interrupt, progress)?;
     }
+    if totals.rows == 0 {
+        return Err(no_rows(source));
+    }
     progress.expect_rows(totals.rows);
     let names = column_names(&source.describe().header);
     Ok(types
@@ -87,6 +90,46 @@ pub(super) fn infer_columns(
             target: inferred.to_column(name),
         })
         .collect())
+}
+
+/// Stops reading at the first row.
+#[derive(Default)]
+struct FirstRow {
+    found: bool,
+}
+
+impl BatchExchange for FirstRow {
+    fn exchange(&mut self, _full: Batch) -> Result<Batch> {
+        self.found = true;
+        Err(Error::new(ErrorKind::Interrupted, "one row is enough"))
+    }
+}
+
+/// Makes sure that there is a row below the header, before a table is touched. Blocks until the first is found.
+pub(super) fn require_rows(source: &mut dyn RowSource) -> Result<()> {
+    let limits = BatchLimits { rows: 1, ..LIMITS };
+    let mut first = FirstRow::default();
+    let batch = Batch::new(source.describe().header.width(), limits);
+    match source.read(batch, &mut first) {
+        _ if first.found => Ok(()),
+        Ok(_totals) => Err(no_rows(source)),
+        Err(error) => Err(error),
+    }
+}
+
+fn no_rows(source: &dyn RowSource) -> Error {
+    let sheet = source.describe();
+    Error::new(
+        ErrorKind::SheetEmpty,
+        format!(
+            "sheet \"{}\" of {} has a header, but no rows below it",
+            sheet.sheet,
+            sheet.file.display()
+        ),
+    )
+    .in_file(&sheet.file)
+    .in_sheet(&sheet.sheet)
+    .next_step("Fill in rows, or name another sheet with --sheet")
 }
 
 fn observe(

@@ -16,6 +16,7 @@ pub mod target;
 mod worker;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -24,7 +25,7 @@ pub use rejects::{KEPT_REJECTS, Rejects};
 pub use shutdown::{Signals, second_signal};
 pub use supervisor::LoadEnd;
 
-use crate::config::import::{Mode, OnError};
+use crate::config::import::{ImportConfig, Mode, OnError};
 use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::batch::BatchLimits;
@@ -33,11 +34,13 @@ use crate::sink::Sink;
 use crate::sink::copy::CopySink;
 use crate::sink::encode::FieldForm;
 use crate::sink::per_row::PerRowSink;
-use crate::source::RowSource;
+use crate::source::{self, RowSource};
 use crate::transform::coerce::Coercion;
 use crate::transform::mapping::{MappedColumn, target_columns};
+use crate::transform::number_format::classify;
 use locate::Locator;
 use progress::{Phase, Progress};
+use reader::BatchSizes;
 use supervisor::Supervisor;
 use worker::RowPlan;
 
@@ -51,10 +54,47 @@ pub struct Load {
     pub coercion: Coercion,
     /// When a batch is full.
     pub limits: BatchLimits,
+    /// At how many rows the first batch is full; each one after it takes twice as many, up to the limit.
+    pub first_batch_rows: usize,
     /// What happens when a row is rejected.
     pub on_error: OnError,
     /// The columns of the table's constraints and indexes, by name, to find the cell that violates one.
     pub constraint_columns: HashMap<String, Vec<String>>,
+}
+
+impl Load {
+    /// The load of a source into these columns, by the import's settings.
+    #[must_use]
+    pub fn new(
+        config: &ImportConfig,
+        source: Box<dyn RowSource>,
+        columns: Vec<MappedColumn>,
+        constraint_columns: HashMap<String, Vec<String>>,
+    ) -> Self {
+        let sheet = source.describe();
+        Self {
+            coercion: Coercion {
+                date_system: sheet.date_system,
+                formats: sheet.formats.iter().map(classify).collect(),
+                on_cell_error: config.on_cell_error,
+            },
+            columns,
+            limits: config.batch_limits(),
+            first_batch_rows: config.first_batch_rows(),
+            on_error: config.on_error,
+            constraint_columns,
+            source,
+        }
+    }
+}
+
+/// Opens a workbook and a sheet in it on a thread of its own, see [`source::open`].
+///
+/// # Errors
+/// As [`source::open`].
+pub async fn open_source(file: &Path, sheet: Option<&str>) -> Result<Box<dyn RowSource>> {
+    let (file, sheet) = (file.to_owned(), sheet.map(str::to_owned));
+    blocking(move || source::open(&file, sheet.as_deref())).await
 }
 
 /// A load that runs.
@@ -117,8 +157,8 @@ impl Pipeline {
             coercion: load.coercion,
             on_error: load.on_error,
         };
-        let supervisor =
-            Supervisor::start(load.source, plan, load.limits, sinks, interrupt, progress)?;
+        let sizes = BatchSizes::new(load.first_batch_rows, load.limits);
+        let supervisor = Supervisor::start(load.source, plan, sizes, sinks, interrupt, progress)?;
         Ok(Self { supervisor })
     }
 

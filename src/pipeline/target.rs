@@ -9,11 +9,11 @@ use deadpool_postgres::Object;
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
-use super::infer::infer_columns;
+use super::infer::{infer_columns, require_rows};
 use super::progress::Progress;
 use crate::config::import::IfExists;
 use crate::db::ddl;
-use crate::db::introspect::{Table, find_table};
+use crate::db::introspect::{Table, find_table, require_rights};
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::sheet::Header;
 use crate::model::table::{TableName, quote_identifier};
@@ -48,7 +48,7 @@ impl Target {
     /// # Errors
     /// `TableExists` under `--if-exists fail`, `ColumnMismatch` with everything that does not fit, `TableUnusable`,
     /// what the server says, and what is wrong with the file.
-    pub(super) async fn resolve(
+    pub(crate) async fn resolve(
         client: &Object,
         mut source: Box<dyn RowSource>,
         table: TableName,
@@ -62,9 +62,13 @@ impl Target {
                 format!("table {} exists already", table.plain()),
             )
             .in_table(table.plain())
-            .next_step("name another table, or say --if-exists append, replace or truncate")),
+            .next_step("Name another table, or say --if-exists append, replace or truncate")),
             Some(found) => {
                 let target = Self::existing(found, &source.describe().header, if_exists)?;
+                let empties = matches!(if_exists, IfExists::Replace | IfExists::Truncate);
+                require_rights(client, &target.name, empties).await?;
+                let source =
+                    super::blocking(move || require_rows(source.as_mut()).map(|()| source)).await?;
                 Ok((target, source))
             }
             None => {
@@ -138,11 +142,8 @@ impl Target {
             return Ok(());
         };
         let failed = |error| {
-            error_from_postgres(
-                error,
-                &format!("the rows of {} could not be replaced", self.name.plain()),
-            )
-            .in_table(self.name.plain())
+            error_from_postgres(error, &format!("replace the rows of {}", self.name.plain()))
+                .in_table(self.name.plain())
         };
         let columns: Vec<String> = self
             .columns
@@ -231,7 +232,7 @@ fn mismatch_error(table: &Table, mismatches: &[Mismatch]) -> Error {
         ),
     )
     .in_table(table.name.plain())
-    .next_step(format!("the table's columns are: {}", columns.join(", ")))
+    .next_step(format!("The table's columns are: {}", columns.join(", ")))
 }
 
 /// A name in the table's schema that no other load uses: the process and the time make it differ.

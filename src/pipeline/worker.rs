@@ -194,7 +194,7 @@ impl Surroundings {
             .in_sheet(&reject.sheet)
             .at_cell(&reject.cell)
             .with_sqlstate(&reject.sqlstate)
-            .next_step("mend the cell, or load the other rows with --on-error skip")
+            .next_step("Mend the cell, or load the other rows with --on-error skip")
         });
         self.rejects.push(reject);
         stop.map_or(Ok(()), Err)

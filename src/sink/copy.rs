@@ -12,7 +12,7 @@ use super::classify::row_fault;
 use super::encode::text::copy_lines;
 use super::encode::{EncodedBatch, FieldForm};
 use super::{Sink, WriteFailure, Written, isolate};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::column::TargetColumn;
 use crate::model::table::{TableName, quote_identifier};
 
@@ -28,7 +28,8 @@ const BINARY_TRAILER: &[u8] = &[0xFF, 0xFF];
 /// Writes batches into one table over one connection.
 #[derive(Debug)]
 pub struct CopySink {
-    client: Object,
+    /// None once a COPY failed for another reason than its rows: see [`CopySink::abandon`].
+    client: Option<Object>,
     statement: Statement,
     table: TableName,
 }
@@ -61,43 +62,65 @@ impl CopySink {
             .await
             .map_err(|error| super::write_error(error, table))?;
         Ok(Self {
-            client,
+            client: Some(client),
             statement,
             table: table.clone(),
         })
     }
 }
 
-impl Sink for CopySink {
-    async fn write(&mut self, batch: &EncodedBatch) -> Result<Written, WriteFailure> {
+impl CopySink {
+    async fn load(&mut self, batch: &EncodedBatch) -> Result<Written> {
+        let Some(client) = &mut self.client else {
+            return Err(Error::new(
+                ErrorKind::ConnectionLost,
+                format!(
+                    "cannot write rows to {}: the connection was given up",
+                    self.table.plain()
+                ),
+            ));
+        };
         // A single COPY is a transaction of its own; savepoints are only needed once a row is known to be bad.
         let all = 0..batch.row_count();
-        match copy_rows(&**self.client, &self.statement, batch, all).await {
-            Ok(loaded) => Ok(Written {
-                loaded,
-                refused: Vec::new(),
-            }),
-            Err(error) => match row_fault(&error) {
-                Some(fault) => isolate::load_without_bad_rows(
-                    &mut self.client,
-                    &self.statement,
-                    &self.table,
-                    batch,
-                    fault,
-                )
-                .await
-                .map_err(|error| failure(super::write_error(error, &self.table))),
-                None => Err(failure(super::write_error(error, &self.table))),
-            },
+        let loaded = copy_rows(&***client, &self.statement, batch, all).await;
+        let error = match loaded {
+            Ok(loaded) => {
+                return Ok(Written {
+                    loaded,
+                    refused: Vec::new(),
+                });
+            }
+            Err(error) => error,
+        };
+        let isolated = match row_fault(&error) {
+            Some(fault) => {
+                isolate::load_without_bad_rows(client, &self.statement, &self.table, batch, fault)
+                    .await
+            }
+            None => Err(error),
+        };
+        isolated.map_err(|error| {
+            self.abandon();
+            super::write_error(error, &self.table)
+        })
+    }
+
+    /// Closes the connection instead of giving it back. A COPY that the server refuses at its start leaves the driver
+    /// one answer behind (rust-postgres, issue 1337), so that the next user of the connection would get it.
+    fn abandon(&mut self) {
+        if let Some(client) = self.client.take() {
+            drop(Object::take(client));
         }
     }
 }
 
-/// A failure of a batch of which nothing was committed.
-fn failure(error: crate::error::Error) -> WriteFailure {
-    WriteFailure {
-        written: Written::default(),
-        error,
+impl Sink for CopySink {
+    async fn write(&mut self, batch: &EncodedBatch) -> Result<Written, WriteFailure> {
+        // Of a batch that failed nothing was committed.
+        self.load(batch).await.map_err(|error| WriteFailure {
+            written: Written::default(),
+            error,
+        })
     }
 }
 

@@ -59,6 +59,6 @@ pub trait Sink: Send {
 
 /// The server's error with what was being done.
 fn write_error(error: tokio_postgres::Error, table: &TableName) -> Error {
-    let doing = format!("rows could not be written to {}", table.plain());
+    let doing = format!("write rows to {}", table.plain());
     error_from_postgres(error, &doing).in_table(table.plain())
 }

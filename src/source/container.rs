@@ -27,7 +27,7 @@ const COMPOUND_FILE_MAGIC: [u8; 8] = [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 
 const ZIP_MAGIC: [u8; 4] = *b"PK\x03\x04";
 
 /// The formats in words, for errors.
-const KNOWN_FORMATS: &str = "xlsx, xlsm, xlsb, xls and ods workbooks can be read";
+const KNOWN_FORMATS: &str = "Name a workbook: xlsx, xlsm, xlsb, xls or ods";
 
 /// Looks at a file's bytes.
 pub(super) fn detect(path: &Path) -> Result<Container> {
@@ -38,7 +38,7 @@ pub(super) fn detect(path: &Path) -> Result<Container> {
         )
         .in_file(path)
         .caused_by(error)
-        .next_step("check the path and the file's permissions")
+        .next_step("Check the path and the file's permissions")
     };
     let mut file = File::open(path).map_err(unreadable)?;
     if file.metadata().map_err(unreadable)?.is_dir() {
@@ -53,7 +53,7 @@ pub(super) fn detect(path: &Path) -> Result<Container> {
         }
     }
     match &magic[..filled] {
-        [] => Err(not_a_workbook(path, "is empty")),
+        [] => Err(not_a_workbook(path, "is an empty file")),
         start if start == COMPOUND_FILE_MAGIC => Ok(Container::CompoundFile),
         start if start.starts_with(&ZIP_MAGIC) => {
             file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
@@ -64,7 +64,8 @@ pub(super) fn detect(path: &Path) -> Result<Container> {
 }
 
 fn detect_in_zip(path: &Path, file: File) -> Result<Container> {
-    let archive = ZipArchive::new(file).map_err(|error| {
+    let mut archive = ZipArchive::new(file).map_err(|error| {
+        tracing::debug!(%error, "no zip directory");
         Error::new(
             ErrorKind::WorkbookBroken,
             format!(
@@ -73,9 +74,14 @@ fn detect_in_zip(path: &Path, file: File) -> Result<Container> {
             ),
         )
         .in_file(path)
-        .caused_by(error)
-        .next_step("copy or download the file again, or save it anew with a spreadsheet program")
+        .next_step("Copy or download the file again, or save it anew with a spreadsheet program")
     })?;
+    if is_another_document(&mut archive) {
+        return Err(not_a_workbook(
+            path,
+            "is a text or a presentation, not a workbook",
+        ));
+    }
     let mut found = None;
     for name in archive.file_names().flatten() {
         let name = name.to_ascii_lowercase();
@@ -88,6 +94,30 @@ fn detect_in_zip(path: &Path, file: File) -> Result<Container> {
         }
     }
     found.ok_or_else(|| not_a_workbook(path, "is a zip file, but not a workbook"))
+}
+
+/// Whether a zip file is a text or a presentation: OpenDocument says so in its `mimetype` member (OpenDocument 1.3
+/// part 2, 3.3), Office Open XML by where its main part is by custom.
+fn is_another_document(archive: &mut ZipArchive<File>) -> bool {
+    /// Long enough for every media type of OpenDocument.
+    const MEDIA_TYPE_BYTES: u64 = 128;
+    let other_part = ["word/document.xml", "ppt/presentation.xml"];
+    if other_part
+        .iter()
+        .any(|part| archive.index_for_name(part).is_some())
+    {
+        return true;
+    }
+    let Ok(member) = archive.by_name("mimetype") else {
+        return false;
+    };
+    let mut media_type = String::new();
+    let read = member
+        .take(MEDIA_TYPE_BYTES)
+        .read_to_string(&mut media_type);
+    read.is_ok()
+        && media_type.starts_with("application/vnd.oasis.opendocument.")
+        && !media_type.contains("spreadsheet")
 }
 
 fn not_a_workbook(path: &Path, what: &str) -> Error {

@@ -30,15 +30,15 @@ pub(super) fn choose_sheet(
     let (message, next_step) = match wanted {
         _ if names.is_empty() => (
             format!("{} has no worksheet", path.display()),
-            "choose another workbook".to_owned(),
+            "Choose another workbook".to_owned(),
         ),
         Some(name) => (
             format!("{} has no sheet named \"{name}\"", path.display()),
-            format!("the sheets there are: {}", names.join(", ")),
+            format!("The sheets there are: {}", names.join(", ")),
         ),
         None => (
             format!("{} has no visible worksheet", path.display()),
-            format!("name a hidden one with --sheet: {}", names.join(", ")),
+            format!("Name a hidden one with --sheet: {}", names.join(", ")),
         ),
     };
     Err(Error::new(ErrorKind::SheetNotFound, message)

@@ -77,7 +77,7 @@ impl std::fmt::Display for Mismatch {
             }
             Self::Required { column } => write!(
                 f,
-                "column {column} is not null and without default, and the sheet lacks it"
+                "column {column} must have a value, and the sheet lacks it"
             ),
         }
     }

@@ -6,7 +6,10 @@
     reason = "a test fails by panicking"
 )]
 
+mod bad_input;
+mod compare;
 mod import;
+mod interrupt;
 mod private_server;
 mod sample;
 mod structure;

@@ -1,5 +1,6 @@
 //! What people see on a terminal and programs read from stdout. The only place that prints.
 
+pub(super) mod compare;
 pub(super) mod progress;
 pub(super) mod report;
 
@@ -50,6 +51,37 @@ pub(super) fn failure_code(error: &Error) -> u8 {
     exit::code_for(error.kind())
 }
 
+/// Prints the errors that ended a load, the first one with what is left of the load. Several workers may have met the
+/// same error; it is said once.
+pub(super) fn failures(errors: &[Error], stays: &str) {
+    let mut said = Vec::new();
+    for error in errors {
+        let first_line = first_line(error);
+        if said.contains(&first_line) {
+            continue;
+        }
+        let mut text = first_line.clone();
+        let mut second_line = Vec::new();
+        if said.is_empty() {
+            second_line.push(capitalised(stays));
+        }
+        second_line.extend(error.advice().map(str::to_owned));
+        if !second_line.is_empty() {
+            text = format!("{text}\n  {}", second_line.join(". "));
+        }
+        note(&text);
+        said.push(first_line);
+    }
+}
+
+/// A fragment as the start of a sentence.
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
+}
+
 /// Prints why the program could not start at all.
 pub(super) fn startup_failure(error: &std::io::Error) -> ExitCode {
     note(&format!("sheetload: the runtime did not start: {error}"));
@@ -58,7 +90,17 @@ pub(super) fn startup_failure(error: &std::io::Error) -> ExitCode {
 
 /// The error's message with its causes in the first line, the next step in the second.
 fn describe(error: &Error) -> String {
-    let mut text = format!("sheetload: {error}");
+    let mut text = first_line(error);
+    if let Some(advice) = error.advice() {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n  {advice}");
+    }
+    text
+}
+
+/// The error's message with its causes.
+fn first_line(error: &Error) -> String {
+    let mut text = format!("sheetload: {}", one_line(&error.to_string()));
     let mut source = error.source();
     while let Some(cause) = source {
         // Libraries repeat the cause in their own text, or not; it is said once.
@@ -68,9 +110,6 @@ fn describe(error: &Error) -> String {
             let _ = write!(text, ": {cause_text}");
         }
         source = cause.source();
-    }
-    if let Some(advice) = error.advice() {
-        let _ = write!(text, "\n  {advice}");
     }
     text
 }
@@ -165,10 +204,10 @@ mod tests {
         let cause = std::io::Error::other("no\nsuch thing");
         let error = Error::new(ErrorKind::FileUnreadable, "a.xlsx cannot be read")
             .caused_by(cause)
-            .next_step("check the path");
+            .next_step("Check the path");
         assert_eq!(
             describe(&error),
-            "sheetload: a.xlsx cannot be read: no such thing\n  check the path"
+            "sheetload: a.xlsx cannot be read: no such thing\n  Check the path"
         );
     }
 }

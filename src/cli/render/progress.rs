@@ -41,6 +41,15 @@ impl<'p> ProgressView<'p> {
         Self { progress, medium }
     }
 
+    /// Says something between two looks at the progress; nothing when quiet.
+    pub(in crate::cli) fn note(&self, text: &str) {
+        match &self.medium {
+            Medium::Bar(bar) => bar.suspend(|| note(text)),
+            Medium::Lines => note(text),
+            Medium::Nothing => {}
+        }
+    }
+
     /// Shows the progress again and again; never returns, so it is raced against the load.
     pub(in crate::cli) async fn show(&self) {
         let mut ticks = interval(match self.medium {

@@ -54,7 +54,7 @@ impl Account {
             ErrorKind::ServerFailed,
             "PostgreSQL does not run as root, and there is no user `postgres` or `nobody` to run it as",
         )
-        .next_step("run sheetload as an ordinary user, or create a user `postgres`"))
+        .next_step("Run sheetload as an ordinary user, or create a user `postgres`"))
     }
 
     fn of(user: User) -> Self {
@@ -118,7 +118,7 @@ impl Account {
                 ),
             )
             .next_step(format!(
-                "set {} to a directory that everyone can pass through, such as one below /var/lib",
+                "Set {} to a directory that everyone can pass through, such as one below /var/lib",
                 super::location::HOME_VARIABLE
             ))),
         }

@@ -151,7 +151,7 @@ impl Search {
                     chosen.display()
                 ),
             )
-            .next_step("set it to the directory that holds both, or unset it to search for them");
+            .next_step("Set it to the directory that holds both, or unset it to search for them");
         }
         let message = match too_old.first() {
             None => "the programs of a PostgreSQL server (`postgres` and `initdb`) were not found"
@@ -316,7 +316,7 @@ fn other_version(major: &str, data: &Path, others: &[Binaries]) -> Error {
     )
     .in_file(data)
     .next_step(format!(
-        "install PostgreSQL {major} as well (if it is not found, {BINARIES_VARIABLE} names its directory), or delete \
+        "Install PostgreSQL {major} as well (if it is not found, {BINARIES_VARIABLE} names its directory), or delete \
          the data and start afresh with `sheetload db destroy`"
     ))
 }

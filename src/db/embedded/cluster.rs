@@ -172,7 +172,7 @@ fn initdb_failed(output: Option<&Output>) -> Error {
         ErrorKind::ServerFailed,
         format!("the private server's data directory could not be made: {reason}"),
     )
-    .next_step("check the free space and the rights of that directory")
+    .next_step("Check the free space and the rights of that directory")
 }
 
 #[cfg(test)]

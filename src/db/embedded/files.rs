@@ -18,7 +18,7 @@ pub(super) fn failed(action: &str, path: &Path, error: io::Error) -> Error {
     .caused_by(error);
     if denied {
         result.next_step(format!(
-            "run as the user whose server this is, or set {} to a directory of your own",
+            "Run as the user whose server this is, or set {} to a directory of your own",
             super::location::HOME_VARIABLE
         ))
     } else {

@@ -190,7 +190,7 @@ impl Launch<'_> {
         };
         Error::new(ErrorKind::ServerFailed, message)
             .in_file(&path)
-            .next_step(format!("its log is {}", path.display()))
+            .next_step(format!("Its log is {}", path.display()))
     }
 
     fn not_answering(&self, pid: u32) -> Error {
@@ -202,7 +202,7 @@ impl Launch<'_> {
             ),
         )
         .next_step(format!(
-            "see {}; if it is not recovering from a crash, `sheetload db stop` and start it again",
+            "See {}; if it is not recovering from a crash, `sheetload db stop` and start it again",
             self.layout.log().display()
         ))
     }

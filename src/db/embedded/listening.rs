@@ -37,7 +37,7 @@ pub(super) fn prepare_socket_directory(path: &Path, account: &Account) -> Result
         ),
     )
     .next_step(format!(
-        "remove it, or set {HOME_VARIABLE} to another (shorter) path"
+        "Remove it, or set {HOME_VARIABLE} to another (shorter) path"
     )))
 }
 

@@ -64,7 +64,7 @@ pub(super) fn default_base(surroundings: &Surroundings) -> Result<PathBuf> {
                 ErrorKind::ServerFailed,
                 "no place for the private server: HOME is not set",
             )
-            .next_step(format!("set {HOME_VARIABLE} to a directory for it")));
+            .next_step(format!("Set {HOME_VARIABLE} to a directory for it")));
         }
     };
     Ok(parent.join("sheetload"))

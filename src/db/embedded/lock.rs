@@ -46,7 +46,7 @@ impl Lock {
                     ),
                 )
                 .in_file(path)
-                .next_step(format!("see who holds {}", path.display())));
+                .next_step(format!("See who holds {}", path.display())));
             }
             tokio::time::sleep(INTERVAL).await;
         }

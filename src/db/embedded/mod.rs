@@ -246,7 +246,7 @@ impl PrivateServer {
                     self.base().display()
                 ),
             )
-            .next_step(format!("check {HOME_VARIABLE}")));
+            .next_step(format!("Check {HOME_VARIABLE}")));
         }
         let _lock = Lock::acquire(&self.layout.lock()).await?;
         shutdown::stop(&self.layout).await?;
@@ -294,7 +294,7 @@ impl PrivateServer {
                 format!("the private server's password is not in {}", path.display()),
             )
             .in_file(&path)
-            .next_step("put it back, or start afresh with `sheetload db destroy`")
+            .next_step("Put it back, or start afresh with `sheetload db destroy`")
         })
     }
 
@@ -326,7 +326,7 @@ impl PrivateServer {
                     base.display()
                 ),
             )
-            .next_step(format!("set {HOME_VARIABLE} to an empty or new directory")));
+            .next_step(format!("Set {HOME_VARIABLE} to an empty or new directory")));
         }
         std::fs::File::create(&marker)
             .and_then(|mut file| file.write_all(MARKER_TEXT.as_bytes()))

@@ -51,7 +51,7 @@ impl Address<'_> {
                 )
                 .caused_by(error)
                 .next_step(
-                    "close other connections to it, or restart it with `sheetload db stop`",
+                    "Close other connections to it, or restart it with `sheetload db stop`",
                 )),
                 _ => Ok(Answer::NotYet),
             },
@@ -116,7 +116,7 @@ impl Address<'_> {
             ),
         )
         .next_step(format!(
-            "write the password of its role {USER} into that file, or start afresh with `sheetload db destroy`"
+            "Write the password of its role {USER} into that file, or start afresh with `sheetload db destroy`"
         ))
     }
 }

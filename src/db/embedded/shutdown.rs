@@ -34,7 +34,7 @@ pub(super) async fn stop(layout: &Layout) -> Result<Stopped> {
                 format!("could not stop the private server (process {pid})"),
             )
             .caused_by(error)
-            .next_step("stop it as the user who started it"));
+            .next_step("Stop it as the user who started it"));
         }
     }
     let deadline = Instant::now() + PATIENCE;
@@ -50,7 +50,7 @@ pub(super) async fn stop(layout: &Layout) -> Result<Stopped> {
                     PATIENCE.as_secs()
                 ),
             )
-            .next_step(format!("see {}", layout.log().display())));
+            .next_step(format!("See {}", layout.log().display())));
         }
         tokio::time::sleep(POLL_INTERVAL).await;
     }

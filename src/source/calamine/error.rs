@@ -21,13 +21,13 @@ pub(super) trait SpreadsheetError: StdError + Send + Sync + Sized + 'static {
             ErrorKind::WorkbookEncrypted => {
                 return Error::new(kind, format!("{file} is protected by a password"))
                     .in_file(path)
-                    .next_step("remove the password in a spreadsheet program and save it again");
+                    .next_step("Remove the password in a spreadsheet program and save it again");
             }
             ErrorKind::FileUnreadable => {
-                Error::new(kind, format!("{file} cannot be read")).next_step("check the disk")
+                Error::new(kind, format!("{file} cannot be read")).next_step("Check the disk")
             }
             _ => Error::new(kind, format!("{file} is damaged")).next_step(
-                "copy or download the file again, or save it anew with a spreadsheet program",
+                "Copy or download the file again, or save it anew with a spreadsheet program",
             ),
         };
         error.in_file(path).caused_by(self)
@@ -97,6 +97,6 @@ pub(super) fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Resul
             ),
         )
         .in_file(path)
-        .next_step("save it anew with a spreadsheet program"))
+        .next_step("Save it anew with a spreadsheet program"))
     })
 }

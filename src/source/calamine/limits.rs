@@ -54,5 +54,5 @@ fn too_large(path: &Path, what: &str) -> Error {
         format!("{} {what}", path.display()),
     )
     .in_file(path)
-    .next_step("save it as .xlsx, which is read as a stream")
+    .next_step("Save it as .xlsx, which is read as a stream")
 }

@@ -244,7 +244,7 @@ impl Workbook {
             )
             .in_file(path)
             .in_sheet(sheet)
-            .next_step("name another sheet with --sheet"));
+            .next_step("Name another sheet with --sheet"));
         };
         let mut header = Header {
             row: first.row,

@@ -1,0 +1,108 @@
+//! `sheetload compare`: the modes against each other.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::connection::{self, ConnectionArgs};
+use super::render;
+use crate::compare::{self, CompareEvent};
+use crate::config::compare::{CompareConfig, DEFAULT_RUNS};
+use crate::config::import::Mode;
+use crate::error::Result;
+use crate::exit;
+use crate::model::table::TableName;
+use crate::pipeline::{Signals, second_signal};
+use crate::source;
+
+/// Options of `sheetload compare`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Each mode loads the sheet into a throw-away table shaped like the target, indexes included; the target itself is \
+only looked at. A missing target's shape is what an import would create. Timed is the load of the open workbook into \
+the empty table, from the first row read to the last commit. After each run the rows are counted, at the end the \
+tables are checked to be equal, and dropped.
+
+Exit codes: 0 compared; 1 unexpected failure, or the modes loaded different rows; 2 usage; 4 bad input file; \
+5 database unreachable or refused; 130 interrupted.")]
+pub(super) struct CompareArgs {
+    /// The workbook: xlsx, xlsm, xlsb, xls or ods
+    file: PathBuf,
+    /// The table whose shape is taken, or schema.table, spelled as it is; default: named after the file
+    #[arg(short, long, value_name = "T")]
+    table: Option<TableName>,
+    /// The sheet's name; default: the first visible one
+    #[arg(short, long, value_name = "S")]
+    sheet: Option<String>,
+    /// How often each mode runs
+    #[arg(short, long, value_name = "N", default_value_t = DEFAULT_RUNS)]
+    runs: NonZeroUsize,
+    /// Connections that write, in the modes that may have several; default: as many as cores, as far as the server
+    /// has room
+    #[arg(short, long, value_name = "N")]
+    workers: Option<NonZeroUsize>,
+    /// Rows in a batch, in batch mode [default: 50,000]
+    #[arg(long, value_name = "N")]
+    batch_size: Option<NonZeroUsize>,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+    /// Print all figures as one JSON document
+    #[arg(long)]
+    json: bool,
+    /// Show no progress
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+impl CompareArgs {
+    fn to_config(&self) -> CompareConfig {
+        CompareConfig {
+            file: self.file.clone(),
+            sheet: self.sheet.clone(),
+            table: self.table.clone(),
+            runs: self.runs,
+            workers: self.workers,
+            batch_rows: self.batch_size,
+        }
+    }
+}
+
+pub(super) async fn run(args: CompareArgs) -> Result<u8> {
+    let config = args.to_config();
+    config.validate()?;
+    // A file that is no workbook is told before a server is looked for, or started.
+    source::check(&config.file)?;
+    let connected = connection::connect(&args.connection, Mode::Batch, config.workers).await?;
+    let interrupt = CancellationToken::new();
+    let mut signals = Signals::listen()?;
+    let mut listener = |event: CompareEvent<'_>| {
+        if !args.quiet {
+            render::note(&render::compare::progress(event));
+        }
+    };
+    let report = tokio::select! {
+        report = Box::pin(compare::compare(
+            &config,
+            &connected.database,
+            connected.workers,
+            &interrupt,
+            &mut listener,
+        )) => report?,
+        () = second_signal(&mut signals, &interrupt) => {
+            render::note(&format!(
+                "sheetload: stopped at once; tables named {}{}_... may be left over",
+                compare::NAME_PREFIX,
+                std::process::id()
+            ));
+            return Ok(exit::INTERRUPTED);
+        }
+    };
+    if args.json {
+        render::json(&report)?;
+    } else {
+        render::line(&render::compare::describe(&report));
+    }
+    Ok(exit::SUCCESS)
+}

@@ -1,0 +1,79 @@
+//! What is compared: a sheet, the shape of a table, a server, and the settings.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::check;
+use crate::config::compare::CompareConfig;
+use crate::config::import::{IfExists, Mode};
+use crate::db::pool::Database;
+use crate::error::Result;
+use crate::error::error_from_postgres;
+use crate::pipeline::open_source;
+use crate::pipeline::progress::Progress;
+use crate::pipeline::target::Target;
+use crate::source::RowSource;
+
+/// Everything that stays the same over all runs.
+pub(super) struct Scenario<'a> {
+    pub(super) config: &'a CompareConfig,
+    pub(super) target: Target,
+    /// Connections that write in the modes that may have several.
+    pub(super) workers: usize,
+    pub(super) sheet: String,
+    pub(super) server_version: String,
+}
+
+impl<'a> Scenario<'a> {
+    /// Opens the workbook and joins it to the table, or finds the types of one that an import would create. Changes
+    /// nothing in the database. Opens as many connections as the runs need, so that no run pays for them.
+    ///
+    /// # Errors
+    /// What is wrong with the file; `ColumnMismatch`; what the server says.
+    pub(super) async fn prepare(
+        config: &'a CompareConfig,
+        database: &Database,
+        workers: usize,
+        interrupt: &CancellationToken,
+    ) -> Result<(Self, Box<dyn RowSource>)> {
+        let source = open_source(&config.file, config.sheet.as_deref()).await?;
+        let sheet = source.describe().sheet.clone();
+        check(interrupt)?;
+        let client = database.get().await?;
+        let server_version = client
+            .query_one("select pg_catalog.current_setting('server_version')", &[])
+            .await
+            .map_err(|error| error_from_postgres(error, "read the server's version"))?
+            .get(0);
+        let (target, source) = Target::resolve(
+            &client,
+            source,
+            config.import(Mode::Batch).table_name(),
+            IfExists::Append,
+            interrupt,
+            &Arc::new(Progress::default()),
+        )
+        .await?;
+        let mut clients = vec![client];
+        while clients.len() < workers {
+            clients.push(database.get().await?);
+        }
+        let scenario = Self {
+            config,
+            target,
+            workers,
+            sheet,
+            server_version,
+        };
+        Ok((scenario, source))
+    }
+
+    /// Connections that write in this mode.
+    pub(super) fn workers_in(&self, mode: Mode) -> usize {
+        match mode {
+            Mode::Sequential => 1,
+            Mode::Concurrent | Mode::Batch => self.workers,
+        }
+    }
+}

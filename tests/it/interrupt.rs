@@ -1,0 +1,470 @@
+//! Ctrl-C and SIGTERM during an import: what is committed, what is said, and what is left over.
+//!
+//! Nothing here depends on time: a trigger lets rows from a certain one on wait for a lock that the test holds, so the
+//! load stands still at a known row while the signals are sent.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, getpgid};
+use rust_xlsxwriter::Workbook;
+use serde_json::Value;
+use tokio_postgres::Client;
+
+use crate::support::program::{sheetload, sheetload_at, stdout};
+use crate::support::server::{TestDatabase, server_directory};
+
+/// Rows of the workbook, with ids from 1.
+const ROWS: u32 = 1_000;
+/// The first row that waits, in the fourth batch of 100.
+const GATE: u32 = 350;
+
+/// A database where rows wait, and a workbook to be loaded into it.
+struct Stage {
+    database: TestDatabase,
+    directory: tempfile::TempDir,
+    /// The session that holds the gate shut.
+    gatekeeper: Client,
+}
+
+impl Stage {
+    /// Every table that is created lets rows from this id on wait.
+    async fn new(first_waiting: u32) -> Self {
+        let database = TestDatabase::create();
+        database.query(&format!(
+            "create function wait_for_gate() returns trigger language plpgsql as $$ begin \
+               perform pg_advisory_xact_lock_shared(1); return new; end $$; \
+             create function add_gate() returns event_trigger language plpgsql as $$ \
+             declare created record; begin \
+               for created in select * from pg_event_trigger_ddl_commands() \
+                   where object_type = 'table' loop \
+                 execute format('create trigger gate before insert on %s for each row \
+                   when (new.id >= {first_waiting}) execute function wait_for_gate()', \
+                   created.object_identity); \
+               end loop; end $$; \
+             create event trigger add_gate on ddl_command_end when tag in ('CREATE TABLE') \
+               execute function add_gate()"
+        ));
+        let gatekeeper = database.connect().await;
+        gatekeeper
+            .batch_execute("select pg_advisory_lock(1)")
+            .await
+            .unwrap();
+        Self {
+            database,
+            directory: tempfile::tempdir().unwrap(),
+            gatekeeper,
+        }
+    }
+
+    async fn open_gate(&self) {
+        self.gatekeeper
+            .batch_execute("select pg_advisory_unlock(1)")
+            .await
+            .unwrap();
+    }
+
+    /// A workbook with the columns `id` and `name`.
+    fn workbook(&self) -> PathBuf {
+        let path = self.directory.path().join("numbered.xlsx");
+        let mut workbook = Workbook::new();
+        let sheet = workbook.add_worksheet();
+        sheet.write_row(0, 0, ["id", "name"]).unwrap();
+        for row in 1..=ROWS {
+            sheet.write(row, 0, row).unwrap();
+            sheet.write(row, 1, format!("row {row}")).unwrap();
+        }
+        workbook.save(&path).unwrap();
+        path
+    }
+
+    fn import(&self, args: &[&str]) -> Import {
+        Import::start(&self.database, &self.workbook(), args)
+    }
+
+    /// Waits until this many sessions of the load wait for a lock.
+    fn wait_for_waiting(&self, sessions: u32) {
+        wait_for("the load to stand still", || {
+            self.database.value(&format!(
+                "select (count(*) >= {sessions})::text from pg_stat_activity \
+                 where application_name = 'sheetload' and wait_event_type = 'Lock' \
+                   and datname = current_database()"
+            )) == "true"
+        });
+    }
+
+    fn count(&self, table: &str) -> u64 {
+        self.database
+            .value(&format!("select count(*)::text from {table}"))
+            .parse()
+            .unwrap()
+    }
+
+    /// No session, and no table but these, is left over.
+    fn assert_nothing_left(&self, tables: &[&str]) {
+        wait_for("the load's sessions to end", || {
+            self.database.value(
+                "select count(*)::text from pg_stat_activity \
+                 where application_name = 'sheetload' and datname = current_database()",
+            ) == "0"
+        });
+        let left: Vec<String> = self
+            .database
+            .query(
+                "select relname::text from pg_class where relkind = 'r' \
+                 and relnamespace = 'public'::regnamespace order by relname",
+            )
+            .into_iter()
+            .map(|mut row| row.remove(0).unwrap())
+            .collect();
+        assert_eq!(left, tables);
+    }
+}
+
+/// A running import.
+struct Import {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+}
+
+/// How an import ended.
+struct Ended {
+    code: Option<i32>,
+    /// What it said after the first signal.
+    said: String,
+    stdout: String,
+}
+
+impl Ended {
+    fn report(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.said))
+    }
+}
+
+impl Import {
+    fn start(database: &TestDatabase, file: &Path, args: &[&str]) -> Self {
+        let mut child = sheetload()
+            .arg("import")
+            .arg(file)
+            .args(args)
+            .args(["--database-url", &database.url()])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Self { child, stderr }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(
+            Pid::from_raw(i32::try_from(self.child.id()).unwrap()),
+            signal,
+        )
+        .unwrap();
+    }
+
+    /// Sends a signal and waits until the program says that it has got it.
+    fn interrupt(&mut self, signal: Signal) {
+        self.signal(signal);
+        let mut line = String::new();
+        while !line.contains("stopping after the batches in hand") {
+            line.clear();
+            assert_ne!(self.stderr.read_line(&mut line).unwrap(), 0, "it ended");
+        }
+    }
+
+    fn end(mut self) -> Ended {
+        let mut said = String::new();
+        self.stderr.read_to_string(&mut said).unwrap();
+        let mut stdout = String::new();
+        self.child
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_string(&mut stdout)
+            .unwrap();
+        let code = self.child.wait().unwrap().code();
+        Ended { code, said, stdout }
+    }
+}
+
+/// Waits for something outside of this process, with a limit that only a broken test reaches.
+fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited too long for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+const MODES: [(&str, &str); 3] = [("sequential", "1"), ("concurrent", "2"), ("batch", "2")];
+
+fn mode_args<'a>(mode: &'a str, workers: &'a str) -> Vec<&'a str> {
+    let mut args = vec!["--table", "numbered", "--batch-size", "100", "--mode", mode];
+    if mode != "sequential" {
+        args.extend(["--workers", workers]);
+    }
+    args
+}
+
+#[tokio::test]
+async fn the_first_signal_lets_the_batches_in_hand_finish() {
+    for (mode, workers) in MODES {
+        let signals = if mode == "batch" {
+            vec![Signal::SIGINT, Signal::SIGTERM]
+        } else {
+            vec![Signal::SIGINT]
+        };
+        for signal in signals {
+            let stage = Stage::new(GATE).await;
+            stage
+                .database
+                .query("create table numbered (id int primary key, name text)");
+            let mut args = mode_args(mode, workers);
+            args.push("--json");
+            let mut import = stage.import(&args);
+            stage.wait_for_waiting(workers.parse().unwrap());
+            import.interrupt(signal);
+            stage.open_gate().await;
+            let ended = import.end();
+            assert_eq!(ended.code, Some(130), "{mode}: {}", ended.said);
+            // Three batches before the gate, and one in the hands of each worker.
+            let committed = 300 + 100 * workers.parse::<u64>().unwrap();
+            assert_eq!(stage.count("numbered"), committed, "{mode}");
+            let report = ended.report();
+            assert_eq!(report["success_count"], committed, "{mode}");
+            assert_eq!(report["error_count"], 0, "{mode}");
+            assert_eq!(report["state"], "interrupted", "{mode}");
+            assert_eq!(
+                ended.said,
+                format!(
+                    "sheetload: interrupted: {committed} rows were committed to public.numbered and stay there\n"
+                )
+            );
+            stage.assert_nothing_left(&["numbered"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_second_signal_ends_it_while_a_batch_waits_for_a_lock() {
+    for (mode, workers) in MODES {
+        for second in [Signal::SIGINT, Signal::SIGTERM] {
+            let stage = Stage::new(GATE).await;
+            stage
+                .database
+                .query("create table numbered (id int primary key, name text)");
+            let mut args = mode_args(mode, workers);
+            args.push("--json");
+            let mut import = stage.import(&args);
+            stage.wait_for_waiting(workers.parse().unwrap());
+            import.interrupt(Signal::SIGINT);
+            import.signal(second);
+            // The gate is still shut.
+            let ended = import.end();
+            assert_eq!(ended.code, Some(130), "{mode}: {}", ended.said);
+            stage.assert_nothing_left(&["numbered"]);
+            stage.open_gate().await;
+            // Row by row, those before the gate are in; of a COPY's rows all or none.
+            let committed = stage.count("numbered");
+            let before_gate = if mode == "batch" { 300 } else { 349 };
+            assert_eq!(committed, before_gate, "{mode}");
+            assert_eq!(ended.report()["success_count"], committed, "{mode}");
+            assert_eq!(ended.report()["state"], "interrupted", "{mode}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_created_table_without_rows_is_removed() {
+    for forced in [false, true] {
+        // From the first row on, all wait.
+        let stage = Stage::new(1).await;
+        let mut import = stage.import(&["--batch-size", "100", "--workers", "2"]);
+        stage.wait_for_waiting(2);
+        import.interrupt(Signal::SIGINT);
+        if forced {
+            import.signal(Signal::SIGINT);
+            let ended = import.end();
+            assert_eq!(ended.code, Some(130));
+            assert_eq!(
+                ended.said,
+                "sheetload: interrupted: nothing was committed, and the new table was removed\n"
+            );
+            assert_eq!(ended.stdout, "");
+            stage.assert_nothing_left(&[]);
+        } else {
+            stage.open_gate().await;
+            let ended = import.end();
+            assert_eq!(ended.code, Some(130));
+            assert_eq!(stage.count("numbered"), 200);
+            assert!(
+                ended.said.contains("200 rows were committed"),
+                "{}",
+                ended.said
+            );
+            stage.assert_nothing_left(&["numbered"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_replacement_that_is_interrupted_leaves_the_old_rows() {
+    for forced in [false, true] {
+        let stage = Stage::new(GATE).await;
+        stage.database.query(
+            "create table numbered (id int, name text); insert into numbered values (7, 'old')",
+        );
+        let mut args = mode_args("batch", "2");
+        args.extend(["--if-exists", "replace", "--json"]);
+        let mut import = stage.import(&args);
+        stage.wait_for_waiting(2);
+        import.interrupt(Signal::SIGTERM);
+        if forced {
+            import.signal(Signal::SIGTERM);
+        } else {
+            stage.open_gate().await;
+        }
+        let ended = import.end();
+        assert_eq!(ended.code, Some(130), "{}", ended.said);
+        assert_eq!(ended.report()["success_count"], 0);
+        assert_eq!(
+            ended.said,
+            "sheetload: interrupted: nothing was committed\n"
+        );
+        stage.assert_nothing_left(&["numbered"]);
+        assert_eq!(stage.database.value("select name from numbered"), "old");
+    }
+}
+
+#[tokio::test]
+async fn a_replacement_that_waits_to_be_put_in_place_can_be_stopped() {
+    let stage = Stage::new(ROWS + 1).await;
+    stage
+        .database
+        .query("create table numbered (id int, name text); insert into numbered values (7, 'old')");
+    // A reader keeps the table from being emptied at the end.
+    let mut reader = stage.database.connect().await;
+    let reading = reader.transaction().await.unwrap();
+    reading
+        .batch_execute("select * from numbered")
+        .await
+        .unwrap();
+    let mut args = mode_args("batch", "2");
+    args.extend(["--if-exists", "replace", "--json"]);
+    let mut import = stage.import(&args);
+    stage.wait_for_waiting(1);
+    import.interrupt(Signal::SIGINT);
+    import.signal(Signal::SIGINT);
+    let ended = import.end();
+    reading.rollback().await.unwrap();
+    assert_eq!(ended.code, Some(130), "{}", ended.said);
+    assert_eq!(ended.report()["success_count"], 0);
+    assert_eq!(ended.report()["state"], "interrupted");
+    stage.assert_nothing_left(&["numbered"]);
+    assert_eq!(stage.database.value("select name from numbered"), "old");
+}
+
+#[tokio::test]
+async fn a_table_that_cannot_be_emptied_yet_keeps_its_rows() {
+    let stage = Stage::new(GATE).await;
+    stage
+        .database
+        .query("create table numbered (id int, name text); insert into numbered values (7, 'old')");
+    let mut reader = stage.database.connect().await;
+    let reading = reader.transaction().await.unwrap();
+    reading
+        .batch_execute("select * from numbered")
+        .await
+        .unwrap();
+    let import = stage.import(&["--if-exists", "truncate"]);
+    stage.wait_for_waiting(1);
+    // Once is enough: nothing is in hand.
+    import.signal(Signal::SIGINT);
+    let ended = import.end();
+    assert_eq!(ended.code, Some(130), "{}", ended.said);
+    assert!(
+        ended
+            .said
+            .ends_with("sheetload: interrupted before anything was loaded\n"),
+        "{}",
+        ended.said
+    );
+    reading.rollback().await.unwrap();
+    stage.assert_nothing_left(&["numbered"]);
+    assert_eq!(stage.database.value("select name from numbered"), "old");
+}
+
+#[tokio::test]
+async fn a_signal_while_types_are_found_creates_nothing() {
+    let stage = Stage::new(1).await;
+    let file = stage.directory.path().join("orders.xlsx");
+    let made = sheetload()
+        .args(["sample", "--rows", "100000", "--shape", "orders", "-o"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(made.status.success());
+    let import = Import::start(&stage.database, &file, &[]);
+    // Looking for the table is the last that the server hears before the rows are read for their types.
+    wait_for("the table to be looked for", || {
+        stage.database.value(
+            "select count(*)::text from pg_stat_activity where application_name = 'sheetload' \
+             and datname = current_database() and query like '%to_regclass%'",
+        ) == "1"
+    });
+    import.signal(Signal::SIGINT);
+    let ended = import.end();
+    assert_eq!(ended.code, Some(130), "{}", ended.said);
+    assert_eq!(ended.stdout, "");
+    assert!(
+        ended
+            .said
+            .ends_with("sheetload: interrupted before anything was loaded\n"),
+        "{}",
+        ended.said
+    );
+    stage.assert_nothing_left(&[]);
+}
+
+#[test]
+fn ctrl_c_in_the_terminal_does_not_reach_the_private_server() {
+    let base = server_directory();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("rows.xlsx");
+    let made = sheetload()
+        .args(["sample", "--rows", "10", "-o"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(made.status.success());
+    // A process group of its own, as a shell makes it for a command.
+    let import = sheetload_at(&base)
+        .arg("import")
+        .arg(&file)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    let group = Pid::from_raw(i32::try_from(import.id()).unwrap());
+    assert!(import.wait_with_output().unwrap().status.success());
+    let status = sheetload_at(&base)
+        .args(["db", "status", "--json"])
+        .output()
+        .unwrap();
+    let status: Value = serde_json::from_str(&stdout(&status)).unwrap();
+    let server = Pid::from_raw(i32::try_from(status["pid"].as_i64().unwrap()).unwrap());
+    assert_ne!(getpgid(Some(server)).unwrap(), group);
+    stdout(
+        &sheetload_at(&base)
+            .args(["db", "destroy", "--yes"])
+            .output()
+            .unwrap(),
+    );
+}
