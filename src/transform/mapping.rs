@@ -211,7 +211,7 @@ mod tests {
                 "\"city\" (sheet column B) is a second title for column city",
                 "\"Total\" is column total, which the table computes itself",
                 "no column for \"Colour\" (sheet column D)",
-                "column name is not null and without default, and the sheet lacks it",
+                "column name must have a value, and the sheet lacks it",
             ]
         );
     }
