@@ -1,23 +1,23 @@
 # The two commands that set everything up by themselves. All else is plain cargo.
 
-SHEETLOAD := target/release/sheetload
+SHEETLOAD := cargo run --release --locked --quiet --
 
-.PHONY: demo test postgres
+# The demo works on the private server, whatever database the environment names.
+unexport DATABASE_URL PGHOST PGHOSTADDR PGPORT PGUSER PGPASSWORD PGDATABASE PGSERVICE
+
+.PHONY: demo test install-missing
 
 # The main job on the sample: a private server, its table, 10,000 listings of which 13 cannot be loaded.
-demo: postgres
+demo: install-missing
 	cargo build --release --locked
 	$(SHEETLOAD) db start
-	@# The demo works on the private server, whatever database the environment names.
-	env -u DATABASE_URL -u PGHOST -u PGHOSTADDR -u PGPORT -u PGUSER -u PGPASSWORD -u PGDATABASE -u PGSERVICE \
-		$(SHEETLOAD) migrate
-	@# Exit code 3 says that rows were rejected, as they should be here.
-	env -u DATABASE_URL -u PGHOST -u PGHOSTADDR -u PGPORT -u PGUSER -u PGPASSWORD -u PGDATABASE -u PGSERVICE \
-		$(SHEETLOAD) import sample_data/businesses.xlsx --table businesses --if-exists truncate || [ $$? -eq 3 ]
+	$(SHEETLOAD) migrate
+	@# Exit code 3 says that rows were rejected, as 13 of these are.
+	$(SHEETLOAD) import sample_data/businesses.xlsx --table businesses --if-exists truncate || [ $$? -eq 3 ]
 
-# All tests, against a throw-away PostgreSQL server that they start and stop themselves.
-test: postgres
+# All tests, against throw-away PostgreSQL servers that they start and stop themselves.
+test: install-missing
 	cargo test --locked
 
-postgres:
-	@./.ci/install-postgres
+install-missing:
+	@./.ci/install-missing

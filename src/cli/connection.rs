@@ -36,13 +36,13 @@ impl Connected {
     /// A command that shows rows of a table.
     pub(super) fn psql_command(&self, table_sql: &str) -> String {
         let psql = if self.is_private {
-            "sheetload db psql".to_owned()
+            format!("{} db psql", render::program())
         } else {
             self.settings.psql_hint()
         };
         format!(
             "{psql} -c {}",
-            shell_quoted(&format!("select * from {table_sql} limit 5"))
+            render::shell_quoted(&format!("select * from {table_sql} limit 5"))
         )
     }
 }
@@ -93,9 +93,10 @@ async fn connect_workers(args: &ConnectionArgs, workers: Workers) -> Result<Conn
 async fn private_server() -> Result<DatabaseSettings> {
     let running = PrivateServer::at_default_location()?.start().await?;
     if running.started_now() {
-        render::note(
-            "sheetload: the private PostgreSQL server was started (stop it with: sheetload db stop)",
-        );
+        render::note(&format!(
+            "sheetload: the private PostgreSQL server was started (stop it with: {} db stop)",
+            render::program()
+        ));
     }
     // The socket saves a few percent against TCP; where it is no UTF-8 path, TCP serves.
     let socket = running.socket_directory().to_str();
@@ -106,9 +107,4 @@ async fn private_server() -> Result<DatabaseSettings> {
         Some(Password::new(running.password().expose())),
         running.database(),
     ))
-}
-
-/// An argument for a POSIX shell.
-fn shell_quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }

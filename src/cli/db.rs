@@ -87,12 +87,13 @@ async fn start(server: &PrivateServer) -> Result<u8> {
 
 async fn stop(server: &PrivateServer) -> Result<u8> {
     let text = match server.stop().await? {
-        Stopped::Stopped { .. } => {
-            "The private server has stopped. Its data stay; `sheetload db start` starts it again."
-        }
-        Stopped::WasNotRunning => "The private server was not running.",
+        Stopped::Stopped { .. } => format!(
+            "The private server has stopped. Its data stay; `{} db start` starts it again.",
+            render::program()
+        ),
+        Stopped::WasNotRunning => "The private server was not running.".to_owned(),
     };
-    render::line(text);
+    render::line(&text);
     Ok(exit::SUCCESS)
 }
 
@@ -115,7 +116,7 @@ async fn url(server: &PrivateServer, with_password: bool) -> Result<u8> {
             ErrorKind::DatabaseUnreachable,
             "the private server is not running",
         )
-        .next_step("Start it with `sheetload db start`"));
+        .next_step(format!("Start it with `{} db start`", render::program())));
     };
     if with_password {
         render::line(&running.url());
@@ -131,7 +132,10 @@ async fn psql(server: &PrivateServer, args: Vec<OsString>) -> Result<u8> {
     let running = server.start().await?;
     let program = server.client_program("psql").await?.ok_or_else(|| {
         Error::new(ErrorKind::ServerNotInstalled, "psql was not found on this machine").next_step(
-            "Install PostgreSQL's client package, or use another client with `sheetload db url --with-password`",
+            format!(
+                "Install PostgreSQL's client package, or use another client with `{} db url --with-password`",
+                render::program()
+            ),
         )
     })?;
     let mut command = Process::new(&program);
@@ -226,13 +230,14 @@ fn note(text: &str) {
 }
 
 fn status_text(server: &PrivateServer, status: &Status) -> String {
+    let program = render::program();
     match status {
         Status::NotInitialised => format!(
-            "There is no private server yet in {}.\n  Start it with `sheetload db start`; a load without a database starts it, too.",
+            "There is no private server yet in {}.\n  Start it with `{program} db start`; a load without a database starts it, too.",
             server.base().display()
         ),
         Status::Stopped { version, crashed } => format!(
-            "The private server (PostgreSQL {version}) in {} {}.\n  Start it with `sheetload db start`{}.",
+            "The private server (PostgreSQL {version}) in {} {}.\n  Start it with `{program} db start`{}.",
             server.base().display(),
             if *crashed {
                 "crashed or was killed"
@@ -256,6 +261,7 @@ fn status_text(server: &PrivateServer, status: &Status) -> String {
 }
 
 fn description(running: &Running) -> String {
+    let program = render::program();
     [
         (
             "Server",
@@ -270,10 +276,10 @@ fn description(running: &Running) -> String {
         ("URL", running.url_without_password()),
         (
             "",
-            "with its password: sheetload db url --with-password".to_owned(),
+            format!("with its password: {program} db url --with-password"),
         ),
-        ("Session", "sheetload db psql".to_owned()),
-        ("Stop", "sheetload db stop".to_owned()),
+        ("Session", format!("{program} db psql")),
+        ("Stop", format!("{program} db stop")),
     ]
     .iter()
     .map(|(name, value)| format!("  {name:<9}{value}"))

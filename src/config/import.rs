@@ -97,6 +97,9 @@ pub struct ImportConfig {
 
 /// Bytes of a batch's cells and texts. With the queue and the workers it bounds the memory of a load.
 pub const BATCH_BYTES: usize = 4 << 20;
+/// Rows of the first batch in `batch` mode. With 10,000 rows into a table with six indexes and two workers, 2,500 took
+/// 0.094 s where one batch of all rows took 0.222 s.
+const FIRST_BATCH_ROWS: usize = 2_500;
 /// More connections than this never help one load, and no server wants them.
 pub const MAX_WORKERS: usize = 128;
 /// More rows than a sheet has (ECMA-376 gives none; spreadsheet programs stop at 2^20).
@@ -157,6 +160,16 @@ impl ImportConfig {
             let stem = self.file.file_stem().unwrap_or_default();
             TableName::unqualified(table_name(&stem.to_string_lossy()))
         })
+    }
+
+    /// Rows of the first batch. Without a size from the user, batches in `batch` mode start small and double: so that
+    /// a sheet of a few thousand rows is shared among the workers, and a large one pays for few transactions.
+    #[must_use]
+    pub fn first_batch_rows(&self) -> usize {
+        match (self.batch_rows, self.mode) {
+            (None, Mode::Batch) => FIRST_BATCH_ROWS,
+            _ => self.batch_limits().rows,
+        }
     }
 
     /// When a batch is full.

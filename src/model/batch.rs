@@ -44,6 +44,11 @@ impl Batch {
         }
     }
 
+    /// Changes when it is full.
+    pub fn set_limits(&mut self, limits: BatchLimits) {
+        self.limits = limits;
+    }
+
     /// Starts a row of empty cells.
     pub fn start_row(&mut self, sheet_row: u32) {
         self.sheet_rows.push(sheet_row);

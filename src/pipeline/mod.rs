@@ -40,6 +40,7 @@ use crate::transform::mapping::{MappedColumn, target_columns};
 use crate::transform::number_format::classify;
 use locate::Locator;
 use progress::{Phase, Progress};
+use reader::BatchSizes;
 use supervisor::Supervisor;
 use worker::RowPlan;
 
@@ -53,6 +54,8 @@ pub struct Load {
     pub coercion: Coercion,
     /// When a batch is full.
     pub limits: BatchLimits,
+    /// At how many rows the first batch is full; each one after it takes twice as many, up to the limit.
+    pub first_batch_rows: usize,
     /// What happens when a row is rejected.
     pub on_error: OnError,
     /// The columns of the table's constraints and indexes, by name, to find the cell that violates one.
@@ -77,6 +80,7 @@ impl Load {
             },
             columns,
             limits: config.batch_limits(),
+            first_batch_rows: config.first_batch_rows(),
             on_error: config.on_error,
             constraint_columns,
             source,
@@ -153,8 +157,8 @@ impl Pipeline {
             coercion: load.coercion,
             on_error: load.on_error,
         };
-        let supervisor =
-            Supervisor::start(load.source, plan, load.limits, sinks, interrupt, progress)?;
+        let sizes = BatchSizes::new(load.first_batch_rows, load.limits);
+        let supervisor = Supervisor::start(load.source, plan, sizes, sinks, interrupt, progress)?;
         Ok(Self { supervisor })
     }
 

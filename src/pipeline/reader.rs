@@ -12,11 +12,38 @@ use crate::model::batch::{Batch, BatchExchange, BatchLimits};
 use crate::model::sheet::SheetTotals;
 use crate::source::RowSource;
 
+/// The sizes of batches, from the first to the last.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BatchSizes {
+    next_rows: usize,
+    limits: BatchLimits,
+}
+
+impl BatchSizes {
+    /// Starts with `first_rows` and doubles up to the limits.
+    pub(super) fn new(first_rows: usize, limits: BatchLimits) -> Self {
+        Self {
+            next_rows: first_rows,
+            limits,
+        }
+    }
+
+    /// The limits of the next batch.
+    fn next(&mut self) -> BatchLimits {
+        let rows = self.next_rows.clamp(1, self.limits.rows.max(1));
+        self.next_rows = rows.saturating_mul(2);
+        BatchLimits {
+            rows,
+            ..self.limits
+        }
+    }
+}
+
 /// Hands full batches to the workers and gives emptied ones back to the source.
 pub(super) struct ToWorkers {
     pub(super) full: Sender<Batch>,
     pub(super) emptied: Receiver<Batch>,
-    pub(super) limits: BatchLimits,
+    pub(super) sizes: BatchSizes,
     pub(super) stop: CancellationToken,
     pub(super) progress: Arc<Progress>,
 }
@@ -33,10 +60,14 @@ impl BatchExchange for ToWorkers {
             self.full.send_blocking(full).map_err(|_closed| stopped())?;
         }
         self.progress.read(rows);
-        Ok(self
-            .emptied
-            .try_recv()
-            .unwrap_or_else(|_none| Batch::new(width, self.limits)))
+        let limits = self.sizes.next();
+        Ok(match self.emptied.try_recv() {
+            Ok(mut emptied) => {
+                emptied.set_limits(limits);
+                emptied
+            }
+            Err(_none) => Batch::new(width, limits),
+        })
     }
 }
 
@@ -45,7 +76,7 @@ pub(super) fn read_all(
     source: &mut dyn RowSource,
     mut to_workers: ToWorkers,
 ) -> Result<SheetTotals> {
-    let first = Batch::new(source.describe().header.width(), to_workers.limits);
+    let first = Batch::new(source.describe().header.width(), to_workers.sizes.next());
     let waited_before = to_workers.progress.snapshot().reader_wait;
     let started = Instant::now();
     let result = source.read(first, &mut to_workers);
@@ -61,4 +92,28 @@ pub(super) fn read_all(
 /// The reader's end when nobody wants more rows. Never the reason why a load ended.
 fn stopped() -> Error {
     Error::new(ErrorKind::Interrupted, "reading was stopped")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_double_up_to_the_limit() {
+        let limits = BatchLimits {
+            rows: 50_000,
+            bytes: 1,
+        };
+        let mut sizes = BatchSizes::new(2_500, limits);
+        let rows: Vec<usize> = (0..7).map(|_| sizes.next().rows).collect();
+        assert_eq!(rows, [2_500, 5_000, 10_000, 20_000, 40_000, 50_000, 50_000]);
+        let mut fixed = BatchSizes::new(
+            700,
+            BatchLimits {
+                rows: 700,
+                ..limits
+            },
+        );
+        assert_eq!([fixed.next().rows, fixed.next().rows], [700, 700]);
+    }
 }

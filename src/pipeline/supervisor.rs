@@ -7,11 +7,10 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::progress::{Progress, Snapshot};
-use super::reader::{ToWorkers, read_all};
+use super::reader::{BatchSizes, ToWorkers, read_all};
 use super::rejects::{RejectLog, Rejects};
 use super::worker::{RowPlan, Surroundings, work};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::batch::BatchLimits;
 use crate::model::sheet::SheetTotals;
 use crate::sink::Sink;
 use crate::source::RowSource;
@@ -56,7 +55,7 @@ impl Supervisor {
     pub(super) fn start<S: Sink + 'static>(
         mut source: Box<dyn RowSource>,
         plan: RowPlan,
-        limits: BatchLimits,
+        sizes: BatchSizes,
         sinks: Vec<S>,
         interrupt: &CancellationToken,
         progress: &Arc<Progress>,
@@ -86,7 +85,7 @@ impl Supervisor {
         let to_workers = ToWorkers {
             full: full_sender,
             emptied: emptied_receiver,
-            limits,
+            sizes,
             stop: stop.clone(),
             progress: Arc::clone(progress),
         };
@@ -153,5 +152,109 @@ impl LoadEnd {
                     .next_step("Run again with SHEETLOAD_LOG=debug and report what it prints"),
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::config::import::OnError;
+    use crate::model::batch::BatchLimits;
+    use crate::model::batch::{Batch, BatchExchange};
+    use crate::model::sheet::{DateSystem, Header, SheetDescription};
+    use crate::pipeline::locate::Locator;
+    use crate::sink::encode::EncodedBatch;
+    use crate::sink::{WriteFailure, Written};
+    use crate::transform::coerce::{Coercion, OnCellError};
+
+    /// A sheet of two rows, each a batch of its own.
+    struct TwoRows(SheetDescription);
+
+    impl RowSource for TwoRows {
+        fn describe(&self) -> &SheetDescription {
+            &self.0
+        }
+
+        fn read(
+            &mut self,
+            mut batch: Batch,
+            exchange: &mut dyn BatchExchange,
+        ) -> Result<SheetTotals> {
+            for row in 1..=2 {
+                batch.start_row(row);
+                batch = exchange.exchange(batch)?;
+            }
+            Ok(SheetTotals {
+                rows: 2,
+                ..SheetTotals::default()
+            })
+        }
+
+        fn widen(&mut self, _first_column: u32, _last_column: u32) {}
+    }
+
+    /// Asks for a stop while it writes its first batch, once the reader has handed over all rows.
+    struct StopsWhenAllIsRead {
+        progress: Arc<Progress>,
+        interrupt: CancellationToken,
+    }
+
+    impl Sink for StopsWhenAllIsRead {
+        async fn write(&mut self, batch: &EncodedBatch) -> Result<Written, WriteFailure> {
+            while self.progress.snapshot().read_rows < 2 {
+                tokio::task::yield_now().await;
+            }
+            self.interrupt.cancel();
+            Ok(Written {
+                loaded: batch.row_count() as u64,
+                refused: Vec::new(),
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn rows_left_in_the_queue_are_not_accounted_for() {
+        let source = TwoRows(SheetDescription {
+            file: "two.xlsx".into(),
+            sheet: "S".into(),
+            date_system: DateSystem::From1900,
+            formats: Vec::new(),
+            header: Header::default(),
+            declared_rows: None,
+        });
+        let plan = RowPlan {
+            locator: Locator::new(source.describe(), HashMap::new()),
+            columns: Vec::new(),
+            coercion: Coercion {
+                date_system: DateSystem::From1900,
+                formats: Vec::new(),
+                on_cell_error: OnCellError::Null,
+            },
+            on_error: OnError::Skip,
+        };
+        let limits = BatchLimits { rows: 1, bytes: 1 };
+        let sizes = BatchSizes::new(1, limits);
+        let (progress, interrupt) = (Arc::new(Progress::default()), CancellationToken::new());
+        let sink = StopsWhenAllIsRead {
+            progress: Arc::clone(&progress),
+            interrupt: interrupt.clone(),
+        };
+        let supervisor = Supervisor::start(
+            Box::new(source),
+            plan,
+            sizes,
+            vec![sink],
+            &interrupt,
+            &progress,
+        )
+        .unwrap();
+        let end = supervisor.join().await.unwrap();
+        assert!(end.errors.is_empty());
+        // The reader got to the end, and still one row was not loaded.
+        assert_eq!(end.totals.map(|totals| totals.rows), Some(2));
+        assert_eq!(progress.snapshot().loaded_rows, 1);
+        assert!(!end.accounts_for_all_rows(&progress.snapshot()));
     }
 }

@@ -27,7 +27,7 @@ const COMPOUND_FILE_MAGIC: [u8; 8] = [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 
 const ZIP_MAGIC: [u8; 4] = *b"PK\x03\x04";
 
 /// The formats in words, for errors.
-const KNOWN_FORMATS: &str = "Name a workbook: xlsx, xlsm, xlsb, xls or ods";
+pub(super) const KNOWN_FORMATS: &str = "Name a workbook: xlsx, xlsm, xlsb, xls or ods";
 
 /// Looks at a file's bytes.
 pub(super) fn detect(path: &Path) -> Result<Container> {

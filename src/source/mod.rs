@@ -2,6 +2,7 @@
 
 mod assemble;
 mod calamine;
+mod compound_file;
 mod container;
 mod select;
 

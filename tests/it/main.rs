@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod compare;
 mod import;
 mod interrupt;
 mod output;

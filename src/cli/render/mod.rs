@@ -5,6 +5,7 @@ pub(super) mod progress;
 pub(super) mod report;
 
 use std::error::Error as _;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -155,6 +156,25 @@ pub(super) fn seconds(seconds: f64) -> String {
     }
 }
 
+/// An argument for a POSIX shell.
+pub(super) fn shell_quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// This program in commands that people copy: the path by which it was called, so that it need not be installed.
+pub(super) fn program() -> String {
+    called_as(std::env::args_os().next())
+}
+
+fn called_as(first_argument: Option<OsString>) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    match first_argument.and_then(|name| name.into_string().ok()) {
+        Some(path) if path.contains('/') && path.chars().all(plain) => path,
+        Some(path) if path.contains('/') => shell_quoted(&path),
+        _ => "sheetload".to_owned(),
+    }
+}
+
 /// Text without line breaks, so that what a file or a server says cannot break out of its line.
 pub(super) fn one_line(text: &str) -> String {
     text.chars()
@@ -173,6 +193,18 @@ mod tests {
         assert_eq!(grouped(1_000), "1,000");
         assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(rounded(1_234.6), "1,235");
+    }
+
+    #[test]
+    fn commands_name_the_program_as_it_was_called() {
+        let called = |name: &str| called_as(Some(name.into()));
+        assert_eq!(called("sheetload"), "sheetload");
+        assert_eq!(
+            called("target/release/sheetload"),
+            "target/release/sheetload"
+        );
+        assert_eq!(called("/my tools/sheetload"), "'/my tools/sheetload'");
+        assert_eq!(called_as(None), "sheetload");
     }
 
     #[test]

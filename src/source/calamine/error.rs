@@ -23,6 +23,11 @@ pub(super) trait SpreadsheetError: StdError + Send + Sync + Sized + 'static {
                     .in_file(path)
                     .next_step("Remove the password in a spreadsheet program and save it again");
             }
+            ErrorKind::WorkbookTooLarge => Error::new(
+                kind,
+                format!("{file} has a sheet that spans too many cells for its format"),
+            )
+            .next_step("save it as .xlsx, which is read as a stream"),
             ErrorKind::FileUnreadable => {
                 Error::new(kind, format!("{file} cannot be read")).next_step("Check the disk")
             }
@@ -78,6 +83,7 @@ impl SpreadsheetError for XlsError {
 impl SpreadsheetError for OdsError {
     fn kind(&self) -> ErrorKind {
         match self {
+            Self::CellLimitExceeded { .. } => ErrorKind::WorkbookTooLarge,
             Self::Password => ErrorKind::WorkbookEncrypted,
             Self::Io(error) => io_kind(error),
             _ => ErrorKind::WorkbookBroken,

@@ -3,6 +3,7 @@
 mod cells;
 mod error;
 mod limits;
+mod xls_extent;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -16,11 +17,13 @@ use calamine::{
 
 use super::RowSource;
 use super::assemble::RowAssembler;
-use super::container::Container;
+use super::compound_file::CompoundFile;
+use super::container::{Container, KNOWN_FORMATS};
 use super::select::choose_sheet;
 use cells::{GENERAL, borrowed, is_filled, title, to_cell};
 use error::{SpreadsheetError, guarded};
-use limits::{checked, refuse_huge_ods};
+use limits::{checked, refuse_huge_ods, refuse_huge_parts};
+use xls_extent::refuse_huge_sheets;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::address::CellAddress;
@@ -49,6 +52,7 @@ impl CalamineSource {
     pub(super) fn open(path: &Path, container: Container, sheet: Option<&str>) -> Result<Self> {
         guarded(path, || match container {
             Container::Xlsx => {
+                refuse_huge_parts(path)?;
                 let workbook: Xlsx<_> =
                     open_workbook(path).map_err(|e: XlsxError| e.in_workbook(path))?;
                 let sheet = choose_sheet(path, workbook.sheets_metadata(), sheet)?;
@@ -56,6 +60,7 @@ impl CalamineSource {
                 Self::prepare(path, Workbook::Xlsx(workbook), sheet, date_system)
             }
             Container::Xlsb => {
+                refuse_huge_parts(path)?;
                 let workbook: Xlsb<_> =
                     open_workbook(path).map_err(|e: calamine::XlsbError| e.in_workbook(path))?;
                 let sheet = choose_sheet(path, workbook.sheets_metadata(), sheet)?;
@@ -68,13 +73,9 @@ impl CalamineSource {
     }
 
     fn open_xls(path: &Path, sheet: Option<&str>) -> Result<Self> {
-        let mut workbook: Xls<_> = open_workbook(path).map_err(|error: calamine::XlsError| {
-            // An encrypted xlsx is a compound file too ([MS-OFFCRYPTO] 1.3.3); calamine tells only from there.
-            match open_workbook::<Xlsx<_>, _>(path) {
-                Err(XlsxError::Password) => XlsxError::Password.in_workbook(path),
-                _ => error.in_workbook(path),
-            }
-        })?;
+        refuse_unreadable_compound_file(path)?;
+        let mut workbook: Xls<_> =
+            open_workbook(path).map_err(|e: calamine::XlsError| e.in_workbook(path))?;
         let sheet = choose_sheet(path, workbook.sheets_metadata(), sheet)?;
         let date_system = date_system(workbook.has_1904_epoch());
         let range = workbook
@@ -305,6 +306,31 @@ impl Workbook {
         }
         Ok((formats, style_formats))
     }
+}
+
+/// Looks into a compound file for what calamine does not survive or does not tell.
+fn refuse_unreadable_compound_file(path: &Path) -> Result<()> {
+    let file = CompoundFile::open(path)?;
+    // An encrypted Office Open XML package is a compound file, too ([MS-OFFCRYPTO] 2.3.4.4).
+    if file.contains("EncryptedPackage") {
+        return Err(XlsxError::Password.in_workbook(path));
+    }
+    let mut is_workbook = false;
+    for name in ["Workbook", "Book"] {
+        if let Some(stream) = file.stream(path, name)? {
+            is_workbook = true;
+            refuse_huge_sheets(path, &stream)?;
+        }
+    }
+    if is_workbook {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::NotAWorkbook,
+        format!("{} is a document of another program", path.display()),
+    )
+    .in_file(path)
+    .next_step(KNOWN_FORMATS))
 }
 
 fn format_code(style: &Style) -> &str {

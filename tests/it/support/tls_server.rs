@@ -18,6 +18,8 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
 };
 
+use super::server::{block_on, private_server, server_directory};
+
 /// The password of every role.
 pub(crate) const PASSWORD: &str = "hunter2-secret";
 /// The name in the server's certificate.
@@ -66,7 +68,8 @@ impl TlsServer {
     fn start(tls: bool) -> Self {
         let root = tempfile::Builder::new()
             .prefix("sheetload-tls-")
-            .tempdir()
+            // As for the shared server: short paths, open to the server's user.
+            .tempdir_in("/tmp")
             .unwrap()
             .keep();
         let certificates = root.join("certificates");
@@ -177,19 +180,15 @@ fn give_to_server(root: &Path, certificates: &Path) {
     }
 }
 
+/// The directory of the programs that the private server would run.
 fn binaries() -> PathBuf {
-    let packaged = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
-    let newest = packaged
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter_map(|path| Some((path.file_name()?.to_str()?.parse::<u32>().ok()?, path)))
-        .max();
-    let in_path = std::env::var_os("PATH").unwrap();
-    newest
-        .map(|(_, path)| path.join("bin"))
-        .into_iter()
-        .chain(std::env::split_paths(&in_path))
-        .find(|directory| directory.join("initdb").exists() && directory.join("pg_ctl").exists())
+    let server = private_server(&server_directory());
+    block_on(server.client_program("pg_ctl"))
+        .unwrap()
         .expect("the tests need PostgreSQL's server programs")
+        .parent()
+        .unwrap()
+        .to_owned()
 }
 
 fn free_port() -> u16 {

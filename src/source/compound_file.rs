@@ -1,0 +1,423 @@
+//! Compound files: the file system inside of an xls ([MS-CFB]).
+//!
+//! calamine follows the chains of sectors without a limit, so that a chain that leads back into itself is read until
+//! the memory is full. Here every chain that it will follow is walked first, with a bound.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The most bytes of an xls file: all of it is held in memory.
+const MAX_FILE_BYTES: u64 = 1 << 30;
+/// Bytes before the first sector, apart from the padding to a whole sector ([MS-CFB] 2.2).
+const HEADER_BYTES: usize = 512;
+/// Marks the end of a chain ([MS-CFB] 2.1).
+const END_OF_CHAIN: u32 = 0xFFFF_FFFE;
+/// Sector numbers from here on are marks, not sectors ([MS-CFB] 2.1).
+const FIRST_MARK: u32 = 0xFFFF_FFFA;
+/// FAT sectors listed in the header ([MS-CFB] 2.2, DIFAT).
+const DIFAT_IN_HEADER: std::ops::Range<usize> = 76..HEADER_BYTES;
+/// A directory entry's bytes ([MS-CFB] 2.6.1).
+const ENTRY_BYTES: usize = 128;
+/// Streams below this length lie in the mini stream ([MS-CFB] 2.2).
+const MINI_CUTOFF: u64 = 4096;
+const MINI_SECTOR_BYTES: usize = 64;
+
+/// A compound file whose tables hold together.
+pub(super) struct CompoundFile {
+    sectors: Sectors,
+    fat: Vec<u32>,
+    mini_sectors: Sectors,
+    mini_fat: Vec<u32>,
+    directory: Vec<Entry>,
+}
+
+/// A stream or storage by the directory's word.
+struct Entry {
+    name: String,
+    start: u32,
+    len: u64,
+}
+
+/// Bytes in sectors of one size.
+struct Sectors {
+    bytes: Vec<u8>,
+    first_at: usize,
+    size: usize,
+}
+
+/// Why a chain cannot be followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    TooShort,
+    UnknownSectorSize,
+    Loop,
+    OutOfFile,
+    NoDirectory,
+}
+
+impl Fault {
+    fn words(self) -> &'static str {
+        match self {
+            Self::TooShort => "it is cut off",
+            Self::UnknownSectorSize => "its header is not one of a compound file",
+            Self::Loop => "its sectors lead round in a loop",
+            Self::OutOfFile => "it is cut off, or its sectors lead out of the file",
+            Self::NoDirectory => "its directory is empty",
+        }
+    }
+}
+
+impl CompoundFile {
+    /// Opens a file and follows the chains of its tables and its directory. Blocks.
+    ///
+    /// # Errors
+    /// `FileUnreadable`, `WorkbookBroken` when a chain is a loop or leaves the file, `WorkbookTooLarge`.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let unreadable = |error: std::io::Error| {
+            Error::new(
+                ErrorKind::FileUnreadable,
+                format!("{} cannot be read", path.display()),
+            )
+            .in_file(path)
+            .caused_by(error)
+            .next_step("check the path and the file's permissions")
+        };
+        let mut file = File::open(path).map_err(unreadable)?;
+        let len = file.metadata().map_err(unreadable)?.len();
+        if len > MAX_FILE_BYTES {
+            return Err(Error::new(
+                ErrorKind::WorkbookTooLarge,
+                format!(
+                    "{} has {len} bytes; in this format at most {MAX_FILE_BYTES} can be read",
+                    path.display()
+                ),
+            )
+            .in_file(path)
+            .next_step("save it as .xlsx, which is read as a stream"));
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(unreadable)?;
+        Self::parse(bytes).map_err(|fault| broken(path, fault))
+    }
+
+    /// Whether the directory has this name, in any case.
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.entry(name).is_some()
+    }
+
+    /// A stream's bytes; `None` when the directory has no such name.
+    ///
+    /// # Errors
+    /// `WorkbookBroken` when the stream's chain is a loop or leaves the file.
+    pub(super) fn stream(&self, path: &Path, name: &str) -> Result<Option<Vec<u8>>> {
+        self.entry(name)
+            .map(|entry| {
+                let (sectors, table) = if entry.len < MINI_CUTOFF {
+                    (&self.mini_sectors, &self.mini_fat)
+                } else {
+                    (&self.sectors, &self.fat)
+                };
+                sectors.chain(entry.start, table, entry.len)
+            })
+            .transpose()
+            .map_err(|fault| broken(path, fault))
+    }
+
+    fn entry(&self, name: &str) -> Option<&Entry> {
+        let mut entries = self.directory.iter();
+        entries.find(|entry| entry.name.eq_ignore_ascii_case(name))
+    }
+
+    fn parse(bytes: Vec<u8>) -> Result<Self, Fault> {
+        let header: [u8; HEADER_BYTES] = *bytes.first_chunk().ok_or(Fault::TooShort)?;
+        let size = match (u16_at(&header, 30), u16_at(&header, 32)) {
+            (9, 6) => 512,
+            (12, 6) => 4096,
+            _ => return Err(Fault::UnknownSectorSize),
+        };
+        let sectors = Sectors {
+            bytes,
+            first_at: size,
+            size,
+        };
+        let fat = sectors.fat(&header)?;
+        let entries = sectors.chain(u32_at(&header, 48), &fat, u64::MAX)?;
+        let directory: Vec<Entry> = entries
+            .chunks_exact(ENTRY_BYTES)
+            .map(|entry| Entry::parse(entry, size))
+            .collect();
+        let root = directory.first().ok_or(Fault::NoDirectory)?;
+        let mini_fat_sectors = u64::from(u32_at(&header, 64));
+        let (mini_stream, mini_fat) = if mini_fat_sectors > 0 {
+            let len = mini_fat_sectors * size as u64;
+            (
+                sectors.chain(root.start, &fat, root.len)?,
+                numbers(&sectors.chain(u32_at(&header, 60), &fat, len)?).collect(),
+            )
+        } else {
+            (Vec::new(), Vec::new())
+        };
+        Ok(Self {
+            sectors,
+            fat,
+            mini_sectors: Sectors {
+                bytes: mini_stream,
+                first_at: 0,
+                size: MINI_SECTOR_BYTES,
+            },
+            mini_fat,
+            directory,
+        })
+    }
+}
+
+impl Sectors {
+    fn count(&self) -> usize {
+        self.bytes.len() / self.size
+    }
+
+    /// A sector's bytes; the last sector of a file may be cut short.
+    fn get(&self, id: u32) -> Result<&[u8], Fault> {
+        let start = usize::try_from(id)
+            .ok()
+            .and_then(|id| id.checked_mul(self.size)?.checked_add(self.first_at))
+            .ok_or(Fault::OutOfFile)?;
+        let end = start.saturating_add(self.size).min(self.bytes.len());
+        self.bytes.get(start..end).ok_or(Fault::OutOfFile)
+    }
+
+    /// The file's allocation table: which sector follows which ([MS-CFB] 2.3 and 2.5).
+    fn fat(&self, header: &[u8; HEADER_BYTES]) -> Result<Vec<u32>, Fault> {
+        let mut ids: Vec<u32> = numbers(&header[DIFAT_IN_HEADER]).collect();
+        let mut next = u32_at(header, 68);
+        let mut visited = 0;
+        while next < FIRST_MARK {
+            visited += 1;
+            if visited > self.count() {
+                return Err(Fault::Loop);
+            }
+            ids.extend(numbers(self.get(next)?));
+            next = ids.pop().ok_or(Fault::OutOfFile)?;
+        }
+        ids.retain(|id| *id < FIRST_MARK);
+        // Each sector once; else a small file could ask for a table of any size.
+        if ids.len() > self.count() {
+            return Err(Fault::Loop);
+        }
+        let mut fat = Vec::with_capacity(ids.len() * self.size / 4);
+        for id in ids {
+            fat.extend(numbers(self.get(id)?));
+        }
+        Ok(fat)
+    }
+
+    /// The first `len` bytes of the chain that begins with this sector ([MS-CFB] 2.3).
+    fn chain(&self, start: u32, table: &[u32], len: u64) -> Result<Vec<u8>, Fault> {
+        let mut bytes = Vec::new();
+        let mut visited = 0;
+        let mut id = start;
+        while id != END_OF_CHAIN && (bytes.len() as u64) < len {
+            visited += 1;
+            // A chain that visits more sectors than there are has been somewhere twice.
+            if visited > self.count() + 1 {
+                return Err(Fault::Loop);
+            }
+            let missing = usize::try_from(len - bytes.len() as u64).unwrap_or(usize::MAX);
+            let sector = self.get(id)?;
+            bytes.extend_from_slice(&sector[..sector.len().min(missing)]);
+            if (bytes.len() as u64) < len {
+                let index = usize::try_from(id).map_err(|_| Fault::OutOfFile)?;
+                id = *table.get(index).ok_or(Fault::OutOfFile)?;
+            }
+        }
+        Ok(bytes)
+    }
+}
+
+impl Entry {
+    /// A directory entry ([MS-CFB] 2.6.1). Files with small sectors have lengths of 32 bits; the rest may be garbage.
+    fn parse(entry: &[u8], sector_size: usize) -> Self {
+        let units = entry[..64]
+            .chunks_exact(2)
+            .map(|unit| u16::from_le_bytes([unit[0], unit[1]]))
+            .take_while(|unit| *unit != 0);
+        let low = u64::from(u32_at(entry, 120));
+        let high = u64::from(u32_at(entry, 124));
+        Self {
+            name: char::decode_utf16(units)
+                .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
+                .collect(),
+            start: u32_at(entry, 116),
+            len: if sector_size == 512 {
+                low
+            } else {
+                high << 32 | low
+            },
+        }
+    }
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+fn numbers(bytes: &[u8]) -> impl Iterator<Item = u32> {
+    bytes.chunks_exact(4).map(|number| u32_at(number, 0))
+}
+
+fn broken(path: &Path, fault: Fault) -> Error {
+    Error::new(
+        ErrorKind::WorkbookBroken,
+        format!("{} is damaged: {}", path.display(), fault.words()),
+    )
+    .in_file(path)
+    .next_step("copy or download the file again, or save it anew with a spreadsheet program")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of 512-byte sectors: FAT in sector 0, directory in sector 1, the stream "Book" from sector 2 on.
+    fn file(fat: &[u32], book_len: u32) -> Vec<u8> {
+        let mut bytes = vec![0_u8; 512 * (fat.len() + 1)];
+        bytes[..8].copy_from_slice(&[0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1]);
+        let mut put = |at: usize, value: u32| {
+            bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        };
+        put(30, 9 | 6 << 16);
+        put(48, 1);
+        put(68, END_OF_CHAIN);
+        put(76, 0);
+        for free in 1..109 {
+            put(76 + 4 * free, u32::MAX);
+        }
+        for (index, next) in fat.iter().enumerate() {
+            put(512 + 4 * index, *next);
+        }
+        let book = 2 * 512 + ENTRY_BYTES;
+        put(book, u32::from(b'B') | u32::from(b'o') << 16);
+        put(book + 4, u32::from(b'o') | u32::from(b'k') << 16);
+        put(book + 116, 2);
+        put(book + 120, book_len);
+        for sector in 2..fat.len() {
+            bytes[512 * (sector + 1)..][..512].fill(u8::try_from(sector).unwrap());
+        }
+        bytes
+    }
+
+    const FAT_SECTOR: u32 = 0xFFFF_FFFD;
+
+    fn sound() -> Vec<u32> {
+        let mut fat = vec![FAT_SECTOR, END_OF_CHAIN];
+        fat.extend(3..=9);
+        fat.push(END_OF_CHAIN);
+        fat
+    }
+
+    fn read(bytes: Vec<u8>) -> Result<Option<Vec<u8>>> {
+        let path = Path::new("a.xls");
+        CompoundFile::parse(bytes)
+            .map_err(|fault| broken(path, fault))?
+            .stream(path, "bOOK")
+    }
+
+    #[test]
+    fn a_stream_is_read_along_its_chain() {
+        let stream = read(file(&sound(), 4097)).unwrap().unwrap();
+        let wanted: Vec<u8> = (2..=9)
+            .flat_map(|sector| [sector; 512])
+            .take(4097)
+            .collect();
+        assert_eq!(stream, wanted);
+    }
+
+    #[test]
+    fn a_chain_that_leads_into_itself_is_refused() {
+        let mut fat = sound();
+        fat[9] = 4;
+        let error = read(file(&fat, u32::MAX)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WorkbookBroken);
+        assert!(error.message().contains("loop"), "{error}");
+        // As long as the stream's length stops the reader, no harm is done.
+        assert!(read(file(&fat, 4096)).is_ok());
+
+        let mut fat = sound();
+        fat[1] = 1;
+        let directory = CompoundFile::parse(file(&fat, 4096)).err();
+        assert_eq!(directory, Some(Fault::Loop));
+    }
+
+    #[test]
+    fn the_list_of_fat_sectors_may_not_be_a_loop_either() {
+        let mut bytes = file(&sound(), 4096);
+        bytes[68..72].copy_from_slice(&2_u32.to_le_bytes());
+        let difat = 512 * 3;
+        bytes[difat..difat + 508].fill(0xFF);
+        bytes[difat + 508..difat + 512].copy_from_slice(&2_u32.to_le_bytes());
+        assert_eq!(CompoundFile::parse(bytes).err(), Some(Fault::Loop));
+        let mut bytes = file(&sound(), 4096);
+        for entry in 1..109 {
+            bytes[76 + 4 * entry..][..4].fill(0);
+        }
+        assert_eq!(CompoundFile::parse(bytes).err(), Some(Fault::Loop));
+    }
+
+    #[test]
+    fn sectors_outside_of_the_file_are_refused() {
+        let mut fat = sound();
+        fat[5] = 4000;
+        let error = read(file(&fat, 4096)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WorkbookBroken);
+        let mut fat = sound();
+        fat[5] = u32::MAX;
+        assert!(read(file(&fat, 4096)).is_err());
+        let mut bytes = file(&sound(), 4096);
+        bytes.truncate(512 * 4);
+        assert!(read(bytes).is_err());
+        for len in [0, 8, 511, 512, 600, 1100] {
+            let mut bytes = file(&sound(), 4096);
+            bytes.truncate(len);
+            assert!(CompoundFile::parse(bytes).is_err(), "{len}");
+        }
+    }
+
+    #[test]
+    fn short_streams_lie_in_the_mini_stream() {
+        // The root's chain (sectors 2 to 9) is the mini stream; sector 10 is the mini FAT.
+        let mut fat = sound();
+        fat.push(END_OF_CHAIN);
+        let mut bytes = file(&fat, 100);
+        let mut put = |at: usize, value: u32| {
+            bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        };
+        put(60, 10);
+        put(64, 1);
+        put(1024 + 116, 2);
+        put(1024 + 120, 4096);
+        put(512 * 11 + 4 * 2, 9);
+        put(512 * 11 + 4 * 9, END_OF_CHAIN);
+        let stream = read(bytes.clone()).unwrap().unwrap();
+        // Mini sector 2 lies in sector 2, mini sector 9 in sector 3.
+        assert_eq!(stream, [[2; 64].as_slice(), &[3; 36]].concat());
+        bytes[512 * 11 + 4 * 9..][..4].copy_from_slice(&5000_u32.to_le_bytes());
+        bytes[512 * 2 + ENTRY_BYTES + 120] = 200;
+        assert!(read(bytes).is_err());
+    }
+
+    #[test]
+    fn a_name_that_is_not_there_is_no_error() {
+        let parsed = CompoundFile::parse(file(&sound(), 4096)).unwrap();
+        assert!(parsed.contains("book"));
+        assert!(!parsed.contains("Workbook"));
+        let stream = parsed.stream(Path::new("a.xls"), "Workbook").unwrap();
+        assert!(stream.is_none());
+    }
+}
