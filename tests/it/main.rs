@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod formats;
 mod import;
 mod private_server;
 mod sample;
