@@ -195,17 +195,17 @@ impl Sectors {
         let mut next = u32_at(header, 68);
         let mut visited = 0;
         while next < FIRST_MARK {
+            ids.extend(numbers(self.get(next)?));
             visited += 1;
             if visited > self.count() {
                 return Err(Fault::Loop);
             }
-            ids.extend(numbers(self.get(next)?));
             next = ids.pop().ok_or(Fault::OutOfFile)?;
         }
         ids.retain(|id| *id < FIRST_MARK);
         // Each sector once; else a small file could ask for a table of any size.
         if ids.len() > self.count() {
-            return Err(Fault::Loop);
+            return Err(Fault::OutOfFile);
         }
         let mut fat = Vec::with_capacity(ids.len() * self.size / 4);
         for id in ids {
@@ -220,13 +220,13 @@ impl Sectors {
         let mut visited = 0;
         let mut id = start;
         while id != END_OF_CHAIN && (bytes.len() as u64) < len {
+            let missing = usize::try_from(len - bytes.len() as u64).unwrap_or(usize::MAX);
+            let sector = self.get(id)?;
             visited += 1;
             // A chain that visits more sectors than there are has been somewhere twice.
             if visited > self.count() + 1 {
                 return Err(Fault::Loop);
             }
-            let missing = usize::try_from(len - bytes.len() as u64).unwrap_or(usize::MAX);
-            let sector = self.get(id)?;
             bytes.extend_from_slice(&sector[..sector.len().min(missing)]);
             if (bytes.len() as u64) < len {
                 let index = usize::try_from(id).map_err(|_| Fault::OutOfFile)?;
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_of_fat_sectors_may_not_be_a_loop_either() {
+    fn the_list_of_fat_sectors_is_bounded_too() {
         let mut bytes = file(&sound(), 4096);
         bytes[68..72].copy_from_slice(&2_u32.to_le_bytes());
         let difat = 512 * 3;
@@ -367,7 +367,7 @@ mod tests {
         for entry in 1..109 {
             bytes[76 + 4 * entry..][..4].fill(0);
         }
-        assert_eq!(CompoundFile::parse(bytes).err(), Some(Fault::Loop));
+        assert_eq!(CompoundFile::parse(bytes).err(), Some(Fault::OutOfFile));
     }
 
     #[test]

@@ -128,3 +128,85 @@ fn not_a_workbook(path: &Path, what: &str) -> Error {
     .in_file(path)
     .next_step(KNOWN_FORMATS)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use zip::write::SimpleFileOptions;
+
+    use super::*;
+
+    fn sample(name: &str) -> std::path::PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("sample_data")
+            .join(name)
+    }
+
+    fn file_of(bytes: &[u8]) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    }
+
+    fn zip_of(names: &[&str]) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut zip = zip::ZipWriter::new(file.reopen().unwrap());
+        for name in names {
+            let options = SimpleFileOptions::default();
+            zip.start_file(*name, options).unwrap();
+        }
+        zip.finish().unwrap();
+        file
+    }
+
+    fn kind_of(path: &Path) -> Result<Container, ErrorKind> {
+        detect(path).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn each_format_is_told_by_its_content() {
+        for (name, wanted) in [
+            ("stock.xlsx", Container::Xlsx),
+            ("stock.xlsm", Container::Xlsx),
+            ("stock.xlsb", Container::Xlsb),
+            ("stock.xls", Container::CompoundFile),
+            ("stock.ods", Container::Ods),
+            ("really-xlsx.xls", Container::Xlsx),
+        ] {
+            assert_eq!(kind_of(&sample(name)), Ok(wanted), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_of_parts_have_no_case_and_any_separator() {
+        let file = zip_of(&["[CONTENT_TYPES].XML", "XL\\Workbook.XML"]);
+        assert_eq!(kind_of(file.path()), Ok(Container::Xlsx));
+        let file = zip_of(&["/[Content_Types].xml", "/xl/WorkBook.bin"]);
+        assert_eq!(kind_of(file.path()), Ok(Container::Xlsb));
+    }
+
+    #[test]
+    fn other_files_are_no_workbooks() {
+        let other = zip_of(&["word.txt"]);
+        for path in [
+            file_of(b"").path(),
+            file_of(b"a,b\n1,2\n").path(),
+            file_of(b"PK").path(),
+            file_of(&COMPOUND_FILE_MAGIC[..7]).path(),
+            other.path(),
+            &sample(""),
+        ] {
+            assert_eq!(kind_of(path), Err(ErrorKind::NotAWorkbook), "{path:?}");
+        }
+        let missing = kind_of(&sample("there-is-none.xlsx"));
+        assert_eq!(missing, Err(ErrorKind::FileUnreadable));
+    }
+
+    #[test]
+    fn a_zip_without_its_end_is_damaged() {
+        let whole = std::fs::read(sample("stock.xlsx")).unwrap();
+        let half = file_of(&whole[..whole.len() / 2]);
+        assert_eq!(kind_of(half.path()), Err(ErrorKind::WorkbookBroken));
+    }
+}

@@ -4,6 +4,8 @@ mod assemble;
 mod calamine;
 mod compound_file;
 mod container;
+#[cfg(test)]
+mod damage;
 mod select;
 
 use std::path::Path;

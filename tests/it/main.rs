@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod compare;
+mod formats;
 mod import;
 mod interrupt;
 mod output;

@@ -1,6 +1,6 @@
 //! calamine's cells as ours.
 
-use calamine::{CellErrorType, Data, DataRef, DataType as _};
+use calamine::{CellErrorType, Data, DataRef, DataType as _, Range};
 
 use crate::error::Result;
 use crate::model::batch::Batch;
@@ -86,11 +86,92 @@ fn cell_error(error: &CellErrorType) -> CellError {
     }
 }
 
+/// Makes the error cells of an ods errors again. calamine gives the text that they show (tafia/calamine, `get_datatype`
+/// in ods.rs); but only a formula can have an error for a result, and hardly one has its name for a text.
+pub(super) fn restore_errors(values: &mut Range<Data>, formulas: &Range<String>) {
+    let (Some((top, left)), Some(origin)) = (formulas.start(), values.start()) else {
+        return;
+    };
+    for (row, column, _formula) in formulas.used_cells() {
+        let at = |first: u32, index: usize| {
+            first.saturating_add(u32::try_from(index).unwrap_or(u32::MAX))
+        };
+        let position = (at(top, row), at(left, column));
+        if position.0 >= origin.0
+            && position.1 >= origin.1
+            && let Some(Data::String(text)) = values.get_value(position)
+            && let Some(error) = shown_error(text)
+        {
+            values.set_value(position, Data::Error(error));
+        }
+    }
+}
+
+/// The error whose text an OpenDocument cell shows (OpenFormula 1.2, §5.12). Errors of LibreOffice's own (`Err:502`)
+/// are what it makes of them in other formats: `#VALUE!`.
+fn shown_error(text: &str) -> Option<CellErrorType> {
+    Some(match text {
+        "#DIV/0!" => CellErrorType::Div0,
+        "#N/A" => CellErrorType::NA,
+        "#NAME?" => CellErrorType::Name,
+        "#NULL!" => CellErrorType::Null,
+        "#NUM!" => CellErrorType::Num,
+        "#REF!" => CellErrorType::Ref,
+        "#VALUE!" => CellErrorType::Value,
+        _ => {
+            let digits = text.strip_prefix("Err:")?;
+            let is_code = digits.len() == 3 && digits.bytes().all(|digit| digit.is_ascii_digit());
+            return is_code.then_some(CellErrorType::Value);
+        }
+    })
+}
+
 /// A header cell as the column's title.
 pub(super) fn title(value: &DataRef<'_>) -> String {
     match value {
         DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
         DataRef::Error(error) => cell_error(error).to_string(),
         other => other.as_string().unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(cells: &[(u32, u32, &str)]) -> Range<Data> {
+        let cells = cells.iter().map(|(row, column, text)| {
+            calamine::Cell::new((*row, *column), Data::String((*text).to_owned()))
+        });
+        Range::from_sparse(cells.collect())
+    }
+
+    #[test]
+    fn texts_of_errors_are_errors_where_a_formula_is() {
+        let mut values = range(&[
+            (1, 1, "#N/A"),
+            (1, 2, "#N/A"),
+            (2, 2, "Err:502"),
+            (3, 2, "fine"),
+        ]);
+        let formula = |row, column| calamine::Cell::new((row, column), "of:=NA()".to_owned());
+        // One of them left of, one below the values.
+        let formulas = [(0, 0), (1, 2), (2, 2), (3, 2), (9, 9)];
+        let formulas = formulas.map(|(row, column)| formula(row, column)).to_vec();
+        restore_errors(&mut values, &Range::from_sparse(formulas));
+        let at = |row, column| values.get_value((row, column)).cloned();
+        assert_eq!(at(1, 1), Some(Data::String("#N/A".into())));
+        assert_eq!(at(1, 2), Some(Data::Error(CellErrorType::NA)));
+        assert_eq!(at(2, 2), Some(Data::Error(CellErrorType::Value)));
+        assert_eq!(at(3, 2), Some(Data::String("fine".into())));
+        assert_eq!(values.end(), Some((3, 2)));
+    }
+
+    #[test]
+    fn no_formulas_change_nothing() {
+        let mut values = range(&[(0, 0, "#REF!")]);
+        restore_errors(&mut values, &Range::default());
+        let value = values.get_value((0, 0)).cloned();
+        assert_eq!(value, Some(Data::String("#REF!".into())));
     }
 }

@@ -187,3 +187,108 @@ pub(super) fn too_large(path: &Path, what: &str) -> Error {
     .in_file(path)
     .next_step("Save it as .xlsx, which is read as a stream")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use zip::write::SimpleFileOptions;
+
+    use super::*;
+    use crate::source;
+
+    /// A workbook whose part of this name is replaced.
+    fn workbook_with(part: &str, content: &[u8]) -> tempfile::NamedTempFile {
+        let mut workbook = rust_xlsxwriter::Workbook::new();
+        let sheet = workbook.add_worksheet();
+        sheet.write(0, 0, "title").unwrap();
+        sheet.write(1, 0, "text").unwrap();
+        let original = workbook.save_to_buffer().unwrap();
+        let mut original = ZipArchive::new(std::io::Cursor::new(original)).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut changed = zip::ZipWriter::new(file.reopen().unwrap());
+        for index in 0..original.len() {
+            let old = original.by_index(index).unwrap();
+            let name = old.name().unwrap().to_string();
+            if name == part {
+                let options = SimpleFileOptions::default();
+                changed.start_file(name, options).unwrap();
+                changed.write_all(content).unwrap();
+            } else {
+                changed.raw_copy_file(old).unwrap();
+            }
+        }
+        changed.finish().unwrap();
+        file
+    }
+
+    fn strings(count: &str) -> Vec<u8> {
+        format!(
+            "<?xml version=\"1.0\"?><!-- <sst uniqueCount=\"1\"> --><x:sst xmlns:x=\"http://schemas.openxmlformats.org/\
+             spreadsheetml/2006/main\" count=\"2\" uniqueCount=\"{count}\"><x:si><x:t>title</x:t></x:si>\
+             <x:si><x:t>text</x:t></x:si></x:sst>"
+        )
+        .into_bytes()
+    }
+
+    fn verdict(file: &tempfile::NamedTempFile) -> Option<ErrorKind> {
+        source::open(file.path(), None)
+            .err()
+            .map(|error| error.kind())
+    }
+
+    #[test]
+    fn a_claim_of_strings_that_cannot_be_there_is_refused() {
+        let broken = Some(ErrorKind::WorkbookBroken);
+        for (count, wanted) in [
+            ("2", None),
+            ("not a number", None),
+            ("1000", broken),
+            ("4000000000", broken),
+            ("18446744073709551615", broken),
+        ] {
+            let file = workbook_with("xl/sharedStrings.xml", &strings(count));
+            assert_eq!(verdict(&file), wanted, "{count}");
+        }
+    }
+
+    #[test]
+    fn more_strings_than_memory_bears_are_too_large() {
+        let path = Path::new("a.xlsx");
+        let kind = |count, bytes| {
+            refuse_impossible_strings(path, count, bytes)
+                .err()
+                .map(|error| error.kind())
+        };
+        assert_eq!(kind(0, 0), None);
+        assert_eq!(kind(2, 10), None);
+        assert_eq!(kind(2, 9), Some(ErrorKind::WorkbookBroken));
+        assert_eq!(kind(MAX_DECLARED_STRINGS, 1 << 30), None);
+        let too_many = kind(MAX_DECLARED_STRINGS + 1, 1 << 30);
+        assert_eq!(too_many, Some(ErrorKind::WorkbookTooLarge));
+    }
+
+    #[test]
+    fn parts_in_memory_have_limits_whatever_their_folder_and_case() {
+        for name in [
+            "xl/sharedStrings.xml",
+            "XL/SHAREDSTRINGS.XML",
+            "a\\sharedStrings.bin",
+        ] {
+            assert_eq!(part_limit(name), Some(MAX_SHARED_STRINGS_BYTES), "{name}");
+        }
+        for name in ["xl/styles.xml", "_rels/.rels", "xl/workbook.bin"] {
+            assert_eq!(part_limit(name), Some(MAX_SMALL_PART_BYTES), "{name}");
+        }
+        for name in ["xl/worksheets/sheet1.xml", "xl/media/é.png", "s.xml", ""] {
+            assert_eq!(part_limit(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_huge_styles_part_is_refused() {
+        let padding = vec![b' '; usize::try_from(MAX_SMALL_PART_BYTES).unwrap() + 1];
+        let file = workbook_with("xl/styles.xml", &padding);
+        assert_eq!(verdict(&file), Some(ErrorKind::WorkbookTooLarge));
+    }
+}

@@ -20,7 +20,7 @@ use super::assemble::RowAssembler;
 use super::compound_file::CompoundFile;
 use super::container::{Container, KNOWN_FORMATS};
 use super::select::choose_sheet;
-use cells::{GENERAL, borrowed, is_filled, title, to_cell};
+use cells::{GENERAL, borrowed, is_filled, restore_errors, title, to_cell};
 use error::{SpreadsheetError, guarded};
 use limits::{checked, refuse_huge_ods, refuse_huge_parts};
 use xls_extent::refuse_huge_sheets;
@@ -31,6 +31,11 @@ use crate::model::batch::{Batch, BatchExchange};
 use crate::model::cell::FormatId;
 use crate::model::number_format::NumberFormat;
 use crate::model::sheet::{DateSystem, Header, SheetDescription, SheetTotals};
+
+/// Rows and columns of the largest sheet that Excel and LibreOffice make ([MS-XLSB] 2.5, UncheckedRw
+/// and UncheckedCol).
+const MAX_ROWS: u32 = 1_048_576;
+const MAX_COLUMNS: u32 = 16_384;
 
 /// A sheet that calamine reads.
 pub(super) struct CalamineSource {
@@ -94,9 +99,13 @@ impl CalamineSource {
         let mut workbook: Ods<_> =
             open_workbook(path).map_err(|e: calamine::OdsError| e.in_workbook(path))?;
         let sheet = choose_sheet(path, workbook.sheets_metadata(), sheet)?;
-        let range = workbook
+        let mut range = workbook
             .worksheet_range(&sheet)
             .map_err(|error| error.in_workbook(path))?;
+        let formulas = workbook
+            .worksheet_formula(&sheet)
+            .map_err(|error| error.in_workbook(path))?;
+        restore_errors(&mut range, &formulas);
         // OpenDocument stores dates as ISO text; there is no epoch to know.
         Self::prepare(
             path,
@@ -189,7 +198,8 @@ impl Workbook {
                 {
                     let value = cell.get_value();
                     if is_filled(value)
-                        && visit(address(cell.get_position()), value, Some(style))?.is_break()
+                        && visit(address(path, cell.get_position())?, value, Some(style))?
+                            .is_break()
                     {
                         break;
                     }
@@ -202,7 +212,7 @@ impl Workbook {
                 while let Some(cell) = cells.next_cell().map_err(|error| error.in_workbook(path))? {
                     let value = cell.get_value();
                     if is_filled(value)
-                        && visit(address(cell.get_position()), value, None)?.is_break()
+                        && visit(address(path, cell.get_position())?, value, None)?.is_break()
                     {
                         break;
                     }
@@ -216,7 +226,9 @@ impl Workbook {
                         first_column.saturating_add(u32::try_from(column).unwrap_or(u32::MAX)),
                     );
                     let value = borrowed(value);
-                    if is_filled(&value) && visit(address(position), &value, None)?.is_break() {
+                    if is_filled(&value)
+                        && visit(address(path, position)?, &value, None)?.is_break()
+                    {
                         break;
                     }
                 }
@@ -348,6 +360,20 @@ fn date_system(is_1904: bool) -> DateSystem {
     }
 }
 
-fn address((row, column): (u32, u32)) -> CellAddress {
-    CellAddress { row, column }
+/// A cell's place, which must be in a sheet. Files can say anything, and the header becomes as wide as its cells.
+fn address(path: &Path, (row, column): (u32, u32)) -> Result<CellAddress> {
+    if row < MAX_ROWS && column < MAX_COLUMNS {
+        return Ok(CellAddress { row, column });
+    }
+    Err(Error::new(
+        ErrorKind::WorkbookBroken,
+        format!(
+            "{} is damaged: it has a cell in row {} and column {}, outside of any sheet",
+            path.display(),
+            u64::from(row) + 1,
+            u64::from(column) + 1
+        ),
+    )
+    .in_file(path)
+    .next_step("save it anew with a spreadsheet program"))
 }
