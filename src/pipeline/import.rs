@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
 use super::progress::{Phase, Progress, Snapshot};
+use super::report::Milestones;
 use super::target::Target;
 use super::{Load, LoadEnd, Pipeline, report};
 use crate::config::import::ImportConfig;
@@ -33,15 +34,6 @@ struct Context<'a> {
     interrupt: &'a CancellationToken,
     progress: &'a Arc<Progress>,
     started: Instant,
-}
-
-/// When the stages before the load ended, for the report.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Milestones {
-    pub(super) started: Instant,
-    pub(super) opened: Instant,
-    pub(super) resolved: Instant,
-    pub(super) loaded: Instant,
 }
 
 /// Imports a sheet. `workers` connections write; cancelling `interrupt` ends it after the batches in hand.
@@ -263,11 +255,4 @@ fn is_cancelled_statement(error: &Error) -> bool {
 
 fn display_name(file: &Path) -> String {
     file.display().to_string()
-}
-
-/// Seconds from one moment to a later one.
-pub(super) fn seconds(from: Instant, to: Instant) -> f64 {
-    to.checked_duration_since(from)
-        .unwrap_or(Duration::ZERO)
-        .as_secs_f64()
 }

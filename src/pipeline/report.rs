@@ -1,9 +1,10 @@
 //! The report of a load, from its counters.
 
+use std::time::{Duration, Instant};
+
 use hdrhistogram::Histogram;
 
 use super::LoadEnd;
-use super::import::{Milestones, seconds};
 use super::progress::Snapshot;
 use super::target::Target;
 use crate::config::import::Mode;
@@ -18,6 +19,15 @@ pub(super) struct Facts<'a> {
     pub(super) target: &'a Target,
     pub(super) mode: Mode,
     pub(super) workers: usize,
+}
+
+/// When the stages before the load ended, for the report.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Milestones {
+    pub(super) started: Instant,
+    pub(super) opened: Instant,
+    pub(super) resolved: Instant,
+    pub(super) loaded: Instant,
 }
 
 /// Writes the report.
@@ -116,6 +126,13 @@ fn warnings(end: &LoadEnd, counters: &Snapshot) -> Vec<String> {
         ));
     }
     warnings
+}
+
+/// Seconds from one moment to a later one.
+fn seconds(from: Instant, to: Instant) -> f64 {
+    to.checked_duration_since(from)
+        .unwrap_or(Duration::ZERO)
+        .as_secs_f64()
 }
 
 #[cfg(test)]

@@ -1,29 +1,15 @@
 //! Batched COPY: each batch is one transaction.
 
-use std::ops::Range;
-use std::pin::pin;
-
-use bytes::Bytes;
 use deadpool_postgres::Object;
-use futures_util::SinkExt as _;
-use tokio_postgres::{Client, CopyInSink, Statement, Transaction};
+use tokio_postgres::Statement;
 
 use super::classify::row_fault;
-use super::encode::text::copy_lines;
+use super::copy_stream::copy_rows;
 use super::encode::{EncodedBatch, FieldForm};
 use super::{Sink, WriteFailure, Written, isolate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::column::TargetColumn;
 use crate::model::table::{TableName, quote_identifier};
-
-/// Bytes handed to the driver at once. Pieces over 4 KiB go through it without being copied; much larger ones only
-/// make the server wait for the first.
-const PIECE_BYTES: usize = 128 * 1024;
-
-/// The signature, flags and header extension that binary COPY starts with (PostgreSQL documentation, "COPY").
-const BINARY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-/// The field count of -1 that it ends with.
-const BINARY_TRAILER: &[u8] = &[0xFF, 0xFF];
 
 /// Writes batches into one table over one connection.
 #[derive(Debug)]
@@ -122,84 +108,4 @@ impl Sink for CopySink {
             error,
         })
     }
-}
-
-/// Where a COPY can be started.
-pub(super) trait CopyTarget: Sync {
-    /// Starts it.
-    fn start_copy(
-        &self,
-        statement: &Statement,
-    ) -> impl Future<Output = Result<CopyInSink<Bytes>, tokio_postgres::Error>> + Send;
-}
-
-impl CopyTarget for Client {
-    async fn start_copy(
-        &self,
-        statement: &Statement,
-    ) -> Result<CopyInSink<Bytes>, tokio_postgres::Error> {
-        self.copy_in(statement).await
-    }
-}
-
-impl CopyTarget for Transaction<'_> {
-    async fn start_copy(
-        &self,
-        statement: &Statement,
-    ) -> Result<CopyInSink<Bytes>, tokio_postgres::Error> {
-        self.copy_in(statement).await
-    }
-}
-
-/// Runs one COPY with some of a batch's rows and gives the server's count.
-pub(super) async fn copy_rows<T: CopyTarget>(
-    target: &T,
-    statement: &Statement,
-    batch: &EncodedBatch,
-    rows: Range<usize>,
-) -> Result<u64, tokio_postgres::Error> {
-    let sink = target.start_copy(statement).await?;
-    let mut sink = pin!(sink);
-    match batch.form() {
-        FieldForm::Binary => {
-            sink.feed(Bytes::from_static(BINARY_HEADER)).await?;
-            send_pieces(&mut sink, batch.rows(rows)).await?;
-            sink.feed(Bytes::from_static(BINARY_TRAILER)).await?;
-        }
-        FieldForm::Text => {
-            let lines = rows.map(|row| batch.rows(row..row + 1));
-            for piece in lines_by_piece(lines) {
-                sink.feed(piece).await?;
-            }
-        }
-    }
-    // Without `finish` the server would drop the rows: dropping the sink aborts the COPY.
-    sink.finish().await
-}
-
-async fn send_pieces(
-    sink: &mut std::pin::Pin<&mut CopyInSink<Bytes>>,
-    mut bytes: Bytes,
-) -> Result<(), tokio_postgres::Error> {
-    while !bytes.is_empty() {
-        let piece = bytes.split_to(bytes.len().min(PIECE_BYTES));
-        sink.feed(piece).await?;
-    }
-    Ok(())
-}
-
-/// Rows as lines of text COPY, in pieces of about [`PIECE_BYTES`].
-fn lines_by_piece(rows: impl Iterator<Item = Bytes>) -> impl Iterator<Item = Bytes> {
-    let mut rows = rows.peekable();
-    std::iter::from_fn(move || {
-        let mut piece = Vec::new();
-        let mut bytes = 0;
-        while bytes < PIECE_BYTES
-            && let Some(row) = rows.next()
-        {
-            bytes += row.len();
-            piece.push(row);
-        }
-        (!piece.is_empty()).then(|| copy_lines(piece.iter().map(|row| &row[..])))
-    })
 }

@@ -6,7 +6,7 @@ use tokio_postgres::error::DbError;
 
 use super::Written;
 use super::classify::{refusal, row_fault, rows_before_fault};
-use super::copy::copy_rows;
+use super::copy_stream::copy_rows;
 use super::encode::EncodedBatch;
 use crate::model::table::TableName;
 

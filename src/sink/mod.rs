@@ -2,6 +2,7 @@
 
 mod classify;
 pub mod copy;
+mod copy_stream;
 pub mod encode;
 mod isolate;
 pub mod null;
