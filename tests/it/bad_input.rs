@@ -511,7 +511,8 @@ fn the_private_server_and_samples_say_what_is_wrong() {
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(code), "{stderr}");
         assert!(output.stdout.is_empty(), "{stderr}");
-        stderr
+        // Commands are printed as the program was called.
+        stderr.replace(env!("CARGO_BIN_EXE_sheetload"), "sheetload")
     };
     assert_snapshot!(run(5, &["db", "url"]), @r"
     sheetload: the private server is not running
