@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn ordinary_sheets_pass() {
         let sheet = [number(0, 0), number(65_535, 255)].concat();
-        assert_eq!(verdict(&workbook(&[sheet.clone()], 1)), None);
+        assert_eq!(verdict(&workbook(std::slice::from_ref(&sheet), 1)), None);
         assert_eq!(verdict(&workbook(&[], 1)), None);
         assert_eq!(verdict(b""), None);
         // Cut off anywhere.
