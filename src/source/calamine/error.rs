@@ -39,14 +39,11 @@ pub(super) trait SpreadsheetError: StdError + Send + Sync + Sized + 'static {
     }
 }
 
-/// An I/O error below a reader: a cut-off or corrupt member shows as one, too.
+/// An I/O error below a reader: one of the operating system has its code; the rest come from cut-off or corrupt content.
 fn io_kind(error: &std::io::Error) -> ErrorKind {
-    match error.kind() {
-        std::io::ErrorKind::UnexpectedEof
-        | std::io::ErrorKind::InvalidData
-        | std::io::ErrorKind::InvalidInput
-        | std::io::ErrorKind::Other => ErrorKind::WorkbookBroken,
-        _ => ErrorKind::FileUnreadable,
+    match error.raw_os_error() {
+        Some(_) => ErrorKind::FileUnreadable,
+        None => ErrorKind::WorkbookBroken,
     }
 }
 

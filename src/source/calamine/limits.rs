@@ -96,6 +96,16 @@ pub(super) fn refuse_huge_parts(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Calls `look` with the content of an ods, if there is one; calamine says what is wrong otherwise.
+pub(super) fn content_of_ods<T>(
+    path: &Path,
+    look: impl FnOnce(&mut dyn BufRead) -> T,
+) -> Option<T> {
+    let mut archive = package(path)?;
+    let content = archive.by_name("content.xml").ok()?;
+    Some(look(&mut BufReader::new(content)))
+}
+
 fn package(path: &Path) -> Option<ZipArchive<BufReader<File>>> {
     ZipArchive::new(BufReader::new(File::open(path).ok()?)).ok()
 }

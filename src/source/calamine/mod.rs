@@ -3,6 +3,7 @@
 mod cells;
 mod error;
 mod limits;
+mod ods_extent;
 mod xls_extent;
 
 use std::collections::HashMap;
@@ -23,6 +24,7 @@ use super::select::choose_sheet;
 use cells::{GENERAL, borrowed, is_filled, restore_errors, title, to_cell};
 use error::{SpreadsheetError, guarded};
 use limits::{checked, refuse_huge_ods, refuse_huge_parts};
+use ods_extent::refuse_unreadable_content;
 use xls_extent::refuse_huge_sheets;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -96,6 +98,7 @@ impl CalamineSource {
 
     fn open_ods(path: &Path, sheet: Option<&str>) -> Result<Self> {
         refuse_huge_ods(path)?;
+        refuse_unreadable_content(path)?;
         let mut workbook: Ods<_> =
             open_workbook(path).map_err(|e: calamine::OdsError| e.in_workbook(path))?;
         let sheet = choose_sheet(path, workbook.sheets_metadata(), sheet)?;
