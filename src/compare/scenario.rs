@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::check;
 use crate::config::compare::CompareConfig;
-use crate::config::import::{IfExists, Mode};
+use crate::config::import::Mode;
 use crate::db::pool::Database;
 use crate::error::Result;
 use crate::error::error_from_postgres;
@@ -49,8 +49,7 @@ impl<'a> Scenario<'a> {
         let (target, source) = Target::resolve(
             &client,
             source,
-            config.import(Mode::Batch).table_name(),
-            IfExists::Append,
+            &config.import(Mode::Batch),
             interrupt,
             &Arc::new(Progress::default()),
         )

@@ -61,16 +61,8 @@ pub async fn import(
         progress.expect_rows(rows);
     }
     let client = database.get().await?;
-    let table = config.table_name();
-    let (mut target, source) = Target::resolve(
-        &client,
-        source,
-        table,
-        config.if_exists,
-        interrupt,
-        progress,
-    )
-    .await?;
+    let (mut target, source) =
+        Target::resolve(&client, source, config, interrupt, progress).await?;
     drop(client);
     let resolved = Instant::now();
     let (end, sheet) = context.load(&mut target, source, workers).await?;

@@ -10,6 +10,7 @@ use crate::model::batch::{Batch, BatchExchange, BatchLimits};
 use crate::model::cell::Cell;
 use crate::model::sheet::{DateSystem, SheetTotals};
 use crate::source::RowSource;
+use crate::transform::coerce::OnCellError;
 use crate::transform::infer::InferredType;
 use crate::transform::mapping::MappedColumn;
 use crate::transform::names::column_names;
@@ -26,6 +27,7 @@ struct Observe {
     types: Vec<InferredType>,
     formats: Vec<FormatClass>,
     date_system: DateSystem,
+    on_cell_error: OnCellError,
     progress: Arc<Progress>,
     interrupt: CancellationToken,
 }
@@ -41,6 +43,8 @@ impl BatchExchange for Observe {
         for row in full.rows() {
             for (inferred, cell) in self.types.iter_mut().zip(row.cells) {
                 let of_cell = match *cell {
+                    // An error that shall be loaded by its name needs a text column.
+                    Cell::Error(_) if self.on_cell_error == OnCellError::Text => InferredType::Text,
                     Cell::Empty | Cell::Error(_) => InferredType::Unknown,
                     Cell::Bool(_) => InferredType::Bool,
                     Cell::Number { value, format } => {
@@ -67,14 +71,15 @@ impl BatchExchange for Observe {
 /// the header, so that no cell is left out.
 pub(super) fn infer_columns(
     source: &mut dyn RowSource,
+    on_cell_error: OnCellError,
     interrupt: &CancellationToken,
     progress: &Arc<Progress>,
 ) -> Result<Vec<MappedColumn>> {
     progress.enter(Phase::Inferring);
-    let (mut types, mut totals) = observe(source, interrupt, progress)?;
+    let (mut types, mut totals) = observe(source, on_cell_error, interrupt, progress)?;
     if totals.cells_outside_header > 0 {
         source.widen(totals.first_column.unwrap_or_default(), totals.last_column);
-        (types, totals) = observe(source, interrupt, progress)?;
+        (types, totals) = observe(source, on_cell_error, interrupt, progress)?;
     }
     if totals.rows == 0 {
         return Err(no_rows(source));
@@ -134,6 +139,7 @@ fn no_rows(source: &dyn RowSource) -> Error {
 
 fn observe(
     source: &mut dyn RowSource,
+    on_cell_error: OnCellError,
     interrupt: &CancellationToken,
     progress: &Arc<Progress>,
 ) -> Result<(Vec<InferredType>, SheetTotals)> {
@@ -143,6 +149,7 @@ fn observe(
         types: vec![InferredType::Unknown; width],
         formats: sheet.formats.iter().map(classify).collect(),
         date_system: sheet.date_system,
+        on_cell_error,
         progress: Arc::clone(progress),
         interrupt: interrupt.clone(),
     };

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::infer::{infer_columns, require_rows};
 use super::progress::Progress;
-use crate::config::import::IfExists;
+use crate::config::import::{IfExists, ImportConfig};
 use crate::db::ddl;
 use crate::db::introspect::{Table, find_table, require_rights};
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
@@ -51,11 +51,11 @@ impl Target {
     pub(crate) async fn resolve(
         client: &Object,
         mut source: Box<dyn RowSource>,
-        table: TableName,
-        if_exists: IfExists,
+        config: &ImportConfig,
         interrupt: &CancellationToken,
         progress: &Arc<Progress>,
     ) -> Result<(Self, Box<dyn RowSource>)> {
+        let (table, if_exists) = (config.table_name(), config.if_exists);
         match find_table(client, &table).await? {
             Some(_) if if_exists == IfExists::Fail => Err(Error::new(
                 ErrorKind::TableExists,
@@ -73,8 +73,9 @@ impl Target {
             }
             None => {
                 let (interrupt, progress) = (interrupt.clone(), Arc::clone(progress));
+                let on_cell_error = config.on_cell_error;
                 let (columns, source) = super::blocking(move || {
-                    infer_columns(source.as_mut(), &interrupt, &progress)
+                    infer_columns(source.as_mut(), on_cell_error, &interrupt, &progress)
                         .map(|columns| (columns, source))
                 })
                 .await?;

@@ -362,3 +362,59 @@ fn cells_without_a_title_are_loaded_into_a_new_table() {
         ]
     );
 }
+
+#[test]
+fn error_cells_follow_their_option() {
+    let database = TestDatabase::create();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("errors.xlsx");
+    let mut workbook = rust_xlsxwriter::Workbook::new();
+    let sheet = workbook.add_worksheet();
+    sheet.write(0, 0, "n").unwrap();
+    sheet.write(1, 0, 7).unwrap();
+    let error = rust_xlsxwriter::Formula::new("1/0").set_result("#DIV/0!");
+    sheet.write(2, 0, error).unwrap();
+    workbook.save(&file).unwrap();
+    for (option, code, values, sql_type) in [
+        ("null", 0, "7,-", "bigint"),
+        ("reject", 3, "7", "bigint"),
+        ("text", 0, "#DIV/0!,7", "text"),
+    ] {
+        let args = ["--on-cell-error", option, "--table", option];
+        let (exit_code, report) = import(&database, &file, &args);
+        assert_eq!(exit_code, code, "{option}: {report}");
+        let found = database.value(&format!(
+            "select string_agg(coalesce(n::text, '-'), ',' order by n) from \"{option}\""
+        ));
+        assert_eq!(found, values, "{option}");
+        let found = database.value(&format!(
+            "select pg_typeof(n)::text from \"{option}\" limit 1"
+        ));
+        assert_eq!(found, sql_type, "{option}");
+    }
+}
+
+#[test]
+fn built_in_date_formats_without_a_code_are_dates() {
+    let database = TestDatabase::create();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("dates.xlsx");
+    let mut workbook = rust_xlsxwriter::Workbook::new();
+    // ECMA-376 Part 1, section 18.8.30: 31 is a date in Japanese locales, and has no code in the file.
+    let format = rust_xlsxwriter::Format::new().set_num_format_index(31);
+    let sheet = workbook.add_worksheet();
+    sheet.write(0, 0, "day").unwrap();
+    sheet.write(0, 1, "mixed").unwrap();
+    for row in 1..3 {
+        sheet.write_with_format(row, 0, 46_094, &format).unwrap();
+    }
+    sheet.write_with_format(1, 1, 46_094, &format).unwrap();
+    sheet.write(2, 1, "later").unwrap();
+    workbook.save(&file).unwrap();
+    let (code, report) = import(&database, &file, &[]);
+    assert_eq!(code, 0, "{report}");
+    let found = database.value(
+        "select string_agg(pg_typeof(day) || ' ' || day || ' ' || mixed, ',' order by mixed) from dates",
+    );
+    assert_eq!(found, "date 2026-03-13 2026-03-13,date 2026-03-13 later");
+}

@@ -306,7 +306,7 @@ impl Workbook {
         let cells = workbook
             .worksheet_cells_reader(sheet)
             .map_err(|error| error.in_workbook(path))?;
-        let mut known: HashMap<&str, FormatId> = HashMap::new();
+        let mut known = HashMap::from([(NumberFormat::GENERAL_CODE, GENERAL)]);
         let mut style_formats = Vec::with_capacity(cells.styles().len());
         for style in cells.styles() {
             let code = format_code(style);
