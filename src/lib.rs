@@ -27,7 +27,8 @@
 //!    cells are joined in a lattice ([`transform::infer`]); reading twice is the price of a table that holds all.
 //! 3. The reader, on a blocking thread of its own, fills a flat [`model::batch::Batch`]: 16-byte cells, one arena for
 //!    texts, the sheet's row numbers. Batches are recycled; neither a cell nor a row costs an allocation.
-//! 4. A batch closes at its rows or bytes and goes into a bounded channel. A full channel stops the reader: that is
+//! 4. A batch closes at its rows (few at first, doubling, so that a small sheet keeps all workers busy) or its bytes,
+//!    and goes into a bounded channel. A full channel stops the reader: that is
 //!    all the back-pressure there is. Batches in memory are at most `queue + workers + 1`, with as many places in the
 //!    queue as there are workers; on top come each worker's encoded batch and the workbook's shared strings.
 //! 5. A worker makes a [`model::value::Value`] of each cell ([`transform::coerce`]) and encodes it

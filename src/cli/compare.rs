@@ -43,7 +43,7 @@ pub(super) struct CompareArgs {
     /// has room
     #[arg(short, long, value_name = "N")]
     workers: Option<NonZeroUsize>,
-    /// Rows in a batch, in batch mode [default: 50,000]
+    /// Rows in a batch, in batch mode [default: from 2,500 doubling up to 50,000]
     #[arg(long, value_name = "N")]
     batch_size: Option<NonZeroUsize>,
     #[command(flatten)]

@@ -78,7 +78,7 @@ pub(super) struct TuningArgs {
     /// Connections that write; default: as many as cores, as far as the server has room
     #[arg(short, long, value_name = "N", value_parser = at_least_one)]
     pub(super) workers: Option<NonZeroUsize>,
-    /// Rows in a batch; default: 50,000 in batch mode, 100 in the others
+    /// Rows in a batch; default: from 2,500 doubling up to 50,000 in batch mode, 100 in the others
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(super) batch_size: Option<NonZeroUsize>,
 }
