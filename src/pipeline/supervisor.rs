@@ -158,23 +158,27 @@ impl LoadEnd {
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
     use crate::config::import::OnError;
-    use crate::model::batch::BatchLimits;
-    use crate::model::batch::{Batch, BatchExchange};
+    use crate::model::batch::{Batch, BatchExchange, BatchLimits};
     use crate::model::sheet::{DateSystem, Header, SheetDescription};
     use crate::pipeline::locate::Locator;
+    use crate::pipeline::progress::ReaderState;
     use crate::sink::encode::EncodedBatch;
     use crate::sink::{WriteFailure, Written};
     use crate::transform::coerce::{Coercion, OnCellError};
 
-    /// A sheet of two rows, each a batch of its own.
-    struct TwoRows(SheetDescription);
+    /// A sheet of some rows, each a batch of its own.
+    struct Rows {
+        sheet: SheetDescription,
+        count: u32,
+    }
 
-    impl RowSource for TwoRows {
+    impl RowSource for Rows {
         fn describe(&self) -> &SheetDescription {
-            &self.0
+            &self.sheet
         }
 
         fn read(
@@ -182,17 +186,24 @@ mod tests {
             mut batch: Batch,
             exchange: &mut dyn BatchExchange,
         ) -> Result<SheetTotals> {
-            for row in 1..=2 {
+            for row in 1..=self.count {
                 batch.start_row(row);
                 batch = exchange.exchange(batch)?;
             }
             Ok(SheetTotals {
-                rows: 2,
+                rows: self.count.into(),
                 ..SheetTotals::default()
             })
         }
 
         fn widen(&mut self, _first_column: u32, _last_column: u32) {}
+    }
+
+    fn all_of(batch: &EncodedBatch) -> Written {
+        Written {
+            loaded: batch.row_count() as u64,
+            refused: Vec::new(),
+        }
     }
 
     /// Asks for a stop while it writes its first batch, once the reader has handed over all rows.
@@ -207,25 +218,52 @@ mod tests {
                 tokio::task::yield_now().await;
             }
             self.interrupt.cancel();
-            Ok(Written {
-                loaded: batch.row_count() as u64,
-                refused: Vec::new(),
-            })
+            Ok(all_of(batch))
         }
     }
 
-    #[tokio::test]
-    async fn rows_left_in_the_queue_are_not_accounted_for() {
-        let source = TwoRows(SheetDescription {
-            file: "two.xlsx".into(),
+    /// Writes nothing until the reader can't go on, and keeps how many rows were read and not loaded then.
+    struct Slow {
+        progress: Arc<Progress>,
+        rows: u64,
+        most_in_flight: Arc<AtomicU64>,
+    }
+
+    impl Sink for Slow {
+        async fn write(&mut self, batch: &EncodedBatch) -> Result<Written, WriteFailure> {
+            // A send that does not block looks like one that does for a moment, so it has to last.
+            const LOOKS: u32 = 1_000;
+            let (mut same, mut stalled) = (0, self.progress.snapshot());
+            while same < LOOKS && stalled.read_rows < self.rows {
+                tokio::task::yield_now().await;
+                let now = self.progress.snapshot();
+                let waits = now.reader == ReaderState::Waits && now.read_rows == stalled.read_rows;
+                same = if waits { same + 1 } else { 0 };
+                stalled = now;
+            }
+            let in_flight = stalled.read_rows.saturating_sub(stalled.loaded_rows);
+            self.most_in_flight.fetch_max(in_flight, Ordering::Relaxed);
+            Ok(all_of(batch))
+        }
+    }
+
+    /// Starts a load of `count` batches of one row.
+    fn start<S: Sink + 'static>(
+        count: u32,
+        sinks: Vec<S>,
+        interrupt: &CancellationToken,
+        progress: &Arc<Progress>,
+    ) -> Supervisor {
+        let sheet = SheetDescription {
+            file: "rows.xlsx".into(),
             sheet: "S".into(),
             date_system: DateSystem::From1900,
             formats: Vec::new(),
             header: Header::default(),
             declared_rows: None,
-        });
+        };
         let plan = RowPlan {
-            locator: Locator::new(source.describe(), HashMap::new()),
+            locator: Locator::new(&sheet, HashMap::new()),
             columns: Vec::new(),
             coercion: Coercion {
                 date_system: DateSystem::From1900,
@@ -234,27 +272,50 @@ mod tests {
             },
             on_error: OnError::Skip,
         };
-        let limits = BatchLimits { rows: 1, bytes: 1 };
-        let sizes = BatchSizes::new(1, limits);
+        let sizes = BatchSizes::new(1, BatchLimits { rows: 1, bytes: 1 });
+        let source = Box::new(Rows { sheet, count });
+        Supervisor::start(source, plan, sizes, sinks, interrupt, progress).unwrap()
+    }
+
+    #[tokio::test]
+    async fn rows_left_in_the_queue_are_not_accounted_for() {
         let (progress, interrupt) = (Arc::new(Progress::default()), CancellationToken::new());
         let sink = StopsWhenAllIsRead {
             progress: Arc::clone(&progress),
             interrupt: interrupt.clone(),
         };
-        let supervisor = Supervisor::start(
-            Box::new(source),
-            plan,
-            sizes,
-            vec![sink],
-            &interrupt,
-            &progress,
-        )
-        .unwrap();
-        let end = supervisor.join().await.unwrap();
+        let end = start(2, vec![sink], &interrupt, &progress)
+            .join()
+            .await
+            .unwrap();
         assert!(end.errors.is_empty());
         // The reader got to the end, and still one row was not loaded.
         assert_eq!(end.totals.map(|totals| totals.rows), Some(2));
         assert_eq!(progress.snapshot().loaded_rows, 1);
         assert!(!end.accounts_for_all_rows(&progress.snapshot()));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn batches_in_memory_are_bounded_by_queue_and_workers() {
+        const ROWS: u32 = 200;
+        const WORKERS: u64 = 3;
+        let (progress, interrupt) = (Arc::new(Progress::default()), CancellationToken::new());
+        let most_in_flight = Arc::new(AtomicU64::new(0));
+        let sinks = (0..WORKERS)
+            .map(|_| Slow {
+                progress: Arc::clone(&progress),
+                rows: ROWS.into(),
+                most_in_flight: Arc::clone(&most_in_flight),
+            })
+            .collect();
+        let end = start(ROWS, sinks, &interrupt, &progress)
+            .join()
+            .await
+            .unwrap();
+        assert!(end.accounts_for_all_rows(&progress.snapshot()));
+        // Handed over and not loaded: in the queue, which has a place for each worker, and with the workers. The one
+        // that the reader holds has not been handed over.
+        let most = most_in_flight.load(Ordering::Relaxed);
+        assert!((1..=2 * WORKERS).contains(&most), "{most} batches");
     }
 }
