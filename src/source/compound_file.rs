@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
+use super::container::unreadable;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The most bytes of an xls file: all of it is held in memory.
@@ -76,15 +77,7 @@ impl CompoundFile {
     /// # Errors
     /// `FileUnreadable`, `WorkbookBroken` when a chain is a loop or leaves the file, `WorkbookTooLarge`.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let unreadable = |error: std::io::Error| {
-            Error::new(
-                ErrorKind::FileUnreadable,
-                format!("{} cannot be read", path.display()),
-            )
-            .in_file(path)
-            .caused_by(error)
-            .next_step("check the path and the file's permissions")
-        };
+        let unreadable = |error| unreadable(path, error);
         let mut file = File::open(path).map_err(unreadable)?;
         let len = file.metadata().map_err(unreadable)?.len();
         if len > MAX_FILE_BYTES {
@@ -96,7 +89,7 @@ impl CompoundFile {
                 ),
             )
             .in_file(path)
-            .next_step("save it as .xlsx, which is read as a stream"));
+            .next_step("Save it as .xlsx, which is read as a stream"));
         }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(unreadable)?;
@@ -278,7 +271,7 @@ fn broken(path: &Path, fault: Fault) -> Error {
         format!("{} is damaged: {}", path.display(), fault.words()),
     )
     .in_file(path)
-    .next_step("copy or download the file again, or save it anew with a spreadsheet program")
+    .next_step("Copy or download the file again, or save it anew with a spreadsheet program")
 }
 
 #[cfg(test)]

@@ -29,17 +29,20 @@ const ZIP_MAGIC: [u8; 4] = *b"PK\x03\x04";
 /// The formats in words, for errors.
 pub(super) const KNOWN_FORMATS: &str = "Name a workbook: xlsx, xlsm, xlsb, xls or ods";
 
+/// A file that the system does not let us read.
+pub(super) fn unreadable(path: &Path, error: std::io::Error) -> Error {
+    Error::new(
+        ErrorKind::FileUnreadable,
+        format!("{} cannot be read", path.display()),
+    )
+    .in_file(path)
+    .caused_by(error)
+    .next_step("Check the path and the file's permissions")
+}
+
 /// Looks at a file's bytes.
 pub(super) fn detect(path: &Path) -> Result<Container> {
-    let unreadable = |error: std::io::Error| {
-        Error::new(
-            ErrorKind::FileUnreadable,
-            format!("{} cannot be read", path.display()),
-        )
-        .in_file(path)
-        .caused_by(error)
-        .next_step("Check the path and the file's permissions")
-    };
+    let unreadable = |error| unreadable(path, error);
     let mut file = File::open(path).map_err(unreadable)?;
     if file.metadata().map_err(unreadable)?.is_dir() {
         return Err(not_a_workbook(path, "is a folder, not a workbook"));

@@ -27,7 +27,7 @@ pub(super) trait SpreadsheetError: StdError + Send + Sync + Sized + 'static {
                 kind,
                 format!("{file} has a sheet that spans too many cells for its format"),
             )
-            .next_step("save it as .xlsx, which is read as a stream"),
+            .next_step("Save it as .xlsx, which is read as a stream"),
             ErrorKind::FileUnreadable => {
                 Error::new(kind, format!("{file} cannot be read")).next_step("Check the disk")
             }

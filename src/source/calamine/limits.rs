@@ -84,7 +84,7 @@ pub(super) fn refuse_huge_parts(path: &Path) -> Result<()> {
                 ),
             )
             .in_file(path)
-            .next_step("split it into several workbooks"));
+            .next_step("Split it into several workbooks"));
         }
         let is_xml_strings = limit == MAX_SHARED_STRINGS_BYTES
             && part.name().is_ok_and(|name| has_suffix(&name, ".xml"));
@@ -172,7 +172,7 @@ fn refuse_impossible_strings(path: &Path, count: u64, part_bytes: u64) -> Result
             ),
         )
         .in_file(path)
-        .next_step("save it anew with a spreadsheet program"));
+        .next_step("Save it anew with a spreadsheet program"));
     }
     if count > MAX_DECLARED_STRINGS {
         return Err(Error::new(
@@ -183,7 +183,7 @@ fn refuse_impossible_strings(path: &Path, count: u64, part_bytes: u64) -> Result
             ),
         )
         .in_file(path)
-        .next_step("split it into several workbooks"));
+        .next_step("Split it into several workbooks"));
     }
     Ok(())
 }

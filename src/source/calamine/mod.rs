@@ -378,5 +378,5 @@ fn address(path: &Path, (row, column): (u32, u32)) -> Result<CellAddress> {
         ),
     )
     .in_file(path)
-    .next_step("save it anew with a spreadsheet program"))
+    .next_step("Save it anew with a spreadsheet program"))
 }

@@ -32,7 +32,7 @@ pub(super) fn refuse_unreadable_content(path: &Path) -> Result<()> {
             ),
         )
         .in_file(path)
-        .next_step("copy or download the file again, or save it anew with a spreadsheet program")),
+        .next_step("Copy or download the file again, or save it anew with a spreadsheet program")),
     }
 }
 

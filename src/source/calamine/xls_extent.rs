@@ -205,7 +205,7 @@ fn broken(path: &Path, what: &str) -> Error {
         format!("{} is damaged: {what}", path.display()),
     )
     .in_file(path)
-    .next_step("save it anew with a spreadsheet program")
+    .next_step("Save it anew with a spreadsheet program")
 }
 
 #[cfg(test)]
