@@ -7,13 +7,13 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::{self, ConnectionArgs};
+use super::import::{TargetArgs, at_least_one};
 use super::render;
 use crate::compare::{self, CompareEvent};
 use crate::config::compare::{CompareConfig, DEFAULT_RUNS};
 use crate::config::import::Mode;
 use crate::error::Result;
 use crate::exit;
-use crate::model::table::TableName;
 use crate::pipeline::{Signals, second_signal};
 use crate::source;
 
@@ -30,21 +30,17 @@ Exit codes: 0 compared; 1 unexpected failure, or the modes loaded different rows
 pub(super) struct CompareArgs {
     /// The workbook: xlsx, xlsm, xlsb, xls or ods
     file: PathBuf,
-    /// The table whose shape is taken, or schema.table, spelled as it is; default: named after the file
-    #[arg(short, long, value_name = "T")]
-    table: Option<TableName>,
-    /// The sheet's name; default: the first visible one
-    #[arg(short, long, value_name = "S")]
-    sheet: Option<String>,
+    #[command(flatten)]
+    target: TargetArgs,
     /// How often each mode runs
-    #[arg(short, long, value_name = "N", default_value_t = DEFAULT_RUNS)]
+    #[arg(short, long, value_name = "N", default_value_t = DEFAULT_RUNS, value_parser = at_least_one)]
     runs: NonZeroUsize,
     /// Connections that write, in the modes that may have several; default: as many as cores, as far as the server
     /// has room
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = at_least_one)]
     workers: Option<NonZeroUsize>,
     /// Rows in a batch, in batch mode [default: from 2,500 doubling up to 50,000]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     batch_size: Option<NonZeroUsize>,
     #[command(flatten)]
     connection: ConnectionArgs,
@@ -60,8 +56,8 @@ impl CompareArgs {
     fn to_config(&self) -> CompareConfig {
         CompareConfig {
             file: self.file.clone(),
-            sheet: self.sheet.clone(),
-            table: self.table.clone(),
+            sheet: self.target.sheet.clone(),
+            table: self.target.table.clone(),
             runs: self.runs,
             workers: self.workers,
             batch_rows: self.batch_size,

@@ -84,7 +84,7 @@ pub(super) struct TuningArgs {
 }
 
 /// Reads a number from 1.
-fn at_least_one(text: &str) -> Result<NonZeroUsize, &'static str> {
+pub(super) fn at_least_one(text: &str) -> Result<NonZeroUsize, &'static str> {
     text.parse().map_err(|_| "a whole number from 1 is needed")
 }
 

@@ -166,11 +166,6 @@ impl Database {
             tracing::debug!("the server does not take requests to cancel");
         }
     }
-
-    /// Closes the pool; connections in use close when they are given back.
-    pub fn close(&self) {
-        self.pool.close();
-    }
 }
 
 /// The number of workers, or the number of workers that does not fit.

@@ -64,13 +64,6 @@ impl Batch {
         }
     }
 
-    /// Takes back the row started last.
-    pub fn cancel_row(&mut self) {
-        if self.sheet_rows.pop().is_some() {
-            self.cells.truncate(self.sheet_rows.len() * self.width);
-        }
-    }
-
     /// Keeps a text and says where it lies.
     ///
     /// # Errors
@@ -192,19 +185,5 @@ mod tests {
         batch.start_row(0);
         batch.push_text(&"x".repeat(1_000)).unwrap();
         assert!(batch.is_full());
-    }
-
-    #[test]
-    fn a_cancelled_row_leaves_no_trace() {
-        let mut batch = Batch::new(2, LIMITS);
-        batch.start_row(0);
-        batch.set(0, Cell::Bool(true));
-        batch.start_row(1);
-        batch.set(0, Cell::Bool(false));
-        batch.cancel_row();
-        assert_eq!(batch.row_count(), 1);
-        assert_eq!(batch.rows().count(), 1);
-        batch.start_row(2);
-        assert_eq!(batch.row(1).unwrap().cells, [Cell::Empty, Cell::Empty]);
     }
 }
