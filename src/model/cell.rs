@@ -21,6 +21,24 @@ pub enum CellError {
     Value,
     /// `#GETTING_DATA`
     GettingData,
+    /// `#SPILL!`
+    Spill,
+    /// `#CALC!`
+    Calculation,
+    /// `#FIELD!`
+    Field,
+    /// `#BLOCKED!`
+    Blocked,
+    /// `#CONNECT!`
+    Connect,
+    /// `#BUSY!`
+    Busy,
+    /// `#EXTERNAL!`
+    External,
+    /// `#PYTHON!`
+    Python,
+    /// `#UNKNOWN!`, and any that later programs may invent.
+    Unknown,
 }
 
 impl CellError {
@@ -36,8 +54,60 @@ impl CellError {
             Self::Reference => "#REF!",
             Self::Value => "#VALUE!",
             Self::GettingData => "#GETTING_DATA",
+            Self::Spill => "#SPILL!",
+            Self::Calculation => "#CALC!",
+            Self::Field => "#FIELD!",
+            Self::Blocked => "#BLOCKED!",
+            Self::Connect => "#CONNECT!",
+            Self::Busy => "#BUSY!",
+            Self::External => "#EXTERNAL!",
+            Self::Python => "#PYTHON!",
+            Self::Unknown => "#UNKNOWN!",
         }
     }
+
+    /// The error with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Self {
+        let known = Self::ALL.iter().find(|error| error.name() == name);
+        known.copied().unwrap_or(Self::Unknown)
+    }
+
+    /// The error with this code in a binary workbook ([MS-XLS] 2.5.10 BErr, [MS-XLSB] 2.5.97.2 BErr).
+    #[must_use]
+    pub fn from_code(code: u8) -> Self {
+        match code {
+            0x00 => Self::Null,
+            0x07 => Self::DivisionByZero,
+            0x0F => Self::Value,
+            0x17 => Self::Reference,
+            0x1D => Self::Name,
+            0x24 => Self::Number,
+            0x2A => Self::NotAvailable,
+            0x2B => Self::GettingData,
+            _ => Self::Unknown,
+        }
+    }
+
+    const ALL: [Self; 17] = [
+        Self::DivisionByZero,
+        Self::NotAvailable,
+        Self::Name,
+        Self::Null,
+        Self::Number,
+        Self::Reference,
+        Self::Value,
+        Self::GettingData,
+        Self::Spill,
+        Self::Calculation,
+        Self::Field,
+        Self::Blocked,
+        Self::Connect,
+        Self::Busy,
+        Self::External,
+        Self::Python,
+        Self::Unknown,
+    ];
 }
 
 impl fmt::Display for CellError {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::address::CellAddress;
+use super::address::{CellAddress, CellRange};
 use super::number_format::NumberFormat;
 
 /// From which day the sheet counts its serial dates (ECMA-376 Part 1, §18.17.4.1).
@@ -13,6 +13,68 @@ pub enum DateSystem {
     From1900,
     /// Day 0 is 1904-01-01.
     From1904,
+}
+
+/// What a sheet is (ECMA-376 Part 1, §12.3; [MS-XLS] 2.4.28 BoundSheet8, `dt`). Only worksheets hold rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SheetKind {
+    /// Cells.
+    Worksheet,
+    /// A chart alone.
+    Chart,
+    /// Anything else: dialogs, macro sheets, Visual Basic modules.
+    Other,
+}
+
+/// Whether people see a sheet (ECMA-376 Part 1, §18.18.68 ST_SheetState).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Visibility {
+    /// Everybody sees it.
+    Visible,
+    /// The spreadsheet program can show it again.
+    Hidden,
+    /// Only a macro can show it again.
+    VeryHidden,
+}
+
+/// A sheet by the workbook's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SheetEntry {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: SheetKind,
+    /// Whether people see it.
+    pub visibility: Visibility,
+}
+
+/// A name for a range of one sheet (ECMA-376 Part 1, §18.2.5 definedName).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedRange {
+    /// The name.
+    pub name: String,
+    /// For a name of one sheet alone, that sheet's place in the workbook's list, from 0.
+    pub scope: Option<usize>,
+    /// The place of the sheet it points to, from 0.
+    pub sheet: usize,
+    /// The cells.
+    pub range: CellRange,
+}
+
+/// A table of a worksheet (ECMA-376 Part 1, §18.5.1.2 table).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SheetTable {
+    /// The name that formulas use (`displayName`).
+    pub name: String,
+    /// The place of its sheet in the workbook's list, from 0.
+    pub sheet: usize,
+    /// All its cells, with header and totals.
+    pub range: CellRange,
+    /// How many of its first rows are the header: 1 or 0.
+    pub header_rows: u32,
+    /// How many of its last rows are totals.
+    pub totals_rows: u32,
 }
 
 /// The header: the first row with a cell in it.

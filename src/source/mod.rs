@@ -6,9 +6,22 @@ mod compound_file;
 mod container;
 #[cfg(test)]
 mod damage;
+mod input;
+mod ods;
+#[cfg(test)]
+mod oracle;
 mod select;
+mod workbook;
+mod xls;
+mod xlsb;
+mod xlsx;
 
+use std::fs::File;
 use std::path::Path;
+
+use container::Container;
+use input::Input;
+use workbook::Workbook;
 
 use crate::error::Result;
 use crate::model::batch::{Batch, BatchExchange};
@@ -39,6 +52,19 @@ pub fn open(file: &Path, sheet: Option<&str>) -> Result<Box<dyn RowSource>> {
     let container = container::detect(file)?;
     calamine::CalamineSource::open(file, container, sheet)
         .map(|source| Box::new(source) as Box<dyn RowSource>)
+}
+
+/// Opens a workbook of any format and reads its lists. Blocks.
+fn open_workbook(path: &Path) -> Result<Box<dyn Workbook>> {
+    let container = container::detect(path)?;
+    let file = File::open(path).map_err(|error| container::unreadable(path, error))?;
+    let input = Input::File(file);
+    match container {
+        Container::Xlsx => xlsx::open(path, input),
+        Container::Xlsb => xlsb::open(path, input),
+        Container::CompoundFile => xls::open(path, input),
+        Container::Ods => ods::open(path, input),
+    }
 }
 
 /// Looks whether a file is there, can be read, and is a workbook by its first bytes.

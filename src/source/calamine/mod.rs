@@ -21,6 +21,7 @@ use super::assemble::RowAssembler;
 use super::compound_file::CompoundFile;
 use super::container::{Container, KNOWN_FORMATS};
 use super::select::choose_sheet;
+use super::workbook::address;
 use cells::{GENERAL, borrowed, is_filled, restore_errors, title, to_cell};
 use error::{SpreadsheetError, guarded};
 use limits::{checked, refuse_huge_ods, refuse_huge_parts};
@@ -33,11 +34,6 @@ use crate::model::batch::{Batch, BatchExchange};
 use crate::model::cell::FormatId;
 use crate::model::number_format::NumberFormat;
 use crate::model::sheet::{DateSystem, Header, SheetDescription, SheetTotals};
-
-/// Rows and columns of the largest sheet that Excel and LibreOffice make ([MS-XLSB] 2.5, UncheckedRw
-/// and UncheckedCol).
-const MAX_ROWS: u32 = 1_048_576;
-const MAX_COLUMNS: u32 = 16_384;
 
 /// A sheet that calamine reads.
 pub(super) struct CalamineSource {
@@ -201,8 +197,15 @@ impl Workbook {
                 {
                     let value = cell.get_value();
                     if is_filled(value)
-                        && visit(address(path, cell.get_position())?, value, Some(style))?
-                            .is_break()
+                        && visit(
+                            {
+                                let (row, column) = cell.get_position();
+                                address(path, row, column)?
+                            },
+                            value,
+                            Some(style),
+                        )?
+                        .is_break()
                     {
                         break;
                     }
@@ -215,7 +218,15 @@ impl Workbook {
                 while let Some(cell) = cells.next_cell().map_err(|error| error.in_workbook(path))? {
                     let value = cell.get_value();
                     if is_filled(value)
-                        && visit(address(path, cell.get_position())?, value, None)?.is_break()
+                        && visit(
+                            {
+                                let (row, column) = cell.get_position();
+                                address(path, row, column)?
+                            },
+                            value,
+                            None,
+                        )?
+                        .is_break()
                     {
                         break;
                     }
@@ -230,7 +241,7 @@ impl Workbook {
                     );
                     let value = borrowed(value);
                     if is_filled(&value)
-                        && visit(address(path, position)?, &value, None)?.is_break()
+                        && visit(address(path, position.0, position.1)?, &value, None)?.is_break()
                     {
                         break;
                     }
@@ -361,22 +372,4 @@ fn date_system(is_1904: bool) -> DateSystem {
     } else {
         DateSystem::From1900
     }
-}
-
-/// A cell's place, which must be in a sheet. Files can say anything, and the header becomes as wide as its cells.
-fn address(path: &Path, (row, column): (u32, u32)) -> Result<CellAddress> {
-    if row < MAX_ROWS && column < MAX_COLUMNS {
-        return Ok(CellAddress { row, column });
-    }
-    Err(Error::new(
-        ErrorKind::WorkbookBroken,
-        format!(
-            "{} is damaged: it has a cell in row {} and column {}, outside of any sheet",
-            path.display(),
-            u64::from(row) + 1,
-            u64::from(column) + 1
-        ),
-    )
-    .in_file(path)
-    .next_step("Save it anew with a spreadsheet program"))
 }

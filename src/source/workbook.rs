@@ -1,0 +1,117 @@
+//! What every reader of a format gives: the list of sheets, and each sheet's cells as a stream.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::address::{CellAddress, CellRange, MAX_COLUMNS, MAX_ROWS};
+use crate::model::cell::{CellError, FormatId};
+use crate::model::number_format::NumberFormat;
+use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetTable};
+
+/// A workbook whose lists are read, and whose sheets can be, in any order and as often as needed. All calls block.
+pub(super) trait Workbook: Send {
+    /// All sheets in the workbook's order, worksheets or not.
+    fn sheets(&self) -> &[SheetEntry];
+
+    /// From which day serial dates count.
+    fn date_system(&self) -> DateSystem;
+
+    /// The number formats that cells refer to by index; the first is General.
+    fn formats(&self) -> &[NumberFormat];
+
+    /// The names of ranges. Names of anything else (constants, formulas, several areas, lost references) are left out.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    fn named_ranges(&mut self) -> Result<Vec<NamedRange>>;
+
+    /// The tables of all worksheets. Formats without tables have none.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    fn tables(&mut self) -> Result<Vec<SheetTable>>;
+
+    /// The merged cells of the sheet at this place in the list, each rectangle once.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    fn merged_ranges(&mut self, sheet: usize) -> Result<Vec<CellRange>>;
+
+    /// Reads the sheet at this place in the list from its first cell to its last, or until the visitor breaks off.
+    ///
+    /// # Errors
+    /// Whatever the visitor returns, and what is wrong with the file.
+    fn read_sheet(&mut self, sheet: usize, visitor: &mut dyn SheetVisitor) -> Result<()>;
+}
+
+/// Whether the reading goes on.
+pub(super) type Flow = Result<ControlFlow<()>>;
+
+/// Is told what a sheet holds, in the file's order.
+pub(super) trait SheetVisitor {
+    /// The used range by the file's own word: a hint that may be missing, and may lie. Before any row.
+    fn dimension(&mut self, range: CellRange);
+
+    /// Columns that are hidden, first and last included, from 0. Before any row; several calls.
+    fn hidden_columns(&mut self, first: u32, last: u32);
+
+    /// A row that is hidden, before its cells if it has any. Rows that are not hidden are not announced.
+    fn hidden_row(&mut self, row: u32) -> Flow;
+
+    /// A cell that is not empty. Cells come row by row in nearly all files; a visitor must bear any order.
+    fn cell(&mut self, at: CellAddress, content: Content<'_>, format: FormatId) -> Flow;
+}
+
+/// What a cell holds. Texts are decoded: no markup, no escapes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Content<'a> {
+    /// TRUE or FALSE.
+    Bool(bool),
+    /// A number, of whatever meaning.
+    Number(f64),
+    /// A text that is not empty.
+    Text(&'a str),
+    /// A date, time or duration stored as ISO 8601 text.
+    Iso(&'a str),
+    /// An error value.
+    Error(CellError),
+    /// A formula whose result the file does not hold.
+    Uncached,
+}
+
+/// A cell's place, which must be in a sheet. Files can say anything, and tables become as wide as their cells.
+///
+/// # Errors
+/// `WorkbookBroken` beyond the last row or column that a sheet has.
+pub(super) fn address(path: &Path, row: u32, column: u32) -> Result<CellAddress> {
+    if row < MAX_ROWS && column < MAX_COLUMNS {
+        return Ok(CellAddress { row, column });
+    }
+    let place = format!(
+        "it has a cell in row {} and column {}, outside of any sheet",
+        u64::from(row) + 1,
+        u64::from(column) + 1
+    );
+    Err(broken(path, &place))
+}
+
+/// A workbook that is damaged, and how.
+pub(super) fn broken(path: &Path, how: &str) -> Error {
+    Error::new(
+        ErrorKind::WorkbookBroken,
+        format!("{} is damaged: {how}", path.display()),
+    )
+    .in_file(path)
+    .next_step("Copy or download the file again, or save it anew with a spreadsheet program")
+}
+
+/// A workbook that holds more than can be read, and what.
+pub(super) fn too_large(path: &Path, what: &str) -> Error {
+    Error::new(
+        ErrorKind::WorkbookTooLarge,
+        format!("{} {what}", path.display()),
+    )
+    .in_file(path)
+    .next_step("Split it into smaller workbooks")
+}
