@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::{self, ConnectionArgs};
 use super::import::{TargetArgs, at_least_one};
+use super::read::ReadArgs;
 use super::render;
 use crate::compare::{self, CompareEvent};
 use crate::config::compare::{CompareConfig, DEFAULT_RUNS};
@@ -32,6 +33,8 @@ pub(super) struct CompareArgs {
     file: PathBuf,
     #[command(flatten)]
     target: TargetArgs,
+    #[command(flatten)]
+    read: ReadArgs,
     /// How often each mode runs
     #[arg(short, long, value_name = "N", default_value_t = DEFAULT_RUNS, value_parser = at_least_one)]
     runs: NonZeroUsize,
@@ -53,20 +56,20 @@ pub(super) struct CompareArgs {
 }
 
 impl CompareArgs {
-    fn to_config(&self) -> CompareConfig {
-        CompareConfig {
+    fn to_config(&self) -> Result<CompareConfig> {
+        Ok(CompareConfig {
             file: self.file.clone(),
-            sheet: self.target.sheet.clone(),
+            read: self.read.to_options()?,
             table: self.target.table.clone(),
             runs: self.runs,
             workers: self.workers,
             batch_rows: self.batch_size,
-        }
+        })
     }
 }
 
 pub(super) async fn run(args: CompareArgs) -> Result<u8> {
-    let config = args.to_config();
+    let config = args.to_config()?;
     config.validate()?;
     // A file that is no workbook is told before a server is looked for, or started.
     source::check(&config.file)?;

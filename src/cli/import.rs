@@ -7,16 +7,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::{self, ConnectionArgs};
+use super::connection::{self, Connected, ConnectionArgs};
+use super::read::ReadArgs;
 use super::render;
 use super::render::progress::ProgressView;
-use crate::config::import::{IfExists, ImportConfig, Mode, OnError};
+use crate::config::import::{IfExists, ImportConfig, Lineage, Mode, OnError, SeveralSheets};
 use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, QUERY_CANCELED, Result};
 use crate::exit;
 use crate::model::report::{LoadReport, LoadState};
+use crate::model::selection::{SheetChoice, SheetPattern};
 use crate::model::table::TableName;
 use crate::pipeline::Signals;
 use crate::pipeline::import::{Imported, import};
@@ -37,6 +40,14 @@ pub(super) struct ImportArgs {
     file: PathBuf,
     #[command(flatten)]
     target: TargetArgs,
+    #[command(flatten)]
+    read: ReadArgs,
+    /// Load several sheets with the same titles into one table, rather than each into its own
+    #[arg(long)]
+    union: bool,
+    /// Add the columns _file, _sheet, _row and _load_id, which tell where each row comes from
+    #[arg(long)]
+    lineage: bool,
     /// How rows are written
     #[arg(long, value_enum, default_value_t = ModeArg::Batch)]
     mode: ModeArg,
@@ -61,15 +72,13 @@ pub(super) struct ImportArgs {
     quiet: bool,
 }
 
-/// Which sheet goes into which table.
+/// The table.
 #[derive(Debug, Args)]
 pub(super) struct TargetArgs {
-    /// The table, or schema.table, spelled as it is; default: named after the file
+    /// The table, or schema.table, spelled as it is; default: named after the file, or, of several sheets, after
+    /// each; {sheet} in it stands for the sheet's name
     #[arg(short, long, value_name = "T")]
     pub(super) table: Option<TableName>,
-    /// The sheet's name; default: the first visible one
-    #[arg(short, long, value_name = "S")]
-    pub(super) sheet: Option<String>,
 }
 
 /// How much at once.
@@ -129,11 +138,21 @@ enum OnCellErrorArg {
 }
 
 impl ImportArgs {
-    fn to_config(&self) -> ImportConfig {
-        ImportConfig {
+    fn to_config(&self) -> Result<ImportConfig> {
+        Ok(ImportConfig {
             file: self.file.clone(),
-            sheet: self.target.sheet.clone(),
+            read: self.read.to_options()?,
+            several: if self.union {
+                SeveralSheets::Union
+            } else {
+                SeveralSheets::OneTableEach
+            },
             table: self.target.table.clone(),
+            lineage: if self.lineage {
+                Lineage::Columns
+            } else {
+                Lineage::None
+            },
             mode: match self.mode {
                 ModeArg::Sequential => Mode::Sequential,
                 ModeArg::Concurrent => Mode::Concurrent,
@@ -156,12 +175,12 @@ impl ImportArgs {
                 OnCellErrorArg::Reject => OnCellError::Reject,
                 OnCellErrorArg::Text => OnCellError::Text,
             },
-        }
+        })
     }
 }
 
 pub(super) async fn run(args: ImportArgs) -> Result<u8> {
-    let config = args.to_config();
+    let config = args.to_config()?;
     config.validate()?;
     // A file that is no workbook is told before a server is looked for, or started.
     source::check(&config.file)?;
@@ -192,21 +211,65 @@ pub(super) async fn run(args: ImportArgs) -> Result<u8> {
         );
         return Ok(exit::INTERRUPTED);
     };
-    let Imported { report, errors } = imported?;
+    let imported = imported?;
     if args.json {
-        render::json(&report)?;
-    } else if report.state == LoadState::Complete || report.success_count > 0 {
-        render::report::print(&report);
-        if report.state == LoadState::Complete && report.success_count > 0 {
-            render::line("");
-            render::line(&format!(
-                "Look at the rows: {}",
-                connected.psql_command(&report.table_sql)
+        match imported.reports.as_slice() {
+            [report] if !is_several(&config) => render::json(report)?,
+            reports => render::json(&SeveralReports { loads: reports })?,
+        }
+    } else {
+        for (index, report) in imported.reports.iter().enumerate() {
+            if index > 0 {
+                render::line("");
+            }
+            print(report, &connected);
+        }
+    }
+    for sheet in &imported.hidden_sheets {
+        if is_several(&config) {
+            render::note(&format!(
+                "sheetload: hidden sheet \"{sheet}\" was not loaded (--hidden load)"
             ));
         }
     }
+    for sheet in &imported.empty_sheets {
+        render::note(&format!("sheetload: sheet \"{sheet}\" is empty"));
+    }
     let emptied = config.if_exists == IfExists::Truncate;
-    Ok(conclude(&report, &errors, emptied))
+    Ok(conclude(&imported, emptied))
+}
+
+/// Whether the options may mean several tables, so that there is a list of reports whatever their number.
+fn is_several(config: &ImportConfig) -> bool {
+    match &config.read.sheets {
+        SheetChoice::FirstVisible => false,
+        SheetChoice::All => config.several == SeveralSheets::OneTableEach,
+        SheetChoice::Matching(patterns) => {
+            let is_glob = |pattern: &SheetPattern| pattern.as_str().contains(['*', '?', '[']);
+            config.several == SeveralSheets::OneTableEach
+                && (patterns.len() > 1 || patterns.iter().any(is_glob))
+        }
+    }
+}
+
+/// The JSON document of loads into several tables.
+#[derive(Debug, Serialize)]
+struct SeveralReports<'a> {
+    loads: &'a [LoadReport],
+}
+
+fn print(report: &LoadReport, connected: &Connected) {
+    if report.state != LoadState::Complete && report.success_count == 0 {
+        return;
+    }
+    render::report::print(report);
+    if report.state == LoadState::Complete && report.success_count > 0 {
+        render::line("");
+        render::line(&format!(
+            "Look at the rows: {}",
+            connected.psql_command(&report.table_sql)
+        ));
+    }
 }
 
 /// Asks for a stop at the first signal, says so, and returns at the second.
@@ -246,19 +309,26 @@ async fn stop_at_once<F: Future<Output = Result<Imported>>>(
 }
 
 /// Prints the errors with what stays in the table, and gives the exit code.
-fn conclude(report: &LoadReport, errors: &[Error], emptied: bool) -> u8 {
-    let Some(first) = errors.first() else {
-        return if report.error_count > 0 {
+fn conclude(imported: &Imported, emptied: bool) -> u8 {
+    let reports = &imported.reports;
+    let Some(first) = imported.errors.first() else {
+        return if reports.iter().any(|report| report.error_count > 0) {
             exit::LOADED_WITH_REJECTS
         } else {
             exit::SUCCESS
         };
     };
-    let stays = what_stays(report, emptied);
+    let stays = match reports
+        .iter()
+        .rfind(|report| report.state != LoadState::Complete)
+    {
+        Some(report) => what_stays(report, emptied),
+        None => "the tables loaded before stay".to_owned(),
+    };
     if first.kind() == ErrorKind::Interrupted {
         render::note(&format!("sheetload: interrupted: {stays}"));
     } else {
-        render::failures(errors, &stays);
+        render::failures(&imported.errors, &stays);
     }
     exit::code_for(first.kind())
 }

@@ -5,6 +5,7 @@ mod connection;
 mod db;
 mod import;
 mod migrate;
+mod read;
 mod render;
 mod sample;
 

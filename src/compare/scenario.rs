@@ -8,9 +8,8 @@ use super::check;
 use crate::config::compare::CompareConfig;
 use crate::config::import::Mode;
 use crate::db::pool::Database;
-use crate::error::Result;
-use crate::error::error_from_postgres;
-use crate::pipeline::open_source;
+use crate::error::{Error, ErrorKind, Result, error_from_postgres};
+use crate::pipeline::open_workbook;
 use crate::pipeline::progress::Progress;
 use crate::pipeline::target::Target;
 use crate::source::RowSource;
@@ -37,8 +36,16 @@ impl<'a> Scenario<'a> {
         workers: usize,
         interrupt: &CancellationToken,
     ) -> Result<(Self, Box<dyn RowSource>)> {
-        let source = open_source(&config.file, config.sheet.as_deref()).await?;
-        let sheet = source.describe().sheet.clone();
+        let mut opened = open_workbook(&config.file, &config.read).await?;
+        if opened.sheets.len() > 1 {
+            return Err(several_sheets(&opened.sheets));
+        }
+        opened.sheets.truncate(1);
+        let sheet = opened
+            .sheets
+            .first()
+            .map(|source| source.describe().sheet.clone());
+        let sheet = sheet.unwrap_or_default();
         check(interrupt)?;
         let client = database.get().await?;
         let server_version = client
@@ -46,10 +53,12 @@ impl<'a> Scenario<'a> {
             .await
             .map_err(|error| error_from_postgres(error, "read the server's version"))?
             .get(0);
-        let (target, source) = Target::resolve(
+        let import = config.import(Mode::Batch);
+        let (target, mut sources) = Target::resolve(
             &client,
-            source,
-            &config.import(Mode::Batch),
+            &import.table_name(),
+            opened.sheets,
+            &import,
             interrupt,
             &Arc::new(Progress::default()),
         )
@@ -65,6 +74,12 @@ impl<'a> Scenario<'a> {
             sheet,
             server_version,
         };
+        let source = sources.pop().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Internal,
+                "the workbook was opened without a sheet",
+            )
+        })?;
         Ok((scenario, source))
     }
 
@@ -75,4 +90,16 @@ impl<'a> Scenario<'a> {
             Mode::Concurrent | Mode::Batch => self.workers,
         }
     }
+}
+
+fn several_sheets(sheets: &[Box<dyn RowSource>]) -> Error {
+    let names = sheets
+        .iter()
+        .map(|sheet| format!("\"{}\"", sheet.describe().sheet));
+    let names: Vec<String> = names.collect();
+    Error::new(
+        ErrorKind::InvalidOptions,
+        format!("--sheet names several sheets: {}", names.join(", ")),
+    )
+    .next_step("Name one of them")
 }

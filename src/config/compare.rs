@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::import::{ImportConfig, Mode};
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::selection::ReadOptions;
 use crate::model::table::TableName;
 
 /// Runs of each mode unless the user says otherwise: the fewest whose median no single bad run can move.
@@ -17,8 +18,8 @@ pub const MAX_RUNS: usize = 1_000;
 pub struct CompareConfig {
     /// The workbook.
     pub file: PathBuf,
-    /// The sheet by name; without one, the first visible worksheet.
-    pub sheet: Option<String>,
+    /// Which sheet, and how it is read.
+    pub read: ReadOptions,
     /// The table that the throw-away tables are shaped like; without one, the one named after the file.
     pub table: Option<TableName>,
     /// How often each mode runs.
@@ -36,7 +37,7 @@ impl CompareConfig {
     pub fn new(file: PathBuf) -> Self {
         Self {
             file,
-            sheet: None,
+            read: ReadOptions::default(),
             table: None,
             runs: DEFAULT_RUNS,
             workers: None,
@@ -63,7 +64,7 @@ impl CompareConfig {
     #[must_use]
     pub fn import(&self, mode: Mode) -> ImportConfig {
         ImportConfig {
-            sheet: self.sheet.clone(),
+            read: self.read.clone(),
             table: self.table.clone(),
             mode,
             workers: self.workers.filter(|_| mode != Mode::Sequential),

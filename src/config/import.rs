@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::batch::BatchLimits;
+use crate::model::selection::ReadOptions;
 use crate::model::table::TableName;
 use crate::transform::coerce::OnCellError;
 use crate::transform::names::table_name;
@@ -72,15 +73,43 @@ pub enum OnError {
     Abort,
 }
 
+/// Where the rows of several sheets go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SeveralSheets {
+    /// Each sheet into a table of its own.
+    #[default]
+    OneTableEach,
+    /// All into one table.
+    Union,
+}
+
+/// Whether rows tell where they come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Lineage {
+    /// They do not.
+    #[default]
+    None,
+    /// In the columns `_file`, `_sheet`, `_row` and `_load_id`.
+    Columns,
+}
+
+/// What stands for the sheet's name in a table's.
+pub const SHEET_PLACEHOLDER: &str = "{sheet}";
+
 /// One load.
 #[derive(Debug, Clone)]
 pub struct ImportConfig {
     /// The workbook.
     pub file: PathBuf,
-    /// The sheet by name; without one, the first visible worksheet.
-    pub sheet: Option<String>,
-    /// The table; without one, it is named after the file.
+    /// Which sheets and cells, and how they are read.
+    pub read: ReadOptions,
+    /// Where the rows of several sheets go.
+    pub several: SeveralSheets,
+    /// The table; without one, it is named after the file, or, of several, after its sheet. [`SHEET_PLACEHOLDER`] in
+    /// it stands for the sheet's name.
     pub table: Option<TableName>,
+    /// Whether each row tells where it comes from.
+    pub lineage: Lineage,
     /// How rows are written.
     pub mode: Mode,
     /// Connections that write; without a number, as many as the processor has cores and the server connections.
@@ -111,8 +140,10 @@ impl ImportConfig {
     pub fn new(file: PathBuf) -> Self {
         Self {
             file,
-            sheet: None,
+            read: ReadOptions::default(),
+            several: SeveralSheets::default(),
             table: None,
+            lineage: Lineage::default(),
             mode: Mode::default(),
             workers: None,
             batch_rows: None,
@@ -153,13 +184,35 @@ impl ImportConfig {
         Ok(())
     }
 
-    /// The table: the one named, or one named after the file.
+    /// The table for all sheets: the one named, or one named after the file.
     #[must_use]
     pub fn table_name(&self) -> TableName {
         self.table.clone().unwrap_or_else(|| {
             let stem = self.file.file_stem().unwrap_or_default();
             TableName::unqualified(table_name(&stem.to_string_lossy()))
         })
+    }
+
+    /// The table of one sheet among several: named after the sheet, or by the pattern.
+    ///
+    /// # Errors
+    /// `InvalidOptions` when a table is named that is the same for all.
+    pub fn table_of_sheet(&self, sheet: &str) -> Result<TableName> {
+        let own = table_name(sheet);
+        match &self.table {
+            None => Ok(TableName::unqualified(own)),
+            Some(pattern) if pattern.table.contains(SHEET_PLACEHOLDER) => Ok(TableName {
+                schema: pattern.schema.clone(),
+                table: pattern.table.replace(SHEET_PLACEHOLDER, &own),
+            }),
+            Some(one) => Err(Error::new(
+                ErrorKind::InvalidOptions,
+                format!("--table {} is one table for several sheets", one.plain()),
+            )
+            .next_step(format!(
+                "Say --union to load all into it, or put {SHEET_PLACEHOLDER} into its name for a table each"
+            ))),
+        }
     }
 
     /// Rows of the first batch. Without a size from the user, batches in `batch` mode start small and double: so that

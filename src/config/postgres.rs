@@ -11,7 +11,6 @@ mod endpoint;
 mod environment;
 mod parameter;
 mod pgpass;
-mod secret;
 mod service;
 mod tls;
 mod url;
@@ -19,9 +18,9 @@ mod url;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use crate::model::secret::Password;
 pub use endpoint::{Endpoint, Host};
 pub use environment::Environment;
-pub use secret::Password;
 pub use tls::{ClientCertificate, RootCertificates, TlsMode, TlsSettings, Verification};
 
 use crate::error::{Error, ErrorKind, Result};

@@ -64,6 +64,21 @@ impl Batch {
         }
     }
 
+    /// Puts a cell into the row with this index. A row or column that it does not have is ignored.
+    pub fn set_in_row(&mut self, row: usize, column: usize, cell: Cell) {
+        if column < self.width
+            && let Some(place) = self.cells.get_mut(row * self.width + column)
+        {
+            *place = cell;
+        }
+    }
+
+    /// The sheet's numbers of its rows, from 0.
+    #[must_use]
+    pub fn sheet_rows(&self) -> &[u32] {
+        &self.sheet_rows
+    }
+
     /// Keeps a text and says where it lies.
     ///
     /// # Errors

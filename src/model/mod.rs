@@ -8,6 +8,8 @@ pub mod column;
 pub mod number_format;
 pub mod reject;
 pub mod report;
+pub mod secret;
+pub mod selection;
 pub mod sheet;
 pub mod table;
 pub mod value;

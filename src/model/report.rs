@@ -24,6 +24,19 @@ pub enum LoadState {
 pub struct Skipped {
     /// Rows without any cell between filled ones. They are not counted as records.
     pub blank_rows: u64,
+    /// Rows left out because they are hidden.
+    pub hidden_rows: u64,
+    /// Filled rows above the titles.
+    pub rows_above_header: u64,
+}
+
+/// What people do not see in the sheet and was loaded, or not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct HiddenContent {
+    /// Hidden rows among the records.
+    pub rows_loaded: u64,
+    /// Hidden columns with a title.
+    pub columns: u64,
 }
 
 /// Where the time went. Stages of several workers add up, so they may exceed the duration.
@@ -59,11 +72,13 @@ pub struct Latency {
 /// What a load did. `total_records = success_count + error_count` holds for every complete load.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LoadReport {
+    /// The load's id, which `_load_id` holds in each row with lineage.
+    pub load_id: String,
     /// How it ended.
     pub state: LoadState,
     /// The workbook.
     pub file: String,
-    /// The sheet.
+    /// The sheet; several that went into one table are joined by commas.
     pub sheet: String,
     /// The table, as `schema.table` where a schema was named.
     pub table: String,
@@ -84,6 +99,8 @@ pub struct LoadReport {
     pub error_count: u64,
     /// Rows that do not count as records.
     pub skipped: Skipped,
+    /// What people do not see in the sheet.
+    pub hidden: HiddenContent,
     /// From opening the file to the last commit, in seconds.
     pub duration: f64,
     /// Rows committed for each second of the duration.

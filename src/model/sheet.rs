@@ -77,15 +77,27 @@ pub struct SheetTable {
     pub totals_rows: u32,
 }
 
-/// The header: the first row with a cell in it.
+/// The header: the titles of the columns, and where the rows begin.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Header {
-    /// Its row in the sheet, from 0.
-    pub row: u32,
+    /// The first row of data, from 0. Rows above it are titles, or not part of the table.
+    pub first_row: u32,
     /// The column of the first title, from 0.
     pub first_column: u32,
     /// The titles as displayed, empty where a column has none.
     pub titles: Vec<String>,
+    /// Whether the sheet has titles at all.
+    pub titled: Titled,
+}
+
+/// Whether a sheet has titles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Titled {
+    /// It has.
+    #[default]
+    Yes,
+    /// All its rows are data, and columns are known by their place.
+    No,
 }
 
 impl Header {
@@ -101,6 +113,18 @@ impl Header {
         self.first_column
             .saturating_add(u32::try_from(index).unwrap_or(u32::MAX))
     }
+
+    /// Lets it reach from and to these columns (from 0) with empty titles.
+    pub fn widen(&mut self, first_column: u32, last_column: u32) {
+        let missing = self.first_column.saturating_sub(first_column) as usize;
+        self.titles
+            .splice(0..0, std::iter::repeat_n(String::new(), missing));
+        self.first_column = self.first_column.min(first_column);
+        let width = last_column.saturating_sub(self.first_column) as usize + 1;
+        if width > self.titles.len() {
+            self.titles.resize(width, String::new());
+        }
+    }
 }
 
 /// A sheet that is ready to be read.
@@ -110,14 +134,28 @@ pub struct SheetDescription {
     pub file: PathBuf,
     /// The sheet's name.
     pub sheet: String,
+    /// Whether people see it.
+    pub visibility: Visibility,
     /// Its epoch.
     pub date_system: DateSystem,
     /// Its number formats; cells refer to them by index.
     pub formats: Vec<NumberFormat>,
     /// Its header.
     pub header: Header,
+    /// Hidden columns, first and last of each stretch, from 0.
+    pub hidden_columns: Vec<(u32, u32)>,
     /// How many rows the file says there are below the header. A hint for progress, never trusted.
     pub declared_rows: Option<u64>,
+}
+
+impl SheetDescription {
+    /// Whether a column of the header is hidden in the sheet.
+    #[must_use]
+    pub fn is_hidden_column(&self, index: usize) -> bool {
+        let column = self.header.sheet_column(index);
+        let mut stretches = self.hidden_columns.iter();
+        stretches.any(|(first, last)| (*first..=*last).contains(&column))
+    }
 }
 
 /// What one reading of the rows found.
@@ -127,12 +165,45 @@ pub struct SheetTotals {
     pub rows: u64,
     /// Rows between the first and the last of these without any cell.
     pub blank_rows: u64,
+    /// Rows that are hidden and were handed over all the same.
+    pub hidden_rows_read: u64,
+    /// Rows that were left out because they are hidden.
+    pub hidden_rows_skipped: u64,
+    /// Rows with a cell above the first row of data that hold no titles.
+    pub rows_above_header: u64,
     /// Filled cells left or right of the header's columns, which no column can take.
     pub cells_outside_header: u64,
     /// The first of them.
     pub first_outside_header: Option<CellAddress>,
+    /// Formulas whose results the file does not hold.
+    pub uncached_formulas: u64,
+    /// The first of them.
+    pub first_uncached: Option<CellAddress>,
     /// The leftmost column with a filled cell below the header, from 0; `None` without such cells.
     pub first_column: Option<u32>,
     /// The rightmost column with a filled cell below the header, from 0.
     pub last_column: u32,
+    /// The last row with a cell, from 0.
+    pub last_row: Option<u32>,
+}
+
+impl SheetTotals {
+    /// These and those of the next sheet. Places are the first sheet's that has one.
+    #[must_use]
+    pub fn plus(self, next: Self) -> Self {
+        Self {
+            rows: self.rows + next.rows,
+            blank_rows: self.blank_rows + next.blank_rows,
+            hidden_rows_read: self.hidden_rows_read + next.hidden_rows_read,
+            hidden_rows_skipped: self.hidden_rows_skipped + next.hidden_rows_skipped,
+            rows_above_header: self.rows_above_header + next.rows_above_header,
+            cells_outside_header: self.cells_outside_header + next.cells_outside_header,
+            first_outside_header: self.first_outside_header.or(next.first_outside_header),
+            uncached_formulas: self.uncached_formulas + next.uncached_formulas,
+            first_uncached: self.first_uncached.or(next.first_uncached),
+            first_column: self.first_column.into_iter().chain(next.first_column).min(),
+            last_column: self.last_column.max(next.last_column),
+            last_row: self.last_row.max(next.last_row),
+        }
+    }
 }

@@ -42,6 +42,9 @@ impl Decimal {
     }
 }
 
+/// Microseconds of a day.
+pub const MICROS_PER_DAY: i64 = 86_400_000_000;
+
 /// A typed value. Times are in microseconds, as PostgreSQL stores them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value<'a> {

@@ -1,4 +1,4 @@
-//! One import from the file to the report.
+//! One import from the file to the reports: each sheet into a table of its own, or several into one.
 
 use std::path::Path;
 use std::pin::pin;
@@ -7,39 +7,56 @@ use std::time::Instant;
 
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
+use super::lineage::RowOrigin;
 use super::progress::{Phase, Progress, Snapshot};
 use super::report::Milestones;
 use super::target::Target;
-use super::{Load, LoadEnd, Pipeline, report};
-use crate::config::import::ImportConfig;
+use super::{Load, LoadEnd, Pipeline, open_workbook, report};
+use crate::config::import::{ImportConfig, SHEET_PLACEHOLDER, SeveralSheets};
 use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, QUERY_CANCELED, Result};
 use crate::model::report::{LoadReport, LoadState};
-use crate::source::RowSource;
+use crate::model::selection::SheetChoice;
+use crate::model::table::TableName;
+use crate::source::{Opened, RowSource};
 
-/// What an import came to: always a report once rows were written, and the errors that ended it early.
-#[derive(Debug)]
+/// What an import came to: always reports once rows were written, and the errors that ended it early.
+#[derive(Debug, Default)]
 pub struct Imported {
-    /// What was done.
-    pub report: LoadReport,
+    /// What was done, for each table.
+    pub reports: Vec<LoadReport>,
     /// Why it ended early; empty for a complete import.
     pub errors: Vec<Error>,
+    /// Worksheets that were left out because they are hidden.
+    pub hidden_sheets: Vec<String>,
+    /// Worksheets that were left out because they are empty.
+    pub empty_sheets: Vec<String>,
+}
+
+/// The sheets that go into one table.
+struct Group {
+    table: TableName,
+    sources: Vec<Box<dyn RowSource>>,
 }
 
 /// What the stages of an import hand on.
 struct Context<'a> {
     config: &'a ImportConfig,
     database: &'a Database,
+    workers: usize,
     interrupt: &'a CancellationToken,
     progress: &'a Arc<Progress>,
+    load_id: String,
     started: Instant,
 }
 
-/// Imports a sheet. `workers` connections write; cancelling `interrupt` ends it after the batches in hand.
+/// Imports sheets, one table after the other. `workers` connections write; cancelling `interrupt` ends it after the
+/// batches in hand. The first table that does not load to its end is the last one.
 ///
 /// # Errors
-/// What keeps the load from starting; then the database is as it was. What ends it later is in [`Imported`].
+/// What keeps the first load from starting; then the database is as it was. What ends it later is in [`Imported`].
 pub async fn import(
     config: &ImportConfig,
     database: &Database,
@@ -48,63 +65,143 @@ pub async fn import(
     progress: &Arc<Progress>,
 ) -> Result<Imported> {
     config.validate()?;
-    let context = Context {
-        config,
-        database,
-        interrupt,
-        progress,
-        started: Instant::now(),
+    let started = Instant::now();
+    progress.enter(Phase::Opening);
+    let Opened {
+        sheets,
+        hidden,
+        empty,
+    } = open_workbook(&config.file, &config.read).await?;
+    let groups = group(config, sheets)?;
+    let mut imported = Imported {
+        hidden_sheets: hidden,
+        empty_sheets: empty,
+        ..Imported::default()
     };
-    let source = context.open().await?;
-    let opened = Instant::now();
-    if let Some(rows) = source.describe().declared_rows {
-        progress.expect_rows(rows);
+    let mut started = Some(started);
+    for Group { table, sources } in groups {
+        let context = Context {
+            config,
+            database,
+            workers,
+            interrupt,
+            progress,
+            load_id: Uuid::now_v7().to_string(),
+            started: started.take().unwrap_or_else(Instant::now),
+        };
+        match Box::pin(context.load(&table, sources)).await {
+            Ok((report, errors)) => {
+                imported.reports.push(report);
+                imported.errors = errors;
+            }
+            Err(error) if imported.reports.is_empty() => return Err(error),
+            Err(error) => imported.errors.push(error),
+        }
+        if !imported.errors.is_empty() {
+            break;
+        }
     }
-    let client = database.get().await?;
-    let (mut target, source) =
-        Target::resolve(&client, source, config, interrupt, progress).await?;
-    drop(client);
-    let resolved = Instant::now();
-    let (end, sheet) = context.load(&mut target, source, workers).await?;
-    let milestones = Milestones {
-        started: context.started,
-        opened,
-        resolved,
-        loaded: Instant::now(),
-    };
-    context
-        .finish(&target, &sheet, end, workers, milestones)
-        .await
+    Ok(imported)
+}
+
+/// Which sheets go into which table.
+fn group(config: &ImportConfig, sheets: Vec<Box<dyn RowSource>>) -> Result<Vec<Group>> {
+    let is_one_table = config.several == SeveralSheets::Union
+        || (sheets.len() == 1 && config.read.sheets != SheetChoice::All);
+    let is_pattern = |table: &TableName| table.table.contains(SHEET_PLACEHOLDER);
+    if is_one_table && !config.table.as_ref().is_some_and(is_pattern) {
+        return Ok(vec![Group {
+            table: config.table_name(),
+            sources: sheets,
+        }]);
+    }
+    let mut groups: Vec<Group> = Vec::with_capacity(sheets.len());
+    for sheet in sheets {
+        let table = config.table_of_sheet(&sheet.describe().sheet)?;
+        if let Some(same) = groups.iter().find(|group| group.table == table) {
+            return Err(Error::new(
+                ErrorKind::InvalidOptions,
+                format!(
+                    "sheets \"{}\" and \"{}\" would both be table {}",
+                    same.sources
+                        .first()
+                        .map_or("", |source| &source.describe().sheet),
+                    sheet.describe().sheet,
+                    table.plain()
+                ),
+            )
+            .next_step("Load them one by one with --sheet and --table"));
+        }
+        groups.push(Group {
+            table,
+            sources: vec![sheet],
+        });
+    }
+    Ok(groups)
 }
 
 impl Context<'_> {
-    async fn open(&self) -> Result<Box<dyn RowSource>> {
-        self.progress.enter(Phase::Opening);
-        super::open_source(&self.config.file, self.config.sheet.as_deref()).await
+    /// Loads sheets into their table.
+    async fn load(
+        &self,
+        table: &TableName,
+        sources: Vec<Box<dyn RowSource>>,
+    ) -> Result<(LoadReport, Vec<Error>)> {
+        let opened = Instant::now();
+        let expected = sources.iter().map(|source| source.describe().declared_rows);
+        let expected: Option<u64> = expected.sum();
+        self.progress.begin_load(expected.unwrap_or_default());
+        let client = self.database.get().await?;
+        let resolving = Target::resolve(
+            &client,
+            table,
+            sources,
+            self.config,
+            self.interrupt,
+            self.progress,
+        );
+        let (mut target, sources) = resolving.await?;
+        drop(client);
+        let resolved = Instant::now();
+        let facts = SheetFacts::of(&sources);
+        let end = self.run_all(&mut target, sources).await?;
+        let milestones = Milestones {
+            started: self.started,
+            opened,
+            resolved,
+            loaded: Instant::now(),
+        };
+        self.finish(&target, facts, end, milestones).await
     }
 
     /// Writes all rows. When it could not start, what was created is removed again.
-    async fn load(
+    async fn run_all(
         &self,
         target: &mut Target,
-        source: Box<dyn RowSource>,
-        workers: usize,
-    ) -> Result<(LoadEnd, String)> {
+        sources: Vec<Box<dyn RowSource>>,
+    ) -> Result<LoadEnd> {
         let client = self.database.get().await?;
         if self.interrupt.is_cancelled() {
             return Err(interrupted_early());
         }
         self.prepare(target, &client).await?;
         drop(client);
-        let sheet = source.describe().sheet.clone();
-        match self.run(target, source, workers).await {
-            Ok(end) => Ok((end, sheet)),
-            Err(error) => {
-                let client = self.database.get().await?;
-                target.clean_up(&client, 0).await?;
-                Err(error)
+        let mut end = LoadEnd::nothing()?;
+        for (index, source) in sources.into_iter().enumerate() {
+            match Box::pin(self.run(target, index, source)).await {
+                Ok(next) => end.absorb(next),
+                Err(error) if index == 0 => {
+                    let client = self.database.get().await?;
+                    target.clean_up(&client, 0).await?;
+                    return Err(error);
+                }
+                Err(error) => end.errors.push(error),
+            }
+            if !end.errors.is_empty() || end.totals.is_none() {
+                break;
             }
         }
+        Ok(end)
     }
 
     /// Creates or empties the table. Nothing is loaded yet, so an interrupt does not wait for a lock on it.
@@ -123,24 +220,35 @@ impl Context<'_> {
         })
     }
 
+    /// Loads one sheet.
     async fn run(
         &self,
         target: &Target,
+        index: usize,
         source: Box<dyn RowSource>,
-        workers: usize,
     ) -> Result<LoadEnd> {
-        let load = Load::new(
+        let sheet = source.describe().sheet.clone();
+        let mut load = Load::new(
             self.config,
             source,
-            target.columns().to_vec(),
+            target.columns_of(index).to_vec(),
             target.constraint_columns().clone(),
         );
+        if !target.lineage().is_empty() {
+            let file_name = self.config.file.file_name().unwrap_or_default();
+            let origin = RowOrigin {
+                file: file_name.to_string_lossy().into_owned(),
+                sheet,
+                load_id: self.load_id.clone(),
+            };
+            load.lineage = Some((target.lineage().to_vec(), origin));
+        }
         let pipeline = Pipeline::open(
             load,
             self.config.mode,
             target.written_table(),
             self.database,
-            workers,
+            self.workers,
             self.interrupt,
             self.progress,
         )
@@ -152,11 +260,10 @@ impl Context<'_> {
     async fn finish(
         &self,
         target: &Target,
-        sheet: &str,
+        sheets: SheetFacts,
         mut end: LoadEnd,
-        workers: usize,
         milestones: Milestones,
-    ) -> Result<Imported> {
+    ) -> Result<(LoadReport, Vec<Error>)> {
         let all_accounted = end.accounts_for_all_rows(&self.progress.snapshot());
         let mut interrupted = self.interrupt.is_cancelled() && !all_accounted;
         if end.errors.is_empty() && !interrupted && !all_accounted {
@@ -196,19 +303,18 @@ impl Context<'_> {
         let facts = report::Facts {
             state,
             file: display_name(&self.config.file),
-            sheet: sheet.to_owned(),
+            sheet: sheets.names,
             target,
             mode: self.config.mode,
-            workers,
+            workers: self.workers,
+            load_id: &self.load_id,
+            hidden_columns: sheets.hidden_columns,
         };
         let mut errors = std::mem::take(&mut end.errors);
         if state == LoadState::Interrupted {
             errors.push(Error::new(ErrorKind::Interrupted, "interrupted"));
         }
-        Ok(Imported {
-            report: report::write(facts, &end, snapshot, milestones),
-            errors,
-        })
+        Ok((report::write(facts, &end, snapshot, milestones), errors))
     }
 
     async fn publish(&self, target: &Target, errors: &mut Vec<Error>) -> bool {
@@ -229,6 +335,27 @@ impl Context<'_> {
             && errors.is_empty()
         {
             errors.push(error);
+        }
+    }
+}
+
+/// What the report says about the sheets of a load.
+struct SheetFacts {
+    names: String,
+    hidden_columns: u64,
+}
+
+impl SheetFacts {
+    fn of(sources: &[Box<dyn RowSource>]) -> Self {
+        let sheets = sources.iter().map(|source| source.describe());
+        let names: Vec<&str> = sheets.clone().map(|sheet| sheet.sheet.as_str()).collect();
+        let hidden = sheets.map(|sheet| {
+            let hidden = (0..sheet.header.width()).filter(|index| sheet.is_hidden_column(*index));
+            hidden.count() as u64
+        });
+        Self {
+            names: names.join(", "),
+            hidden_columns: hidden.sum(),
         }
     }
 }

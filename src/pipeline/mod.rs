@@ -5,6 +5,7 @@
 
 pub mod import;
 mod infer;
+mod lineage;
 mod locate;
 pub mod progress;
 mod reader;
@@ -29,15 +30,19 @@ use crate::config::import::{ImportConfig, Mode, OnError};
 use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::batch::BatchLimits;
+use crate::model::column::TargetColumn;
+use crate::model::selection::ReadOptions;
 use crate::model::table::TableName;
 use crate::sink::Sink;
 use crate::sink::copy::CopySink;
 use crate::sink::encode::FieldForm;
 use crate::sink::per_row::PerRowSink;
-use crate::source::{self, RowSource};
+use crate::source::{self, Opened, RowSource};
 use crate::transform::coerce::Coercion;
+use crate::transform::display::display_number;
 use crate::transform::mapping::{MappedColumn, target_columns};
 use crate::transform::number_format::classify;
+use lineage::RowOrigin;
 use locate::Locator;
 use progress::{Phase, Progress};
 use reader::BatchSizes;
@@ -50,6 +55,8 @@ pub struct Load {
     pub source: Box<dyn RowSource>,
     /// Which column goes where.
     pub columns: Vec<MappedColumn>,
+    /// Columns after these that tell where a row comes from, and what they hold.
+    lineage: Option<(Vec<TargetColumn>, RowOrigin)>,
     /// How cells become values.
     pub coercion: Coercion,
     /// When a batch is full.
@@ -79,6 +86,7 @@ impl Load {
                 on_cell_error: config.on_cell_error,
             },
             columns,
+            lineage: None,
             limits: config.batch_limits(),
             first_batch_rows: config.first_batch_rows(),
             on_error: config.on_error,
@@ -86,15 +94,24 @@ impl Load {
             source,
         }
     }
+
+    /// All columns that are written, in the order of the values.
+    fn written_columns(&self) -> Vec<TargetColumn> {
+        let mut columns = target_columns(&self.columns);
+        if let Some((lineage, _)) = &self.lineage {
+            columns.extend_from_slice(lineage);
+        }
+        columns
+    }
 }
 
-/// Opens a workbook and a sheet in it on a thread of its own, see [`source::open`].
+/// Opens a workbook on a thread of its own, see [`source::open`].
 ///
 /// # Errors
 /// As [`source::open`].
-pub async fn open_source(file: &Path, sheet: Option<&str>) -> Result<Box<dyn RowSource>> {
-    let (file, sheet) = (file.to_owned(), sheet.map(str::to_owned));
-    blocking(move || source::open(&file, sheet.as_deref())).await
+pub async fn open_workbook(file: &Path, options: &ReadOptions) -> Result<Opened> {
+    let (file, options) = (file.to_owned(), options.clone());
+    blocking(move || source::open(&file, &options, display_number)).await
 }
 
 /// A load that runs.
@@ -116,7 +133,7 @@ impl Pipeline {
         interrupt: &CancellationToken,
         progress: &Arc<Progress>,
     ) -> Result<Self> {
-        let columns = target_columns(&load.columns);
+        let columns = load.written_columns();
         let mut clients = Vec::with_capacity(workers);
         for _ in 0..workers {
             clients.push(database.get().await?);
@@ -151,9 +168,11 @@ impl Pipeline {
         progress: &Arc<Progress>,
     ) -> Result<Self> {
         progress.enter(Phase::Loading);
+        progress.reader_begins();
         let plan = RowPlan {
             locator: Locator::new(load.source.describe(), load.constraint_columns),
             columns: load.columns,
+            lineage: load.lineage,
             coercion: load.coercion,
             on_error: load.on_error,
         };

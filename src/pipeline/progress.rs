@@ -181,6 +181,33 @@ impl Progress {
         self.phase.store(phase as u8, Ordering::Relaxed);
     }
 
+    /// Forgets the load before, when several run one after the other.
+    pub(super) fn begin_load(&self, expected_rows: u64) {
+        for counter in [
+            &self.inferred_rows,
+            &self.read_rows,
+            &self.loaded_rows,
+            &self.rejected_rows,
+            &self.batches,
+            &self.error_cells_as_null,
+            &self.bytes_sent,
+            &self.read_nanos,
+            &self.reader_wait_nanos,
+            &self.encode_nanos,
+            &self.write_nanos,
+            &self.worker_wait_nanos,
+        ] {
+            counter.store(0, Ordering::Relaxed);
+        }
+        self.expect_rows(expected_rows);
+        self.enter(Phase::Opening);
+    }
+
+    /// A reader begins.
+    pub(super) fn reader_begins(&self) {
+        self.reader_done.store(false, Ordering::Relaxed);
+    }
+
     pub(super) fn expect_rows(&self, rows: u64) {
         self.expected_rows.store(rows, Ordering::Relaxed);
     }

@@ -21,6 +21,17 @@ pub struct Rejects {
     pub first: Vec<Reject>,
 }
 
+impl Rejects {
+    /// Adds those of the next sheet.
+    pub(super) fn absorb(&mut self, next: Self) {
+        for (reason, count) in next.by_reason {
+            *self.by_reason.entry(reason).or_default() += count;
+        }
+        self.first.extend(next.first);
+        self.first.truncate(KEPT_REJECTS);
+    }
+}
+
 impl RejectLog {
     /// Adds a row.
     pub(super) fn push(&self, reject: Reject) {

@@ -8,7 +8,9 @@ use super::LoadEnd;
 use super::progress::Snapshot;
 use super::target::Target;
 use crate::config::import::Mode;
-use crate::model::report::{Latency, LoadReport, LoadState, Skipped, StageTimes, rate};
+use crate::model::report::{
+    HiddenContent, Latency, LoadReport, LoadState, Skipped, StageTimes, rate,
+};
 use crate::telemetry::peak_memory_bytes;
 
 /// What the counters do not know.
@@ -19,6 +21,8 @@ pub(super) struct Facts<'a> {
     pub(super) target: &'a Target,
     pub(super) mode: Mode,
     pub(super) workers: usize,
+    pub(super) load_id: &'a str,
+    pub(super) hidden_columns: u64,
 }
 
 /// When the stages before the load ended, for the report.
@@ -38,9 +42,11 @@ pub(super) fn write(
     milestones: Milestones,
 ) -> LoadReport {
     let duration = milestones.started.elapsed();
+    let totals = end.totals.unwrap_or_default();
     let stages = stage_times(&counters, milestones, facts.target.is_new());
     let loading = seconds(milestones.resolved, milestones.loaded);
     LoadReport {
+        load_id: facts.load_id.to_owned(),
         state: facts.state,
         file: facts.file,
         sheet: facts.sheet,
@@ -53,7 +59,13 @@ pub(super) fn write(
         success_count: counters.loaded_rows,
         error_count: counters.rejected_rows,
         skipped: Skipped {
-            blank_rows: end.totals.map_or(0, |totals| totals.blank_rows),
+            blank_rows: totals.blank_rows,
+            hidden_rows: totals.hidden_rows_skipped,
+            rows_above_header: totals.rows_above_header,
+        },
+        hidden: HiddenContent {
+            rows_loaded: totals.hidden_rows_read,
+            columns: facts.hidden_columns,
         },
         duration: duration.as_secs_f64(),
         records_per_second: rate(counters.loaded_rows, duration),
@@ -117,6 +129,23 @@ fn warnings(end: &LoadEnd, counters: &Snapshot) -> Vec<String> {
         warnings.push(format!(
             "{} filled cells have no title above them and were not loaded, the first is {first}",
             totals.cells_outside_header
+        ));
+    }
+    if let Some(totals) = end.totals
+        && let Some(first) = totals.first_uncached
+    {
+        warnings.push(format!(
+            "{} formulas have no result in the file and were loaded as NULL, the first is {first}; open and save it in a \
+             spreadsheet program to have them computed",
+            totals.uncached_formulas
+        ));
+    }
+    if let Some(totals) = end.totals
+        && totals.rows_above_header > 0
+    {
+        warnings.push(format!(
+            "{} rows above the titles were not loaded",
+            totals.rows_above_header
         ));
     }
     if counters.error_cells_as_null > 0 {

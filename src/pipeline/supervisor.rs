@@ -121,6 +121,32 @@ impl Supervisor {
 }
 
 impl LoadEnd {
+    /// The end of a load that has done nothing yet.
+    ///
+    /// # Errors
+    /// `Internal`, when the statistics cannot be set up.
+    pub(super) fn nothing() -> Result<Self> {
+        Ok(Self {
+            source: None,
+            totals: Some(SheetTotals::default()),
+            rejects: Rejects::default(),
+            latency: histogram()?,
+            errors: Vec::new(),
+        })
+    }
+
+    /// Adds what the load of the next sheet has done.
+    pub(super) fn absorb(&mut self, next: Self) {
+        self.totals = self
+            .totals
+            .zip(next.totals)
+            .map(|(mine, next)| mine.plus(next));
+        self.rejects.absorb(next.rejects);
+        // Both have the same bounds, so adding cannot fail.
+        let _same_bounds = self.latency.add(next.latency);
+        self.errors.extend(next.errors);
+    }
+
     /// Whether all rows were read, and each was loaded or rejected. Not so after a stop: batches that the reader had
     /// handed over may have been left where they were.
     #[must_use]
@@ -163,7 +189,7 @@ mod tests {
     use super::*;
     use crate::config::import::OnError;
     use crate::model::batch::{Batch, BatchExchange, BatchLimits};
-    use crate::model::sheet::{DateSystem, Header, SheetDescription};
+    use crate::model::sheet::{DateSystem, Header, SheetDescription, Visibility};
     use crate::pipeline::locate::Locator;
     use crate::pipeline::progress::ReaderState;
     use crate::sink::encode::EncodedBatch;
@@ -259,12 +285,15 @@ mod tests {
             sheet: "S".into(),
             date_system: DateSystem::From1900,
             formats: Vec::new(),
+            visibility: Visibility::Visible,
             header: Header::default(),
+            hidden_columns: Vec::new(),
             declared_rows: None,
         };
         let plan = RowPlan {
             locator: Locator::new(&sheet, HashMap::new()),
             columns: Vec::new(),
+            lineage: None,
             coercion: Coercion {
                 date_system: DateSystem::From1900,
                 formats: Vec::new(),

@@ -9,16 +9,20 @@ use deadpool_postgres::Object;
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
-use super::infer::{infer_columns, require_rows};
+use super::infer::{InferenceRules, infer_columns, require_rows};
+use super::lineage;
 use super::progress::Progress;
 use crate::config::import::{IfExists, ImportConfig};
 use crate::db::ddl;
 use crate::db::introspect::{Table, find_table, require_rights};
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
-use crate::model::sheet::Header;
+use crate::model::column::TargetColumn;
+use crate::model::selection::Hidden;
+use crate::model::sheet::{Header, SheetDescription, Titled};
 use crate::model::table::{TableName, quote_identifier};
 use crate::source::RowSource;
-use crate::transform::mapping::{MappedColumn, Mismatch, match_columns, target_columns};
+use crate::transform::mapping::{MappedColumn, Mismatch, match_columns};
+use crate::transform::positions::match_positions;
 
 /// How the rows get to where they belong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,30 +37,33 @@ enum Route {
     AfterTruncate,
 }
 
-/// A target that fits the sheet.
+/// A target that fits the sheets.
 #[derive(Debug, Clone)]
 pub struct Target {
     name: TableName,
-    columns: Vec<MappedColumn>,
+    /// For each sheet, which of its columns goes where.
+    sheets: Vec<Vec<MappedColumn>>,
+    lineage: Vec<TargetColumn>,
     constraint_columns: HashMap<String, Vec<String>>,
     route: Route,
 }
 
 impl Target {
-    /// Finds the table, or the types of one to be created, and joins it to the header. Changes nothing.
+    /// Finds the table, or the types of one to be created, and joins it to the headers. Changes nothing.
     ///
     /// # Errors
     /// `TableExists` under `--if-exists fail`, `ColumnMismatch` with everything that does not fit, `TableUnusable`,
     /// what the server says, and what is wrong with the file.
     pub(crate) async fn resolve(
         client: &Object,
-        mut source: Box<dyn RowSource>,
+        table: &TableName,
+        mut sources: Vec<Box<dyn RowSource>>,
         config: &ImportConfig,
         interrupt: &CancellationToken,
         progress: &Arc<Progress>,
-    ) -> Result<(Self, Box<dyn RowSource>)> {
-        let (table, if_exists) = (config.table_name(), config.if_exists);
-        match find_table(client, &table).await? {
+    ) -> Result<(Self, Vec<Box<dyn RowSource>>)> {
+        let if_exists = config.if_exists;
+        match find_table(client, table).await? {
             Some(_) if if_exists == IfExists::Fail => Err(Error::new(
                 ErrorKind::TableExists,
                 format!("table {} exists already", table.plain()),
@@ -64,36 +71,62 @@ impl Target {
             .in_table(table.plain())
             .next_step("Name another table, or say --if-exists append, replace or truncate")),
             Some(found) => {
-                let target = Self::existing(found, &source.describe().header, if_exists)?;
+                let target = Self::existing(found, &mut sources, config)?;
                 let empties = matches!(if_exists, IfExists::Replace | IfExists::Truncate);
                 require_rights(client, &target.name, empties).await?;
-                let source =
-                    super::blocking(move || require_rows(source.as_mut()).map(|()| source)).await?;
-                Ok((target, source))
+                let sources =
+                    super::blocking(move || require_rows(&mut sources).map(|()| sources)).await?;
+                Ok((target, sources))
             }
             None => {
                 let (interrupt, progress) = (interrupt.clone(), Arc::clone(progress));
-                let on_cell_error = config.on_cell_error;
-                let (columns, source) = super::blocking(move || {
-                    infer_columns(source.as_mut(), on_cell_error, &interrupt, &progress)
-                        .map(|columns| (columns, source))
+                let (on_cell_error, hidden) = (config.on_cell_error, config.read.hidden);
+                let (sheets, sources) = super::blocking(move || {
+                    let rules = InferenceRules {
+                        on_cell_error,
+                        hidden,
+                    };
+                    infer_columns(&mut sources, rules, &interrupt, &progress)
+                        .map(|sheets| (sheets, sources))
                 })
                 .await?;
                 let target = Self {
-                    name: table,
-                    columns,
+                    name: table.clone(),
+                    sheets,
+                    lineage: lineage::new_columns(config.lineage),
                     constraint_columns: HashMap::new(),
                     route: Route::IntoNewTable,
                 };
-                Ok((target, source))
+                Ok((target, sources))
             }
         }
     }
 
-    fn existing(found: Table, header: &Header, if_exists: IfExists) -> Result<Self> {
-        let columns = match_columns(header, &found.columns)
-            .map_err(|mismatches| mismatch_error(&found, &mismatches))?;
-        let route = match if_exists {
+    fn existing(
+        mut found: Table,
+        sources: &mut [Box<dyn RowSource>],
+        config: &ImportConfig,
+    ) -> Result<Self> {
+        let lineage = lineage::take_columns(config.lineage, &mut found.columns)
+            .map_err(|missing| no_lineage(&found.name, &missing))?;
+        let mut sheets = Vec::with_capacity(sources.len());
+        for source in sources {
+            if source.describe().header.titled == Titled::No {
+                let first = source.describe().header.first_column;
+                let width = u32::try_from(found.columns.len()).unwrap_or(u32::MAX);
+                source.widen(first, first.saturating_add(width.saturating_sub(1)));
+            }
+            let sheet = source.describe();
+            let header = visible_header(sheet, config.read.hidden);
+            let columns = match header.titled {
+                Titled::Yes => match_columns(&header, &found.columns),
+                Titled::No => match_positions(&header, &found.columns),
+            };
+            let columns =
+                columns.map_err(|mismatches| mismatch_error(&found, &sheet.sheet, &mismatches))?;
+            sheets.push(columns);
+        }
+        let route = match config.if_exists {
             IfExists::Replace => Route::Replace {
                 staging: staging_name(&found.name),
             },
@@ -102,10 +135,23 @@ impl Target {
         };
         Ok(Self {
             name: found.name,
-            columns,
+            sheets,
+            lineage,
             constraint_columns: found.constraint_columns,
             route,
         })
+    }
+
+    /// All columns that are written.
+    fn written_columns(&self) -> Vec<TargetColumn> {
+        let mut columns: Vec<TargetColumn> = Vec::new();
+        for column in self.sheets.iter().flatten() {
+            if !columns.iter().any(|known| known.name == column.target.name) {
+                columns.push(column.target.clone());
+            }
+        }
+        columns.extend_from_slice(&self.lineage);
+        columns
     }
 
     /// Creates, or empties, what the rows are written to.
@@ -117,7 +163,7 @@ impl Target {
             Route::InPlace => Ok(()),
             Route::AfterTruncate => ddl::truncate(client, &self.name).await,
             Route::IntoNewTable => {
-                ddl::create_table(client, &self.name, &target_columns(&self.columns)).await?;
+                ddl::create_table(client, &self.name, &self.written_columns()).await?;
                 // The schema that the search path chose.
                 if let Some(created) = find_table(client, &self.name).await? {
                     self.name = created.name;
@@ -147,9 +193,9 @@ impl Target {
                 .in_table(self.name.plain())
         };
         let columns: Vec<String> = self
-            .columns
+            .written_columns()
             .iter()
-            .map(|column| quote_identifier(&column.target.name))
+            .map(|column| quote_identifier(&column.name))
             .collect();
         let columns = columns.join(", ");
         let name = &self.name;
@@ -204,10 +250,16 @@ impl Target {
         matches!(self.route, Route::Replace { .. })
     }
 
-    /// Which of the header's columns goes where.
+    /// Which of the header's columns goes where, for the sheet at this place.
     #[must_use]
-    pub fn columns(&self) -> &[MappedColumn] {
-        &self.columns
+    pub fn columns_of(&self, sheet: usize) -> &[MappedColumn] {
+        self.sheets.get(sheet).map_or(&[], Vec::as_slice)
+    }
+
+    /// The columns that tell where a row comes from.
+    #[must_use]
+    pub fn lineage(&self) -> &[TargetColumn] {
+        &self.lineage
     }
 
     /// The columns of the constraints and indexes of the table that is written, by name.
@@ -217,7 +269,35 @@ impl Target {
     }
 }
 
-fn mismatch_error(table: &Table, mismatches: &[Mismatch]) -> Error {
+/// The header without the titles of columns that shall be left out because they are hidden.
+fn visible_header(sheet: &SheetDescription, hidden: Hidden) -> Header {
+    let mut header = sheet.header.clone();
+    if hidden == Hidden::Skip {
+        for (index, title) in header.titles.iter_mut().enumerate() {
+            if sheet.is_hidden_column(index) {
+                title.clear();
+            }
+        }
+    }
+    header
+}
+
+fn no_lineage(table: &TableName, missing: &[&str]) -> Error {
+    Error::new(
+        ErrorKind::ColumnMismatch,
+        format!(
+            "table {} has no column {} for the lineage",
+            table.plain(),
+            missing.join(", ")
+        ),
+    )
+    .in_table(table.plain())
+    .next_step(
+        "Add them (_file text, _sheet text, _row bigint, _load_id uuid), or leave --lineage out",
+    )
+}
+
+fn mismatch_error(table: &Table, sheet: &str, mismatches: &[Mismatch]) -> Error {
     let list: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
     let columns: Vec<&str> = table
         .columns
@@ -232,6 +312,7 @@ fn mismatch_error(table: &Table, mismatches: &[Mismatch]) -> Error {
             list.join("; ")
         ),
     )
+    .in_sheet(sheet)
     .in_table(table.name.plain())
     .next_step(format!("The table's columns are: {}", columns.join(", ")))
 }

@@ -6,6 +6,7 @@ use async_channel::{Receiver, Sender};
 use hdrhistogram::Histogram;
 use tokio_util::sync::CancellationToken;
 
+use super::lineage::RowOrigin;
 use super::locate::Locator;
 use super::progress::Progress;
 use super::rejects::RejectLog;
@@ -13,7 +14,7 @@ use crate::config::import::OnError;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::batch::{Batch, Row};
 use crate::model::cell::Cell;
-use crate::model::column::ColumnKind;
+use crate::model::column::{ColumnKind, TargetColumn};
 use crate::model::reject::{Fault, Reject};
 use crate::sink::encode::{EncodedBatch, FieldForm, RowEncoder};
 use crate::sink::{Sink, WriteFailure, Written};
@@ -24,6 +25,7 @@ use crate::transform::mapping::MappedColumn;
 #[derive(Debug)]
 pub(super) struct RowPlan {
     pub(super) columns: Vec<MappedColumn>,
+    pub(super) lineage: Option<(Vec<TargetColumn>, RowOrigin)>,
     pub(super) coercion: Coercion,
     pub(super) locator: Locator,
     pub(super) on_error: OnError,
@@ -32,7 +34,10 @@ pub(super) struct RowPlan {
 impl RowPlan {
     /// An encoder for the plan's columns.
     fn encoder(&self) -> RowEncoder {
-        let targets = || self.columns.iter().map(|column| &column.target);
+        let lineage = self.lineage.iter().flat_map(|(columns, _)| columns);
+        let mapped = self.columns.iter().map(|column| &column.target);
+        let written: Vec<&TargetColumn> = mapped.chain(lineage).collect();
+        let targets = || written.iter().copied();
         let kinds: Vec<ColumnKind> = targets().map(|column| column.kind).collect();
         RowEncoder::new(FieldForm::for_columns(targets()), kinds)
     }
@@ -149,6 +154,12 @@ impl Surroundings {
                 .map_err(|fault| (column, fault))?;
             errors_as_null += u64::from(coerced.error_as_null);
             encoder.field(field, coerced.value);
+        }
+        if let Some((_, origin)) = &self.plan.lineage {
+            let first = self.plan.columns.len();
+            for (field, value) in origin.values(row.sheet_row).into_iter().enumerate() {
+                encoder.field(first + field, value);
+            }
         }
         Ok(errors_as_null)
     }

@@ -1,5 +1,9 @@
-//! Cells with positions, in the file's order, become rows of a batch.
+//! Cells with positions become rows of a batch.
 
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::workbook::broken;
 use crate::error::Result;
 use crate::model::address::CellAddress;
 use crate::model::batch::{Batch, BatchExchange};
@@ -7,13 +11,20 @@ use crate::model::cell::Cell;
 use crate::model::sheet::{Header, SheetTotals};
 
 /// Puts cells into rows and full batches through the exchange.
+///
+/// Rows come in order in nearly all files. Where they do not, a cell joins its row as long as that is in the batch at
+/// hand; a row cannot be taken back from a batch that is gone, so that such a file is refused.
 pub(super) struct RowAssembler<'a> {
     exchange: &'a mut dyn BatchExchange,
     batch: Option<Batch>,
-    header_row: u32,
+    first_row: u32,
     first_column: u32,
     width: usize,
     current_row: Option<u32>,
+    /// The highest row of the batches that are gone.
+    handed_over: Option<u32>,
+    /// Where each row of the batch is, once rows were found out of order.
+    places: Option<HashMap<u32, usize>>,
     totals: SheetTotals,
 }
 
@@ -22,37 +33,49 @@ impl<'a> RowAssembler<'a> {
         Self {
             exchange,
             batch: Some(first),
-            header_row: header.row,
+            first_row: header.first_row,
             first_column: header.first_column,
             width: header.width(),
             current_row: None,
+            handed_over: None,
+            places: None,
             totals: SheetTotals::default(),
         }
     }
 
-    /// Takes the next filled cell below the header. `make` puts its text into the batch that it is given.
+    /// The counts, for what is left out before it gets here.
+    pub(super) fn totals_mut(&mut self) -> &mut SheetTotals {
+        &mut self.totals
+    }
+
+    /// Takes the next filled cell of the data, and says whether it is the first of its row. `make` puts its text into
+    /// the batch that it is given.
+    ///
+    /// # Errors
+    /// `WorkbookBroken` for a row that was handed over before; what the exchange and `make` return.
     pub(super) fn cell(
         &mut self,
+        path: &Path,
         address: CellAddress,
         make: impl FnOnce(&mut Batch) -> Result<Cell>,
-    ) -> Result<()> {
-        if address.row <= self.header_row {
-            return Ok(());
-        }
+    ) -> Result<bool> {
         let leftmost = self.totals.first_column.unwrap_or(u32::MAX);
         self.totals.first_column = Some(leftmost.min(address.column));
         self.totals.last_column = self.totals.last_column.max(address.column);
         let Some(column) = self.column_under_header(address) else {
-            return Ok(());
+            return Ok(false);
         };
-        if self.current_row != Some(address.row) {
-            self.begin_row(address.row)?;
+        if self.current_row == Some(address.row) && self.places.is_none() {
+            self.put(column, None, make)?;
+            return Ok(false);
         }
-        if let Some(batch) = &mut self.batch {
-            let cell = make(batch)?;
-            batch.set(column, cell);
+        let place = self.place_of(address.row);
+        let begins = place.is_none();
+        if begins {
+            self.begin_row(path, address.row)?;
         }
-        Ok(())
+        self.put(column, place, make)?;
+        Ok(begins)
     }
 
     /// Hands over the last rows.
@@ -62,7 +85,27 @@ impl<'a> RowAssembler<'a> {
         {
             self.exchange.exchange(batch)?;
         }
+        let last_row = self.totals.last_row;
+        let spanned = last_row.map_or(0, |last| u64::from(last - self.first_row.min(last)) + 1);
+        let filled = self.totals.rows + self.totals.hidden_rows_skipped;
+        self.totals.blank_rows = spanned.saturating_sub(filled);
         Ok(self.totals)
+    }
+
+    fn put(
+        &mut self,
+        column: usize,
+        place: Option<usize>,
+        make: impl FnOnce(&mut Batch) -> Result<Cell>,
+    ) -> Result<()> {
+        if let Some(batch) = &mut self.batch {
+            let cell = make(batch)?;
+            match place {
+                None => batch.set(column, cell),
+                Some(row) => batch.set_in_row(row, column, cell),
+            }
+        }
+        Ok(())
     }
 
     fn column_under_header(&mut self, address: CellAddress) -> Option<usize> {
@@ -78,20 +121,42 @@ impl<'a> RowAssembler<'a> {
         column
     }
 
-    fn begin_row(&mut self, row: u32) -> Result<()> {
+    /// Where a row is in the batch, if it came before.
+    fn place_of(&mut self, row: u32) -> Option<usize> {
+        let batch = self.batch.as_ref()?;
+        let in_order = self.current_row.is_none_or(|current| row > current);
+        if in_order && self.places.is_none() {
+            return None;
+        }
+        let places = self.places.get_or_insert_with(|| {
+            let rows = batch.sheet_rows().iter().copied();
+            rows.enumerate().map(|(place, row)| (row, place)).collect()
+        });
+        places.get(&row).copied()
+    }
+
+    fn begin_row(&mut self, path: &Path, row: u32) -> Result<()> {
         if let Some(batch) = self.batch.take() {
             self.batch = Some(if batch.is_full() {
+                self.handed_over = self.totals.last_row;
+                self.places = None;
                 self.exchange.exchange(batch)?
             } else {
                 batch
             });
         }
+        if self.handed_over.is_some_and(|gone| row <= gone) {
+            let place = format!("its row {} comes after rows below it", u64::from(row) + 1);
+            return Err(broken(path, &place));
+        }
         if let Some(batch) = &mut self.batch {
+            if let Some(places) = &mut self.places {
+                places.insert(row, batch.row_count());
+            }
             batch.start_row(row);
         }
-        let previous = self.current_row.unwrap_or(self.header_row);
-        self.totals.blank_rows += u64::from(row.saturating_sub(previous).saturating_sub(1));
         self.totals.rows += 1;
+        self.totals.last_row = self.totals.last_row.max(Some(row));
         self.current_row = Some(row);
         Ok(())
     }
@@ -115,9 +180,10 @@ mod tests {
 
     fn assemble(cells: &[(u32, u32)]) -> (Vec<Vec<u32>>, SheetTotals) {
         let header = Header {
-            row: 1,
+            first_row: 2,
             first_column: 1,
             titles: vec!["a".into(), "b".into()],
+            titled: crate::model::sheet::Titled::Yes,
         };
         let limits = BatchLimits {
             rows: 2,
@@ -130,8 +196,9 @@ mod tests {
                 row: *row,
                 column: *column,
             };
+            let path = Path::new("rows.xlsx");
             assembler
-                .cell(address, |_batch| Ok(Cell::Bool(true)))
+                .cell(path, address, |_batch| Ok(Cell::Bool(true)))
                 .unwrap();
         }
         let totals = assembler.finish().unwrap();
@@ -140,7 +207,7 @@ mod tests {
 
     #[test]
     fn rows_close_batches_and_the_last_one_is_handed_over() {
-        let (batches, totals) = assemble(&[(0, 1), (1, 1), (2, 1), (2, 2), (3, 1), (4, 2)]);
+        let (batches, totals) = assemble(&[(2, 1), (2, 2), (3, 1), (4, 2)]);
         assert_eq!(batches, [vec![2, 3], vec![4]]);
         assert_eq!(totals.rows, 3);
         assert_eq!(totals.blank_rows, 0);
@@ -161,6 +228,34 @@ mod tests {
         let first = totals.first_outside_header.unwrap();
         assert_eq!(first.to_string(), "A3");
         assert_eq!(totals.last_column, 7);
+    }
+
+    #[test]
+    fn a_cell_joins_its_row_even_when_rows_are_out_of_order() {
+        let (batches, totals) = assemble(&[(3, 1), (2, 1), (3, 2), (2, 2)]);
+        assert_eq!(batches, [vec![3, 2]]);
+        assert_eq!((totals.rows, totals.blank_rows), (2, 0));
+    }
+
+    #[test]
+    fn a_row_that_is_gone_is_not_begun_again() {
+        let header = Header {
+            titles: vec![String::new()],
+            ..Header::default()
+        };
+        let limits = BatchLimits {
+            rows: 1,
+            bytes: usize::MAX,
+        };
+        let mut out = Collect::default();
+        let mut assembler = RowAssembler::new(&header, Batch::new(1, limits), &mut out);
+        let mut cell = |row| {
+            let at = CellAddress { row, column: 0 };
+            assembler.cell(Path::new("a.xlsx"), at, |_batch| Ok(Cell::Bool(true)))
+        };
+        assert!(cell(0).unwrap());
+        assert!(cell(5).unwrap());
+        assert!(cell(0).is_err());
     }
 
     #[test]

@@ -6,11 +6,14 @@ mod compound_file;
 mod container;
 #[cfg(test)]
 mod damage;
+mod header;
 mod input;
+mod merged;
 mod ods;
 #[cfg(test)]
 mod oracle;
 mod select;
+mod sheet;
 mod workbook;
 mod xls;
 mod xlsb;
@@ -18,13 +21,18 @@ mod xlsx;
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use container::Container;
+pub use header::DisplayNumber;
 use input::Input;
+use select::select;
+use sheet::SheetSource;
 use workbook::Workbook;
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::model::batch::{Batch, BatchExchange};
+use crate::model::selection::{ReadOptions, Reader};
 use crate::model::sheet::{SheetDescription, SheetTotals};
 
 /// A sheet whose rows can be read, as often as needed, each time from the first to the last.
@@ -43,20 +51,55 @@ pub trait RowSource: Send {
     fn widen(&mut self, first_column: u32, last_column: u32);
 }
 
-/// Opens a workbook and a sheet in it: the one named, or the first visible worksheet. Blocks.
+/// A workbook's sheets that shall be read, and those left out.
+pub struct Opened {
+    /// The sheets in the workbook's order, each with a header. They share the open file: one is read at a time.
+    pub sheets: Vec<Box<dyn RowSource>>,
+    /// The names of worksheets that were left out because they are hidden.
+    pub hidden: Vec<String>,
+    /// The names of worksheets that were left out because they are empty. A sheet that was chosen alone is not left
+    /// out but an error.
+    pub empty: Vec<String>,
+}
+
+/// Opens a workbook and finds the sheets, cells and titles that the options name. Blocks.
 ///
 /// # Errors
 /// `FileUnreadable`, `NotAWorkbook`, `WorkbookBroken`, `WorkbookEncrypted`, `WorkbookTooLarge`, `SheetNotFound` (its
 /// next step lists the sheets there are), `SheetEmpty`.
-pub fn open(file: &Path, sheet: Option<&str>) -> Result<Box<dyn RowSource>> {
-    let container = container::detect(file)?;
-    calamine::CalamineSource::open(file, container, sheet)
-        .map(|source| Box::new(source) as Box<dyn RowSource>)
+pub fn open(file: &Path, options: &ReadOptions, display: DisplayNumber) -> Result<Opened> {
+    let mut workbook = open_workbook(file, options)?;
+    let selection = select(file, workbook.as_mut(), options)?;
+    let workbook = Arc::new(Mutex::new(workbook));
+    let mut opened = Opened {
+        sheets: Vec::new(),
+        hidden: selection.hidden,
+        empty: Vec::new(),
+    };
+    let is_alone = selection.selected.len() == 1;
+    let mut last_empty = None;
+    for selected in selection.selected {
+        match SheetSource::open(file, &workbook, selected, options, display) {
+            Ok(sheet) => opened.sheets.push(Box::new(sheet)),
+            Err(error) if error.kind() == ErrorKind::SheetEmpty && !is_alone => {
+                opened.empty.extend(error.facts().sheet.clone());
+                last_empty = Some(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    match last_empty {
+        Some(error) if opened.sheets.is_empty() => Err(error),
+        _ => Ok(opened),
+    }
 }
 
 /// Opens a workbook of any format and reads its lists. Blocks.
-fn open_workbook(path: &Path) -> Result<Box<dyn Workbook>> {
+fn open_workbook(path: &Path, options: &ReadOptions) -> Result<Box<dyn Workbook>> {
     let container = container::detect(path)?;
+    if options.reader == Reader::Calamine {
+        return calamine::open(path, container);
+    }
     let file = File::open(path).map_err(|error| container::unreadable(path, error))?;
     let input = Input::File(file);
     match container {

@@ -59,6 +59,16 @@ fn figures(report: &LoadReport) -> Vec<(&'static str, String)> {
     if report.skipped.blank_rows > 0 {
         figures.push(("blank rows skipped", grouped(report.skipped.blank_rows)));
     }
+    for (name, count) in [
+        ("hidden rows skipped", report.skipped.hidden_rows),
+        ("rows above titles", report.skipped.rows_above_header),
+        ("hidden rows loaded", report.hidden.rows_loaded),
+        ("hidden columns", report.hidden.columns),
+    ] {
+        if count > 0 {
+            figures.push((name, grouped(count)));
+        }
+    }
     figures.push(("duration", seconds(report.duration)));
     figures.push(("records_per_second", rounded(report.records_per_second)));
     let mut before = format!("open {}", seconds(stages.open));

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use super::environment::Environment;
 use super::parameter::{Parameters, where_to_look};
-use super::secret::Password;
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::secret::Password;
 
 /// PostgreSQL's port.
 pub(super) const DEFAULT_PORT: u16 = 5432;

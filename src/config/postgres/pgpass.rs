@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use super::secret::Password;
+use crate::model::secret::Password;
 
 /// What a connection is looked up by.
 #[derive(Debug, Clone, Copy)]

@@ -1,25 +1,14 @@
 //! calamine's cells as ours.
 
-use calamine::{CellErrorType, Data, DataRef, DataType as _, Range};
+use calamine::{CellErrorType, Data, DataRef, Range};
 
-use crate::error::Result;
-use crate::model::batch::Batch;
-use crate::model::cell::{Cell, CellError, FormatId};
+use super::super::workbook::Content;
+use crate::model::cell::{CellError, FormatId};
 
 /// Formats that calamine does not hand out as codes (xlsb, xls, ods): it only says "date" or "duration".
 pub(super) const GENERAL: FormatId = FormatId(0);
 const DATE_TIME: FormatId = FormatId(1);
 const DURATION: FormatId = FormatId(2);
-
-/// Whether a cell holds something; an empty text is an empty cell.
-pub(super) fn is_filled(value: &DataRef<'_>) -> bool {
-    match value {
-        DataRef::Empty => false,
-        DataRef::String(text) => !text.is_empty(),
-        DataRef::SharedString(text) => !text.is_empty(),
-        _ => true,
-    }
-}
 
 /// A cell of a range in the shape that the streaming readers give. Copies no text but ISO dates.
 pub(super) fn borrowed(value: &Data) -> DataRef<'_> {
@@ -36,40 +25,35 @@ pub(super) fn borrowed(value: &Data) -> DataRef<'_> {
     }
 }
 
-/// Puts a cell's text into the batch and gives the cell. `format` is known for xlsx only.
-pub(super) fn to_cell(
-    batch: &mut Batch,
-    value: &DataRef<'_>,
+/// A cell's content and format; `None` for an empty one. `format` is known for xlsx only.
+pub(super) fn content<'a>(
+    value: &'a DataRef<'_>,
     format: Option<FormatId>,
-) -> Result<Cell> {
-    Ok(match value {
-        DataRef::Empty => Cell::Empty,
-        DataRef::Bool(truth) => Cell::Bool(*truth),
-        DataRef::Int(number) => Cell::Number {
-            value: *number as f64,
-            format: format.unwrap_or(GENERAL),
-        },
-        DataRef::Float(number) => Cell::Number {
-            value: *number,
-            format: format.unwrap_or(GENERAL),
-        },
-        DataRef::DateTime(serial) => Cell::Number {
-            value: serial.as_f64(),
+) -> Option<(Content<'a>, FormatId)> {
+    let known = format.unwrap_or(GENERAL);
+    Some(match value {
+        DataRef::Empty => return None,
+        DataRef::Bool(truth) => (Content::Bool(*truth), known),
+        DataRef::Int(number) => (Content::Number(*number as f64), known),
+        DataRef::Float(number) => (Content::Number(*number), known),
+        DataRef::DateTime(serial) => {
             // A built-in date format of East Asian locales has no code in the file, only an id.
-            format: format
-                .filter(|format| *format != GENERAL)
-                .unwrap_or(if serial.is_duration() {
-                    DURATION
-                } else {
-                    DATE_TIME
-                }),
-        },
-        DataRef::String(text) => Cell::Text(batch.push_text(text)?),
-        DataRef::SharedString(text) => Cell::Text(batch.push_text(text)?),
-        DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => {
-            Cell::Iso(batch.push_text(text)?)
+            let format =
+                format
+                    .filter(|format| *format != GENERAL)
+                    .unwrap_or(if serial.is_duration() {
+                        DURATION
+                    } else {
+                        DATE_TIME
+                    });
+            (Content::Number(serial.as_f64()), format)
         }
-        DataRef::Error(error) => Cell::Error(cell_error(error)),
+        DataRef::String(text) if text.is_empty() => return None,
+        DataRef::SharedString("") => return None,
+        DataRef::String(text) => (Content::Text(text), known),
+        DataRef::SharedString(text) => (Content::Text(text), known),
+        DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => (Content::Iso(text), known),
+        DataRef::Error(error) => (Content::Error(cell_error(error)), known),
     })
 }
 
@@ -124,15 +108,6 @@ fn shown_error(text: &str) -> Option<CellErrorType> {
             return is_code.then_some(CellErrorType::Value);
         }
     })
-}
-
-/// A header cell as the column's title.
-pub(super) fn title(value: &DataRef<'_>) -> String {
-    match value {
-        DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
-        DataRef::Error(error) => cell_error(error).to_string(),
-        other => other.as_string().unwrap_or_default(),
-    }
 }
 
 #[cfg(test)]

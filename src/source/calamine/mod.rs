@@ -1,4 +1,7 @@
-//! All five formats through calamine: xlsx and xlsb cell by cell, xls and ods as a range of bounded size.
+//! All five formats through calamine, as a second opinion on a file: xlsx and xlsb cell by cell, xls and ods as a range
+//! of bounded size.
+//!
+//! calamine tells neither hidden rows and columns nor, apart from xlsx, number formats.
 
 mod cells;
 mod error;
@@ -9,331 +12,295 @@ mod xls_extent;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::BufReader;
-use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use calamine::{
-    Data, DataRef, Dimensions, Ods, Range, Reader, Style, Xls, Xlsb, Xlsx, XlsxError, open_workbook,
+    Data, Dimensions, HeaderRow, Ods, Range, Reader, SheetType, SheetVisible, Style, Xls, Xlsb,
+    Xlsx, XlsxError, open_workbook,
 };
 
-use super::RowSource;
-use super::assemble::RowAssembler;
 use super::compound_file::CompoundFile;
 use super::container::{Container, KNOWN_FORMATS};
-use super::select::choose_sheet;
-use super::workbook::address;
-use cells::{GENERAL, borrowed, is_filled, restore_errors, title, to_cell};
+use super::workbook::{SheetVisitor, Workbook, address};
+use cells::{GENERAL, borrowed, content, restore_errors};
 use error::{SpreadsheetError, guarded};
 use limits::{checked, refuse_huge_ods, refuse_huge_parts};
 use ods_extent::refuse_unreadable_content;
 use xls_extent::refuse_huge_sheets;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::address::CellAddress;
-use crate::model::batch::{Batch, BatchExchange};
+use crate::model::address::{CellAddress, CellRange};
 use crate::model::cell::FormatId;
 use crate::model::number_format::NumberFormat;
-use crate::model::sheet::{DateSystem, Header, SheetDescription, SheetTotals};
+use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetKind, SheetTable, Visibility};
 
-/// A sheet that calamine reads.
-pub(super) struct CalamineSource {
-    workbook: Workbook,
-    description: SheetDescription,
+/// A workbook that calamine reads.
+struct CalamineWorkbook {
+    path: PathBuf,
+    book: Book,
+    sheets: Vec<SheetEntry>,
+    date_system: DateSystem,
+    formats: Vec<NumberFormat>,
     /// For xlsx: the format of each style index (`cellXfs`).
     style_formats: Vec<FormatId>,
 }
 
-/// An open workbook, or what is left of it once its sheet is in memory.
-enum Workbook {
+/// One of calamine's readers.
+enum Book {
     Xlsx(Xlsx<BufReader<File>>),
     Xlsb(Xlsb<BufReader<File>>),
-    Range(Range<Data>),
+    Xls(Xls<BufReader<File>>),
+    Ods(Ods<BufReader<File>>),
 }
 
-impl CalamineSource {
-    /// Opens a workbook of the given container and the sheet named, or its first visible worksheet.
-    pub(super) fn open(path: &Path, container: Container, sheet: Option<&str>) -> Result<Self> {
-        guarded(path, || match container {
+/// Opens a workbook of the given container.
+///
+/// # Errors
+/// As [`super::open`].
+pub(super) fn open(path: &Path, container: Container) -> Result<Box<dyn Workbook>> {
+    guarded(path, || {
+        let book = match container {
             Container::Xlsx => {
                 refuse_huge_parts(path)?;
-                let workbook: Xlsx<_> =
-                    open_workbook(path).map_err(|e: XlsxError| e.in_workbook(path))?;
-                let sheet = choose_sheet(path, workbook.sheets_metadata(), sheet)?;
-                let date_system = date_system(workbook.has_1904_epoch());
-                Self::prepare(path, Workbook::Xlsx(workbook), sheet, date_system)
+                Book::Xlsx(open_workbook(path).map_err(|e: XlsxError| e.in_workbook(path))?)
             }
             Container::Xlsb => {
                 refuse_huge_parts(path)?;
-                let workbook: Xlsb<_> =
-                    open_workbook(path).map_err(|e: calamine::XlsbError| e.in_workbook(path))?;
-                let sheet = choose_sheet(path, workbook.sheets_metadata(), sheet)?;
-                let date_system = date_system(workbook.has_1904_epoch());
-                Self::prepare(path, Workbook::Xlsb(workbook), sheet, date_system)
+                Book::Xlsb(
+                    open_workbook(path).map_err(|e: calamine::XlsbError| e.in_workbook(path))?,
+                )
             }
-            Container::CompoundFile => Self::open_xls(path, sheet),
-            Container::Ods => Self::open_ods(path, sheet),
-        })
+            Container::CompoundFile => {
+                refuse_unreadable_compound_file(path)?;
+                Book::Xls(open_workbook(path).map_err(|e: calamine::XlsError| e.in_workbook(path))?)
+            }
+            Container::Ods => {
+                refuse_huge_ods(path)?;
+                refuse_unreadable_content(path)?;
+                Book::Ods(open_workbook(path).map_err(|e: calamine::OdsError| e.in_workbook(path))?)
+            }
+        };
+        let mut workbook = CalamineWorkbook {
+            path: path.to_owned(),
+            sheets: book.sheets(),
+            date_system: book.date_system(),
+            book,
+            formats: vec![
+                NumberFormat::general(),
+                NumberFormat::new(NumberFormat::ANY_DATE_CODE),
+                NumberFormat::new("[h]:mm:ss"),
+            ],
+            style_formats: Vec::new(),
+        };
+        workbook.read_formats()?;
+        Ok(Box::new(workbook) as Box<dyn Workbook>)
+    })
+}
+
+impl Workbook for CalamineWorkbook {
+    fn sheets(&self) -> &[SheetEntry] {
+        &self.sheets
     }
 
-    fn open_xls(path: &Path, sheet: Option<&str>) -> Result<Self> {
-        refuse_unreadable_compound_file(path)?;
-        let mut workbook: Xls<_> =
-            open_workbook(path).map_err(|e: calamine::XlsError| e.in_workbook(path))?;
-        let sheet = choose_sheet(path, workbook.sheets_metadata(), sheet)?;
-        let date_system = date_system(workbook.has_1904_epoch());
-        let range = workbook
-            .worksheet_range(&sheet)
-            .map_err(|error| error.in_workbook(path))?;
-        Self::prepare(
-            path,
-            Workbook::Range(checked(path, range)?),
-            sheet,
-            date_system,
-        )
+    fn date_system(&self) -> DateSystem {
+        self.date_system
     }
 
-    fn open_ods(path: &Path, sheet: Option<&str>) -> Result<Self> {
-        refuse_huge_ods(path)?;
-        refuse_unreadable_content(path)?;
-        let mut workbook: Ods<_> =
-            open_workbook(path).map_err(|e: calamine::OdsError| e.in_workbook(path))?;
-        let sheet = choose_sheet(path, workbook.sheets_metadata(), sheet)?;
-        let mut range = workbook
-            .worksheet_range(&sheet)
-            .map_err(|error| error.in_workbook(path))?;
-        let formulas = workbook
-            .worksheet_formula(&sheet)
-            .map_err(|error| error.in_workbook(path))?;
-        restore_errors(&mut range, &formulas);
-        // OpenDocument stores dates as ISO text; there is no epoch to know.
-        Self::prepare(
-            path,
-            Workbook::Range(checked(path, range)?),
-            sheet,
-            DateSystem::From1900,
-        )
+    fn formats(&self) -> &[NumberFormat] {
+        &self.formats
     }
 
-    fn prepare(
-        path: &Path,
-        mut workbook: Workbook,
-        sheet: String,
-        date_system: DateSystem,
-    ) -> Result<Self> {
-        let (formats, style_formats) = workbook.formats(path, &sheet)?;
-        let (header, last_row) = workbook.header(path, &sheet)?;
-        let declared_rows = last_row
-            .and_then(|last| last.checked_sub(header.row))
-            .map(u64::from);
-        Ok(Self {
-            workbook,
-            description: SheetDescription {
-                file: path.to_owned(),
-                sheet,
-                date_system,
-                formats,
-                header,
-                declared_rows,
-            },
-            style_formats,
+    fn named_ranges(&mut self) -> Result<Vec<NamedRange>> {
+        Ok(Vec::new())
+    }
+
+    fn tables(&mut self) -> Result<Vec<SheetTable>> {
+        Ok(Vec::new())
+    }
+
+    fn merged_ranges(&mut self, _sheet: usize) -> Result<Vec<CellRange>> {
+        Ok(Vec::new())
+    }
+
+    fn read_sheet(&mut self, sheet: usize, visitor: &mut dyn SheetVisitor) -> Result<()> {
+        let path = self.path.clone();
+        guarded(&path, || {
+            let name = self.sheets[sheet].name.clone();
+            self.visit(&name, visitor)
         })
     }
 }
 
-impl RowSource for CalamineSource {
-    fn describe(&self) -> &SheetDescription {
-        &self.description
-    }
-
-    fn read(&mut self, first: Batch, exchange: &mut dyn BatchExchange) -> Result<SheetTotals> {
-        let SheetDescription {
-            file,
-            sheet,
-            header,
-            ..
-        } = &self.description;
-        let style_formats = &self.style_formats;
-        let workbook = &mut self.workbook;
-        guarded(file, || {
-            let mut rows = RowAssembler::new(header, first, exchange);
-            workbook.visit_cells(file, sheet, &mut |address, value, style| {
-                let format = style.and_then(|style| style_formats.get(style).copied());
-                rows.cell(address, |batch| to_cell(batch, value, format))?;
-                Ok(ControlFlow::Continue(()))
-            })?;
-            rows.finish()
-        })
-    }
-
-    fn widen(&mut self, first_column: u32, last_column: u32) {
-        let header = &mut self.description.header;
-        let missing = header.first_column.saturating_sub(first_column) as usize;
-        header
-            .titles
-            .splice(0..0, std::iter::repeat_n(String::new(), missing));
-        header.first_column = header.first_column.min(first_column);
-        let width = last_column.saturating_sub(header.first_column) as usize + 1;
-        if width > header.titles.len() {
-            header.titles.resize(width, String::new());
-        }
-    }
-}
-
-/// Called for each filled cell in the file's order, with the style index where the format is known by style.
-type CellVisitor<'v> =
-    dyn FnMut(CellAddress, &DataRef<'_>, Option<usize>) -> Result<ControlFlow<()>> + 'v;
-
-impl Workbook {
-    /// Visits the filled cells of a sheet until the visitor breaks off.
-    fn visit_cells(&mut self, path: &Path, sheet: &str, visit: &mut CellVisitor<'_>) -> Result<()> {
-        match self {
-            Self::Xlsx(workbook) => {
-                let mut cells = workbook
+impl CalamineWorkbook {
+    fn visit(&mut self, sheet: &str, visitor: &mut dyn SheetVisitor) -> Result<()> {
+        let path = self.path.as_path();
+        let formats = &self.style_formats;
+        match &mut self.book {
+            Book::Xlsx(book) => {
+                let mut cells = book
                     .worksheet_cells_reader(sheet)
                     .map_err(|error| error.in_workbook(path))?;
+                announce(path, cells.dimensions(), visitor);
                 while let Some((cell, style)) = cells
                     .next_cell_with_style_id()
                     .map_err(|error| error.in_workbook(path))?
                 {
-                    let value = cell.get_value();
-                    if is_filled(value)
-                        && visit(
-                            {
-                                let (row, column) = cell.get_position();
-                                address(path, row, column)?
-                            },
-                            value,
-                            Some(style),
-                        )?
+                    let format = formats.get(style).copied();
+                    let (row, column) = cell.get_position();
+                    let Some((content, format)) = content(cell.get_value(), format) else {
+                        continue;
+                    };
+                    if visitor
+                        .cell(address(path, row, column)?, content, format)?
                         .is_break()
                     {
                         break;
                     }
                 }
             }
-            Self::Xlsb(workbook) => {
-                let mut cells = workbook
+            Book::Xlsb(book) => {
+                let mut cells = book
                     .worksheet_cells_reader(sheet)
                     .map_err(|error| error.in_workbook(path))?;
+                announce(path, cells.dimensions(), visitor);
                 while let Some(cell) = cells.next_cell().map_err(|error| error.in_workbook(path))? {
-                    let value = cell.get_value();
-                    if is_filled(value)
-                        && visit(
-                            {
-                                let (row, column) = cell.get_position();
-                                address(path, row, column)?
-                            },
-                            value,
-                            None,
-                        )?
+                    let (row, column) = cell.get_position();
+                    let Some((content, format)) = content(cell.get_value(), None) else {
+                        continue;
+                    };
+                    if visitor
+                        .cell(address(path, row, column)?, content, format)?
                         .is_break()
                     {
                         break;
                     }
                 }
             }
-            Self::Range(range) => {
-                let (first_row, first_column) = range.start().unwrap_or_default();
-                for (row, column, value) in range.used_cells() {
-                    let position = (
-                        first_row.saturating_add(u32::try_from(row).unwrap_or(u32::MAX)),
-                        first_column.saturating_add(u32::try_from(column).unwrap_or(u32::MAX)),
-                    );
-                    let value = borrowed(value);
-                    if is_filled(&value)
-                        && visit(address(path, position.0, position.1)?, &value, None)?.is_break()
-                    {
-                        break;
-                    }
-                }
+            Book::Xls(book) => {
+                let range = book
+                    .with_header_row(HeaderRow::FirstNonEmptyRow)
+                    .worksheet_range(sheet)
+                    .map_err(|error| error.in_workbook(path))?;
+                visit_range(path, &checked(path, range)?, visitor)?;
+            }
+            Book::Ods(book) => {
+                let mut range = book
+                    .worksheet_range(sheet)
+                    .map_err(|error| error.in_workbook(path))?;
+                let formulas = book
+                    .worksheet_formula(sheet)
+                    .map_err(|error| error.in_workbook(path))?;
+                restore_errors(&mut range, &formulas);
+                visit_range(path, &checked(path, range)?, visitor)?;
             }
         }
         Ok(())
     }
 
-    /// The first row with a filled cell, and the last row that the file declares.
-    fn header(&mut self, path: &Path, sheet: &str) -> Result<(Header, Option<u32>)> {
-        let mut titles: Vec<(CellAddress, String)> = Vec::new();
-        self.visit_cells(path, sheet, &mut |address, value, _style| {
-            if titles
-                .first()
-                .is_some_and(|(first, _)| first.row != address.row)
-            {
-                return Ok(ControlFlow::Break(()));
-            }
-            titles.push((address, title(value)));
-            Ok(ControlFlow::Continue(()))
-        })?;
-        let Some(first) = titles.first().map(|(first, _)| *first) else {
-            return Err(Error::new(
-                ErrorKind::SheetEmpty,
-                format!("sheet \"{sheet}\" of {} has no filled cell", path.display()),
-            )
-            .in_file(path)
-            .in_sheet(sheet)
-            .next_step("Name another sheet with --sheet"));
+    /// For xlsx, the number formats and which style has which.
+    fn read_formats(&mut self) -> Result<()> {
+        let Self { path, book, .. } = self;
+        let Book::Xlsx(book) = book else {
+            return Ok(());
         };
-        let mut header = Header {
-            row: first.row,
-            first_column: titles.iter().map(|(at, _)| at.column).min().unwrap_or(0),
-            titles: Vec::new(),
+        let worksheets = self.sheets.iter();
+        let mut worksheets = worksheets.filter(|sheet| sheet.kind == SheetKind::Worksheet);
+        let Some(sheet) = worksheets.next() else {
+            return Ok(());
         };
-        for (at, text) in titles {
-            let index = (at.column - header.first_column) as usize;
-            if header.titles.len() <= index {
-                header.titles.resize(index + 1, String::new());
-            }
-            header.titles[index] = text;
-        }
-        Ok((header, self.declared_last_row(path, sheet)?))
-    }
-
-    /// The last row by the sheet's own word. A missing dimension reads as a single cell.
-    fn declared_last_row(&mut self, path: &Path, sheet: &str) -> Result<Option<u32>> {
-        let Dimensions { end, .. } = match self {
-            Self::Xlsx(workbook) => workbook
-                .worksheet_cells_reader(sheet)
-                .map_err(|error| error.in_workbook(path))?
-                .dimensions(),
-            Self::Xlsb(workbook) => workbook
-                .worksheet_cells_reader(sheet)
-                .map_err(|error| error.in_workbook(path))?
-                .dimensions(),
-            Self::Range(range) => return Ok(range.end().map(|(row, _)| row)),
-        };
-        Ok(Some(end.0).filter(|row| *row > 0))
-    }
-
-    /// The number formats, and for xlsx which style has which.
-    fn formats(&mut self, path: &Path, sheet: &str) -> Result<(Vec<NumberFormat>, Vec<FormatId>)> {
-        let mut formats = vec![
-            NumberFormat::general(),
-            NumberFormat::new(NumberFormat::ANY_DATE_CODE),
-            NumberFormat::new("[h]:mm:ss"),
-        ];
-        let Self::Xlsx(workbook) = self else {
-            return Ok((formats, Vec::new()));
-        };
-        let cells = workbook
-            .worksheet_cells_reader(sheet)
+        let cells = book
+            .worksheet_cells_reader(&sheet.name)
             .map_err(|error| error.in_workbook(path))?;
-        let mut known = HashMap::from([(NumberFormat::GENERAL_CODE, GENERAL)]);
-        let mut style_formats = Vec::with_capacity(cells.styles().len());
+        let mut known = HashMap::from([(NumberFormat::GENERAL_CODE.to_owned(), GENERAL)]);
         for style in cells.styles() {
             let code = format_code(style);
-            let id = *known.entry(code).or_insert_with(|| {
-                let Ok(id) = u16::try_from(formats.len()) else {
-                    return GENERAL;
-                };
-                formats.push(NumberFormat::new(code));
-                FormatId(id)
-            });
-            style_formats.push(id);
+            let id = match known.get(code) {
+                Some(id) => *id,
+                None => match u16::try_from(self.formats.len()) {
+                    Ok(id) => {
+                        self.formats.push(NumberFormat::new(code));
+                        known.insert(code.to_owned(), FormatId(id));
+                        FormatId(id)
+                    }
+                    Err(_too_many) => GENERAL,
+                },
+            };
+            self.style_formats.push(id);
         }
-        Ok((formats, style_formats))
+        Ok(())
     }
 }
 
+impl Book {
+    fn sheets(&self) -> Vec<SheetEntry> {
+        let sheets = match self {
+            Self::Xlsx(book) => book.sheets_metadata(),
+            Self::Xlsb(book) => book.sheets_metadata(),
+            Self::Xls(book) => book.sheets_metadata(),
+            Self::Ods(book) => book.sheets_metadata(),
+        };
+        let entry = |sheet: &calamine::Sheet| SheetEntry {
+            name: sheet.name.clone(),
+            kind: match sheet.typ {
+                SheetType::WorkSheet => SheetKind::Worksheet,
+                SheetType::ChartSheet => SheetKind::Chart,
+                _ => SheetKind::Other,
+            },
+            visibility: match sheet.visible {
+                SheetVisible::Visible => Visibility::Visible,
+                SheetVisible::Hidden => Visibility::Hidden,
+                SheetVisible::VeryHidden => Visibility::VeryHidden,
+            },
+        };
+        sheets.iter().map(entry).collect()
+    }
+
+    fn date_system(&self) -> DateSystem {
+        let is_1904 = match self {
+            Self::Xlsx(book) => book.has_1904_epoch(),
+            Self::Xlsb(book) => book.has_1904_epoch(),
+            Self::Xls(book) => book.has_1904_epoch(),
+            // OpenDocument stores dates as ISO text; there is no epoch to know.
+            Self::Ods(_) => false,
+        };
+        if is_1904 {
+            DateSystem::From1904
+        } else {
+            DateSystem::From1900
+        }
+    }
+}
+
+/// Hands on the used range by the sheet's own word. A missing one reads as a single cell.
+fn announce(path: &Path, dimensions: Dimensions, visitor: &mut dyn SheetVisitor) {
+    let corner = |(row, column)| address(path, row, column);
+    if let (Ok(first), Ok(last)) = (corner(dimensions.start), corner(dimensions.end))
+        && last.row > 0
+    {
+        visitor.dimension(CellRange { first, last });
+    }
+}
+
+fn visit_range(path: &Path, range: &Range<Data>, visitor: &mut dyn SheetVisitor) -> Result<()> {
+    let (Some(start), Some(end)) = (range.start(), range.end()) else {
+        return Ok(());
+    };
+    let dimensions = Dimensions { start, end };
+    announce(path, dimensions, visitor);
+    let at =
+        |first: u32, index: usize| first.saturating_add(u32::try_from(index).unwrap_or(u32::MAX));
+    for (row, column, value) in range.used_cells() {
+        let at: CellAddress = address(path, at(start.0, row), at(start.1, column))?;
+        let value = borrowed(value);
+        let Some((content, format)) = content(&value, None) else {
+            continue;
+        };
+        if visitor.cell(at, content, format)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
 /// Looks into a compound file for what calamine does not survive or does not tell.
 fn refuse_unreadable_compound_file(path: &Path) -> Result<()> {
     let file = CompoundFile::open(path)?;
@@ -364,12 +331,4 @@ fn format_code(style: &Style) -> &str {
         .number_format
         .as_ref()
         .map_or(NumberFormat::GENERAL_CODE, |format| &format.format_code)
-}
-
-fn date_system(is_1904: bool) -> DateSystem {
-    if is_1904 {
-        DateSystem::From1904
-    } else {
-        DateSystem::From1900
-    }
 }

@@ -1,0 +1,290 @@
+//! Finds the titles of a sheet's columns, and with them the first row of data.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use super::select::Selected;
+use super::workbook::{Content, Flow, SheetVisitor, Workbook};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::address::{CellAddress, CellRange, MAX_COLUMNS};
+use crate::model::cell::FormatId;
+use crate::model::number_format::NumberFormat;
+use crate::model::selection::{HeaderRows, Hidden, MergedCells, ReadOptions};
+use crate::model::sheet::{DateSystem, Header, Titled};
+
+/// A number as its format displays it, for titles that are years or dates.
+pub type DisplayNumber = fn(f64, &NumberFormat, DateSystem) -> String;
+
+/// How many rows are looked at for one that looks like titles.
+const ROWS_LOOKED_AT: usize = 100;
+
+/// What the start of a sheet tells.
+#[derive(Debug)]
+pub(super) struct SheetStart {
+    pub(super) header: Header,
+    /// The rows of the titles, first and last.
+    pub(super) title_rows: Option<(u32, u32)>,
+    pub(super) hidden_columns: Vec<(u32, u32)>,
+    pub(super) dimension: Option<CellRange>,
+}
+
+/// Reads the start of a sheet, as far as the titles reach.
+///
+/// # Errors
+/// `SheetEmpty` when there are no titles where they shall be; what is wrong with the file.
+pub(super) fn read_start(
+    path: &Path,
+    workbook: &mut dyn Workbook,
+    selected: &Selected,
+    options: &ReadOptions,
+    display: DisplayNumber,
+) -> Result<SheetStart> {
+    let date_system = workbook.date_system();
+    let formats = workbook.formats().to_vec();
+    let mut peek = Peek {
+        range: selected.range,
+        wanted: selected.header,
+        hidden: options.hidden,
+        title: &|value, format: FormatId| {
+            let format = formats.get(usize::from(format.0));
+            let general = NumberFormat::general();
+            display(value, format.unwrap_or(&general), date_system)
+        },
+        hidden_rows: HashSet::new(),
+        hidden_columns: Vec::new(),
+        dimension: None,
+        rows: BTreeMap::new(),
+    };
+    workbook.read_sheet(selected.sheet, &mut peek)?;
+    let Peek {
+        rows,
+        hidden_columns,
+        dimension,
+        ..
+    } = peek;
+    let name = workbook.sheets()[selected.sheet].name.clone();
+    let Some(titles) = title_rows(&rows, selected.header) else {
+        return Err(no_titles(path, &name, selected));
+    };
+    let is_filled = matches!(titles, Titles::Rows(first, last) if first < last)
+        || options.merged == MergedCells::Fill;
+    let merged = if is_filled {
+        workbook.merged_ranges(selected.sheet)?
+    } else {
+        Vec::new()
+    };
+    let header = titles.header(&rows, &merged, selected.range);
+    if header.titled == Titled::Yes && header.titles.iter().all(String::is_empty) {
+        return Err(no_titles(path, &name, selected));
+    }
+    Ok(SheetStart {
+        header,
+        title_rows: match titles {
+            Titles::Rows(first, last) => Some((first, last)),
+            Titles::NoneFrom(_) => None,
+        },
+        hidden_columns,
+        dimension,
+    })
+}
+
+/// A filled cell of the first rows.
+#[derive(Debug, PartialEq, Eq)]
+struct TitleCell {
+    column: u32,
+    text: String,
+    is_text: bool,
+}
+
+type FirstRows = BTreeMap<u32, Vec<TitleCell>>;
+
+/// Keeps the first rows.
+struct Peek<'a> {
+    range: Option<CellRange>,
+    wanted: HeaderRows,
+    hidden: Hidden,
+    title: &'a dyn Fn(f64, FormatId) -> String,
+    hidden_rows: HashSet<u32>,
+    hidden_columns: Vec<(u32, u32)>,
+    dimension: Option<CellRange>,
+    rows: FirstRows,
+}
+
+impl Peek<'_> {
+    /// Whether a row is beyond all that are looked at.
+    fn has_enough(&self, row: u32) -> bool {
+        match self.wanted {
+            HeaderRows::Rows { last, .. } => row > last,
+            HeaderRows::FirstFilled | HeaderRows::None => {
+                self.rows.keys().next().is_some_and(|first| row > *first)
+            }
+            HeaderRows::Auto => self.rows.len() >= ROWS_LOOKED_AT && !self.rows.contains_key(&row),
+        }
+    }
+}
+
+impl SheetVisitor for Peek<'_> {
+    fn dimension(&mut self, range: CellRange) {
+        self.dimension = Some(range);
+    }
+
+    fn hidden_columns(&mut self, first: u32, last: u32) {
+        self.hidden_columns.push((first, last));
+    }
+
+    fn hidden_row(&mut self, row: u32) -> Flow {
+        if self.has_enough(row) {
+            return Ok(ControlFlow::Break(()));
+        }
+        self.hidden_rows.insert(row);
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn cell(&mut self, at: CellAddress, content: Content<'_>, format: FormatId) -> Flow {
+        if self.range.is_some_and(|range| !range.contains(at)) {
+            let below = self.range.is_some_and(|range| at.row > range.last.row);
+            return Ok(if below {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            });
+        }
+        let is_named = matches!(self.wanted, HeaderRows::Rows { .. });
+        if self.hidden == Hidden::Skip && !is_named && self.hidden_rows.contains(&at.row) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        if self.has_enough(at.row) {
+            return Ok(ControlFlow::Break(()));
+        }
+        let text = match content {
+            Content::Bool(true) => "TRUE".to_owned(),
+            Content::Bool(false) => "FALSE".to_owned(),
+            Content::Number(value) => (self.title)(value, format),
+            Content::Text(text) | Content::Iso(text) => text.to_owned(),
+            Content::Error(error) => error.to_string(),
+            Content::Uncached => String::new(),
+        };
+        self.rows.entry(at.row).or_default().push(TitleCell {
+            column: at.column,
+            text,
+            is_text: matches!(content, Content::Text(_)),
+        });
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// Where the titles are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Titles {
+    Rows(u32, u32),
+    NoneFrom(u32),
+}
+
+/// Decides where the titles are; `None` when there is no filled cell to decide by.
+fn title_rows(rows: &FirstRows, wanted: HeaderRows) -> Option<Titles> {
+    let first = *rows.keys().next()?;
+    Some(match wanted {
+        HeaderRows::None => Titles::NoneFrom(first),
+        HeaderRows::FirstFilled => Titles::Rows(first, first),
+        HeaderRows::Rows { first, last } => Titles::Rows(first, last),
+        HeaderRows::Auto => {
+            let found = looks_like_titles(rows).unwrap_or(first);
+            Titles::Rows(found, found)
+        }
+    })
+}
+
+/// The first row of different texts that reaches over most of the table's columns and has a row below it.
+fn looks_like_titles(rows: &FirstRows) -> Option<u32> {
+    let widest = rows.values().map(Vec::len).max()?;
+    let last = *rows.keys().next_back()?;
+    let mut candidates = rows.iter().filter(|(row, cells)| {
+        let distinct: HashSet<&str> = cells.iter().map(|cell| cell.text.trim()).collect();
+        **row < last
+            && cells.len() * 3 >= widest * 2
+            && distinct.len() == cells.len()
+            && cells.iter().all(|cell| cell.is_text)
+    });
+    candidates.next().map(|(row, _)| *row)
+}
+
+impl Titles {
+    fn header(self, rows: &FirstRows, merged: &[CellRange], range: Option<CellRange>) -> Header {
+        let (shown, first_row) = match self {
+            Self::Rows(first, last) => (first..=last, last.saturating_add(1)),
+            Self::NoneFrom(row) => (row..=row, row),
+        };
+        let mut titles: BTreeMap<u32, String> = BTreeMap::new();
+        for (row, cells) in rows.range(shown) {
+            for cell in cells {
+                let covering = merged.iter().find(|merged| {
+                    merged.first
+                        == (CellAddress {
+                            row: *row,
+                            column: cell.column,
+                        })
+                });
+                let last = covering.map_or(cell.column, |merged| merged.last.column);
+                for column in cell.column..=last {
+                    let title = titles.entry(column).or_default();
+                    if !title.is_empty() && !cell.text.is_empty() {
+                        title.push(' ');
+                    }
+                    title.push_str(&cell.text);
+                }
+            }
+        }
+        let mut first_column = titles.keys().next().copied().unwrap_or_default();
+        let mut last_column = titles.keys().next_back().copied().unwrap_or_default();
+        if let Some(range) = range {
+            first_column = range.first.column;
+            // Whole rows are as wide as their titles.
+            if range.last.column + 1 < MAX_COLUMNS {
+                last_column = range.last.column;
+            }
+        }
+        let mut header = Header {
+            first_row,
+            first_column,
+            titles: vec![String::new()],
+            titled: Titled::No,
+        };
+        header.widen(first_column, last_column);
+        if matches!(self, Self::Rows(..)) {
+            header.titled = Titled::Yes;
+            for (column, title) in titles {
+                let index = column.checked_sub(first_column).map(|index| index as usize);
+                if let Some(place) = index.and_then(|index| header.titles.get_mut(index)) {
+                    *place = title;
+                }
+            }
+        }
+        header
+    }
+}
+
+fn no_titles(path: &Path, sheet: &str, selected: &Selected) -> Error {
+    let place = match (selected.header, selected.range) {
+        (HeaderRows::Rows { first, last }, _) if first == last => {
+            format!("has no title in row {}", first + 1)
+        }
+        (HeaderRows::Rows { first, last }, _) => {
+            format!("has no title in rows {} to {}", first + 1, last + 1)
+        }
+        (_, Some(range)) => format!("has no filled cell in {range}"),
+        _ => "has no filled cell".to_owned(),
+    };
+    let next_step = match (selected.header, selected.range) {
+        (HeaderRows::Rows { .. }, _) => "Name the row of the titles with --header-row",
+        (_, Some(_)) => "Name other cells with --range",
+        _ => "Name another sheet with --sheet",
+    };
+    Error::new(
+        ErrorKind::SheetEmpty,
+        format!("sheet \"{sheet}\" of {} {place}", path.display()),
+    )
+    .in_file(path)
+    .in_sheet(sheet)
+    .next_step(next_step)
+}

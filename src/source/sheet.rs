@@ -1,0 +1,225 @@
+//! One sheet of a workbook, or a part of it, as rows for a table.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::RowSource;
+use super::assemble::RowAssembler;
+use super::header::{DisplayNumber, SheetStart, read_start};
+use super::merged::MergeFill;
+use super::select::Selected;
+use super::workbook::{Content, Flow, SheetVisitor, Workbook};
+use crate::error::Result;
+use crate::model::address::{CellAddress, CellRange};
+use crate::model::batch::{Batch, BatchExchange};
+use crate::model::cell::{Cell, FormatId};
+use crate::model::selection::{Hidden, MergedCells, ReadOptions};
+use crate::model::sheet::{SheetDescription, SheetTotals};
+
+/// A workbook whose sheets are read one after the other.
+pub(super) type SharedWorkbook = Arc<Mutex<Box<dyn Workbook>>>;
+
+/// A part of one sheet, ready to be read.
+pub(super) struct SheetSource {
+    workbook: SharedWorkbook,
+    selected: Selected,
+    description: SheetDescription,
+    title_rows: Option<(u32, u32)>,
+    hidden: Hidden,
+    merged: Vec<CellRange>,
+}
+
+impl SheetSource {
+    /// Finds the sheet's header.
+    ///
+    /// # Errors
+    /// `SheetEmpty`; what is wrong with the file.
+    pub(super) fn open(
+        path: &Path,
+        workbook: &SharedWorkbook,
+        selected: Selected,
+        options: &ReadOptions,
+        display: DisplayNumber,
+    ) -> Result<Self> {
+        let mut book = workbook.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = read_start(path, book.as_mut(), &selected, options, display)?;
+        let merged = match options.merged {
+            MergedCells::UpperLeft => Vec::new(),
+            MergedCells::Fill => book.merged_ranges(selected.sheet)?,
+        };
+        let SheetStart {
+            header,
+            title_rows,
+            hidden_columns,
+            dimension,
+        } = start;
+        let last_row = dimension.map(|dimension| {
+            let within = selected.range.map_or(u32::MAX, |range| range.last.row);
+            dimension.last.row.min(within)
+        });
+        let declared_rows = last_row
+            .filter(|last| *last > 0)
+            .and_then(|last| last.checked_sub(header.first_row))
+            .map(|rows| u64::from(rows) + 1);
+        let entry = &book.sheets()[selected.sheet];
+        let description = SheetDescription {
+            file: path.to_owned(),
+            sheet: entry.name.clone(),
+            visibility: entry.visibility,
+            date_system: book.date_system(),
+            formats: book.formats().to_vec(),
+            header,
+            hidden_columns,
+            declared_rows,
+        };
+        drop(book);
+        Ok(Self {
+            workbook: Arc::clone(workbook),
+            selected,
+            description,
+            title_rows,
+            hidden: options.hidden,
+            merged,
+        })
+    }
+}
+
+impl RowSource for SheetSource {
+    fn describe(&self) -> &SheetDescription {
+        &self.description
+    }
+
+    fn read(&mut self, first: Batch, exchange: &mut dyn BatchExchange) -> Result<SheetTotals> {
+        let mut workbook = self.workbook.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rows = Rows {
+            path: &self.description.file,
+            assembler: RowAssembler::new(&self.description.header, first, exchange),
+            range: self.selected.range,
+            first_row: self.description.header.first_row,
+            title_rows: self.title_rows,
+            hidden: self.hidden,
+            hidden_rows: RowSet::default(),
+            last_above: None,
+            last_skipped: None,
+        };
+        if self.merged.is_empty() {
+            workbook.read_sheet(self.selected.sheet, &mut rows)?;
+        } else {
+            let mut fill = MergeFill::new(&mut rows, self.merged.clone());
+            workbook.read_sheet(self.selected.sheet, &mut fill)?;
+        }
+        rows.assembler.finish()
+    }
+
+    fn widen(&mut self, first_column: u32, last_column: u32) {
+        self.description.header.widen(first_column, last_column);
+    }
+}
+
+/// Hands the cells of the selected part to the assembler.
+struct Rows<'a> {
+    path: &'a Path,
+    assembler: RowAssembler<'a>,
+    range: Option<CellRange>,
+    first_row: u32,
+    title_rows: Option<(u32, u32)>,
+    hidden: Hidden,
+    hidden_rows: RowSet,
+    last_above: Option<u32>,
+    last_skipped: Option<u32>,
+}
+
+impl Rows<'_> {
+    /// Whether a cell above the data, or one that is hidden, is not part of a row; then it is counted.
+    fn is_left_out(&mut self, at: CellAddress, is_hidden: bool) -> bool {
+        if at.row < self.first_row {
+            let is_title = self
+                .title_rows
+                .is_some_and(|(first, last)| (first..=last).contains(&at.row));
+            if !is_title && self.last_above.replace(at.row) != Some(at.row) {
+                self.assembler.totals_mut().rows_above_header += 1;
+            }
+            return true;
+        }
+        if is_hidden && self.hidden == Hidden::Skip {
+            if self.last_skipped.replace(at.row) != Some(at.row) {
+                self.assembler.totals_mut().hidden_rows_skipped += 1;
+            }
+            return true;
+        }
+        false
+    }
+}
+
+impl SheetVisitor for Rows<'_> {
+    fn dimension(&mut self, _range: CellRange) {}
+
+    fn hidden_columns(&mut self, _first: u32, _last: u32) {}
+
+    fn hidden_row(&mut self, row: u32) -> Flow {
+        self.hidden_rows.insert(row);
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn cell(&mut self, at: CellAddress, content: Content<'_>, format: FormatId) -> Flow {
+        if let Some(range) = self.range
+            && !range.contains(at)
+        {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let is_hidden = self.hidden_rows.contains(at.row);
+        if self.is_left_out(at, is_hidden) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        if content == Content::Uncached {
+            let totals = self.assembler.totals_mut();
+            totals.uncached_formulas += 1;
+            totals.first_uncached.get_or_insert(at);
+        }
+        let begins_row = self
+            .assembler
+            .cell(self.path, at, |batch| to_cell(batch, content, format))?;
+        if begins_row && is_hidden {
+            self.assembler.totals_mut().hidden_rows_read += 1;
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// Puts a cell's text into the batch and gives the cell.
+fn to_cell(batch: &mut Batch, content: Content<'_>, format: FormatId) -> Result<Cell> {
+    Ok(match content {
+        Content::Bool(truth) => Cell::Bool(truth),
+        Content::Number(value) => Cell::Number { value, format },
+        Content::Text(text) => Cell::Text(batch.push_text(text)?),
+        Content::Iso(text) => Cell::Iso(batch.push_text(text)?),
+        Content::Error(error) => Cell::Error(error),
+        Content::Uncached => Cell::Empty,
+    })
+}
+
+/// Rows by number, a bit each: at most 128 KiB.
+#[derive(Debug, Default)]
+struct RowSet {
+    words: Vec<u64>,
+}
+
+impl RowSet {
+    fn insert(&mut self, row: u32) {
+        let word = (row / 64) as usize;
+        // No sheet has more rows; a file that says so is refused when it has a cell there.
+        if word >= (crate::model::address::MAX_ROWS / 64) as usize {
+            return;
+        }
+        if self.words.len() <= word {
+            self.words.resize(word + 1, 0);
+        }
+        self.words[word] |= 1 << (row % 64);
+    }
+
+    fn contains(&self, row: u32) -> bool {
+        let word = self.words.get((row / 64) as usize);
+        word.is_some_and(|word| word & (1 << (row % 64)) != 0)
+    }
+}
