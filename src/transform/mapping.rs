@@ -175,9 +175,9 @@ mod tests {
 
     fn header(titles: &[&str]) -> Header {
         Header {
-            row: 0,
             first_column: 0,
             titles: titles.iter().map(ToString::to_string).collect(),
+            ..Header::default()
         }
     }
 

@@ -126,9 +126,9 @@ mod tests {
 
     fn header(titles: &[&str]) -> Header {
         Header {
-            row: 0,
             first_column: 1,
             titles: titles.iter().map(ToString::to_string).collect(),
+            ..Header::default()
         }
     }
 
