@@ -218,3 +218,164 @@ impl Books {
         })
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::source::xlsb::fields::tests::wide;
+    use crate::source::xlsb::record::tests::{place, record};
+
+    pub(in crate::source::xlsb) fn sheet_entry(state: u32, relation: &str, name: &str) -> Vec<u8> {
+        let mut payload = [state, 7].map(u32::to_le_bytes).concat();
+        payload.extend(wide(relation));
+        payload.extend(wide(name));
+        record(id::SHEET, &payload)
+    }
+
+    pub(in crate::source::xlsb) fn references(entries: &[[u32; 3]]) -> Vec<u8> {
+        let mut payload = u32::try_from(entries.len()).unwrap().to_le_bytes().to_vec();
+        payload.extend(entries.concat().iter().flat_map(|n| n.to_le_bytes()));
+        record(id::SHEET_REFERENCES, &payload)
+    }
+
+    /// A `BrtName` with flags and scope.
+    fn name_entry(flags: u32, scope: u32, name: &str, formula: &[u8]) -> Vec<u8> {
+        let mut payload = flags.to_le_bytes().to_vec();
+        payload.push(0);
+        payload.extend(scope.to_le_bytes());
+        payload.extend(wide(name));
+        payload.extend(u32::try_from(formula.len()).unwrap().to_le_bytes());
+        payload.extend(formula);
+        payload.extend([0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]);
+        record(id::NAME, &payload)
+    }
+
+    pub(in crate::source::xlsb) fn area(
+        token: u8,
+        reference: u16,
+        rows: [u32; 2],
+        columns: [u16; 2],
+    ) -> Vec<u8> {
+        let mut formula = vec![token];
+        formula.extend(reference.to_le_bytes());
+        formula.extend(rows.map(u32::to_le_bytes).concat());
+        formula.extend(columns.map(u16::to_le_bytes).concat());
+        formula
+    }
+
+    fn lists(parts: &[Vec<u8>]) -> Result<Lists> {
+        let bytes = parts.concat();
+        Lists::read(Records::new(place(), bytes.as_slice()))
+    }
+
+    #[test]
+    fn sheets_keep_their_order_and_visibility() {
+        let null = [&[0_u8; 8], [0xFF; 4].as_slice(), &wide("no part")].concat();
+        let lists = lists(&[
+            record(id::WORKBOOK_PROPERTIES, &[0x21, 0, 1, 0]),
+            sheet_entry(0, "rId1", "Žluť"),
+            sheet_entry(1, "rId2", "b"),
+            sheet_entry(2, "rId3", "c"),
+            record(id::SHEET, &null),
+        ])
+        .unwrap();
+        assert_eq!(lists.date_system, DateSystem::From1904);
+        let found: Vec<_> = lists
+            .sheets
+            .iter()
+            .map(|one| {
+                (
+                    one.name.as_str(),
+                    one.visibility,
+                    one.relationship.as_deref(),
+                )
+            })
+            .collect();
+        let wanted = [
+            ("Žluť", Visibility::Visible, Some("rId1")),
+            ("b", Visibility::Hidden, Some("rId2")),
+            ("c", Visibility::VeryHidden, Some("rId3")),
+            ("no part", Visibility::Visible, None),
+        ];
+        assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn names_of_ranges_in_this_book_are_found() {
+        const WHOLE: u32 = u32::MAX;
+        // C5, relative to nothing.
+        let cell = [0x3A, 1, 0, 4, 0, 0, 0, 2, 0];
+        let whole_columns = area(0x5B, 0, [0, 1_048_575], [0x4001, 0xC002]);
+        let lists = lists(&[
+            sheet_entry(0, "rId1", "One"),
+            sheet_entry(0, "rId2", "Two"),
+            record(id::OTHER_BOOK, &wide("rId9")),
+            record(id::ADD_IN, &[]),
+            record(id::THIS_BOOK, &[]),
+            references(&[
+                [2, 0, 0],
+                [2, 1, 1],
+                [0, 0, 0],
+                [2, 0, 1],
+                [2, WHOLE, WHOLE],
+                [2, 2, 2],
+            ]),
+            name_entry(0, WHOLE, "cell", &cell),
+            name_entry(0, 1, "columns", &whole_columns),
+            name_entry(0x21, 0, "_FilterDatabase", &area(0x3B, 0, [1, 2], [0, 3])),
+            // Of another book, over several sheets, of a sheet that is gone or never was.
+            name_entry(0, WHOLE, "x", &area(0x3B, 2, [1, 2], [0, 3])),
+            name_entry(0, WHOLE, "x", &area(0x3B, 3, [1, 2], [0, 3])),
+            name_entry(0, WHOLE, "x", &area(0x3B, 4, [1, 2], [0, 3])),
+            name_entry(0, WHOLE, "x", &area(0x3B, 5, [1, 2], [0, 3])),
+            name_entry(0, WHOLE, "x", &area(0x3B, 6, [1, 2], [0, 3])),
+            name_entry(0, 2, "x", &area(0x3B, 0, [1, 2], [0, 3])),
+            // No range: rows in the wrong order, a lost reference, a sum, a constant, a macro, nothing.
+            name_entry(0, WHOLE, "x", &area(0x3B, 0, [2, 1], [0, 3])),
+            name_entry(0, WHOLE, "x", &area(0x3D, 0, [1, 2], [0, 3])),
+            name_entry(0, WHOLE, "x", &area(0x1B, 0, [1, 2], [0, 3])),
+            name_entry(0, WHOLE, "x", &[cell.as_slice(), &cell, &[0x03]].concat()),
+            name_entry(0, WHOLE, "x", &[0x1E, 5, 0]),
+            name_entry(0b1010, WHOLE, "x", &cell),
+            name_entry(0, WHOLE, "x", &[]),
+        ])
+        .unwrap();
+        let found: Vec<_> = lists
+            .names
+            .iter()
+            .map(|one| {
+                (
+                    one.name.as_str(),
+                    one.scope,
+                    one.sheet,
+                    one.range.to_string(),
+                )
+            })
+            .collect();
+        let wanted = [
+            ("cell", None, 1, "C5:C5".to_string()),
+            ("columns", Some(1), 0, "B1:C1048576".to_string()),
+            ("_xlnm._FilterDatabase", Some(0), 0, "A2:D3".to_string()),
+        ];
+        assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn counts_and_lengths_are_not_believed() {
+        let sheet = sheet_entry(0, "rId1", "One");
+        for damaged in [
+            vec![],
+            vec![
+                sheet.clone(),
+                record(id::SHEET_REFERENCES, &[0xFF, 0xFF, 0xFF, 0xFF, 0]),
+            ],
+            vec![sheet.clone(), record(id::NAME, &[0; 8])],
+            vec![sheet.clone(), record(id::SHEET, &[0; 9])],
+            vec![sheet, record(id::WORKBOOK_PROPERTIES, &[])],
+        ] {
+            let error = lists(&damaged).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::WorkbookBroken);
+        }
+    }
+}

@@ -220,3 +220,200 @@ fn sheet_part<'w>(
         .in_sheet(&entry.name)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Write as _};
+
+    use proptest::prelude::*;
+    use zip::write::SimpleFileOptions;
+
+    use super::fields::tests::wide;
+    use super::lists::tests::{references, sheet_entry};
+    use super::record::id;
+    use super::record::tests::record;
+    use super::worksheet::tests::{Notes, cell, row, sheet};
+    use super::*;
+    use crate::error::ErrorKind;
+
+    const KINDS: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/";
+    type Parts = Vec<(&'static str, Vec<u8>)>;
+
+    fn relationships(entries: &[(&str, &str, &str)]) -> Vec<u8> {
+        let mut xml = "<Relationships>".to_string();
+        for (id, kind, target) in entries {
+            let kind = format!("{KINDS}{kind}");
+            xml += &format!("<Relationship Id=\"{id}\" Type=\"{kind}\" Target=\"{target}\"/>");
+        }
+        (xml + "</Relationships>").into_bytes()
+    }
+
+    /// A workbook outside of the folder that is the custom, with a sheet of everything and one without a part.
+    fn parts() -> Parts {
+        let main = [
+            record(id::WORKBOOK_PROPERTIES, &[1, 0, 0, 0]),
+            sheet_entry(0, "rId1", "Data"),
+            sheet_entry(2, "rId2", "Chart"),
+            sheet_entry(0, "rId7", "Lost"),
+            sheet_entry(0, "rId8", "No part"),
+            record(id::THIS_BOOK, &[]),
+            references(&[[0, 0, 0]]),
+        ];
+        let data = sheet(&[
+            row(0, false),
+            cell(id::CELL_SHARED_TEXT, 0, 0, &[0; 4]),
+            cell(id::CELL_RK, 1, 1, &26_u32.to_le_bytes()),
+            cell(
+                id::FORMULA_TEXT,
+                2,
+                0,
+                &[wide("made"), vec![0; 10]].concat(),
+            ),
+        ]);
+        let merged = record(
+            id::MERGED_CELLS,
+            &[0_u32, 1, 2, 3].map(u32::to_le_bytes).concat(),
+        );
+        let table = table::tests::part(
+            [0, 1, 0, 1, 0, 1, 1, 0],
+            &[wide("T"), wide("Table")].concat(),
+        );
+        vec![
+            (
+                "_rels/.rels",
+                relationships(&[("a", "officeDocument", "wtf/book.bin")]),
+            ),
+            ("wtf/book.bin", main.concat()),
+            (
+                "wtf/_rels/book.bin.rels",
+                relationships(&[
+                    ("rId1", "worksheet", "sheets/one.bin"),
+                    ("rId2", "chartsheet", "/wtf/sheets/two.bin"),
+                    ("rId3", "styles", "styles.bin"),
+                    ("rId4", "sharedStrings", "strings.bin"),
+                    ("rId7", "worksheet", "sheets/gone.bin"),
+                ]),
+            ),
+            ("wtf/sheets/one.bin", [data, merged].concat()),
+            (
+                "wtf/sheets/_rels/one.bin.rels",
+                relationships(&[("t", "table", "../table.bin")]),
+            ),
+            ("wtf/sheets/two.bin", record(id::END_SHEET, &[])),
+            ("wtf/table.bin", table),
+            (
+                "wtf/styles.bin",
+                styles::tests::styles(&[(200, "0.0")], &[0, 200]),
+            ),
+            ("wtf/strings.bin", strings::tests::shared(&["head"])),
+        ]
+    }
+
+    fn open_parts(parts: &Parts) -> Result<Box<dyn Workbook>> {
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, content) in parts {
+            zip.start_file(*name, SimpleFileOptions::default()).unwrap();
+            zip.write_all(content).unwrap();
+        }
+        let bytes = zip.finish().unwrap().into_inner();
+        open(
+            Path::new("a.xlsb"),
+            Input::Decrypted(Cursor::new(bytes.into())),
+        )
+    }
+
+    /// Reads all there is, as far as it can be read.
+    fn read_all(parts: &Parts) -> Result<Vec<String>> {
+        let mut workbook = open_parts(parts)?;
+        let mut notes = Notes::default();
+        workbook.named_ranges()?;
+        let tables = workbook.tables();
+        for index in 0..workbook.sheets().len().min(9) {
+            let read = workbook.read_sheet(index, &mut notes);
+            let merged = workbook.merged_ranges(index);
+            for error in read.err().into_iter().chain(merged.err()) {
+                assert_eq!(error.kind(), ErrorKind::WorkbookBroken);
+            }
+        }
+        tables.map(|_| notes.lines)
+    }
+
+    #[test]
+    fn a_workbook_is_what_its_parts_say() {
+        let mut workbook = open_parts(&parts()).unwrap();
+        assert_eq!(workbook.date_system(), DateSystem::From1904);
+        let kinds: Vec<_> = workbook.sheets().iter().map(|one| one.kind).collect();
+        let worksheet = SheetKind::Worksheet;
+        assert_eq!(kinds, [worksheet, SheetKind::Chart, worksheet, worksheet]);
+        let codes: Vec<_> = workbook
+            .formats()
+            .iter()
+            .map(|it| it.code.as_str())
+            .collect();
+        assert_eq!(codes, ["General", "0.0"]);
+        let mut notes = Notes::default();
+        workbook.read_sheet(0, &mut notes).unwrap();
+        let wanted = [
+            "A1 Text(\"head\") #0",
+            "B1 Number(6.0) #1",
+            "C1 Text(\"made\") #0",
+        ];
+        assert_eq!(notes.lines, wanted);
+        workbook.read_sheet(0, &mut notes).unwrap();
+        assert_eq!(notes.lines.len(), 6);
+        assert_eq!(workbook.merged_ranges(0).unwrap()[0].to_string(), "C1:D2");
+        let tables = workbook.tables().unwrap();
+        assert_eq!((tables[0].name.as_str(), tables[0].sheet), ("Table", 0));
+        assert_eq!(tables.len(), 1);
+    }
+
+    #[test]
+    fn a_missing_part_is_never_an_empty_one() {
+        let mut workbook = open_parts(&parts()).unwrap();
+        for (sheet, name) in [(2, "gone.bin"), (3, "No part"), (4, "no such sheet")] {
+            let error = workbook
+                .read_sheet(sheet, &mut Notes::default())
+                .unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::WorkbookBroken);
+            assert!(error.message().contains(name), "{error}");
+            assert!(workbook.merged_ranges(sheet).is_err());
+        }
+        for lost in [
+            "wtf/styles.bin",
+            "wtf/strings.bin",
+            "wtf/table.bin",
+            "wtf/book.bin",
+        ] {
+            let mut parts = parts();
+            parts.retain(|(name, _)| *name != lost);
+            let is_read = open_parts(&parts).is_ok_and(|mut workbook| {
+                let sheet = workbook.read_sheet(0, &mut Notes::default());
+                sheet.and(workbook.tables().map(drop)).is_ok()
+            });
+            assert!(!is_read, "{lost}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+        #[test]
+        fn changed_bytes_give_cells_or_an_error(
+            part in 0_usize..9,
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+            cut in prop::option::of(any::<prop::sample::Index>()),
+        ) {
+            let mut parts = parts();
+            let bytes = &mut parts[part].1;
+            for (at, value) in changes {
+                let at = at.index(bytes.len());
+                bytes[at] = value;
+            }
+            if let Some(cut) = cut {
+                bytes.truncate(cut.index(bytes.len()));
+            }
+            if let Err(error) = read_all(&parts) {
+                prop_assert_eq!(error.kind(), ErrorKind::WorkbookBroken);
+            }
+        }
+    }
+}

@@ -42,6 +42,7 @@ pub(super) mod id {
     pub(in crate::source::xlsb) const CELL_FORMAT: u16 = 47;
     pub(in crate::source::xlsb) const COLUMN_INFO: u16 = 60;
     pub(in crate::source::xlsb) const CELL_RICH_TEXT: u16 = 62;
+    pub(in crate::source::xlsb) const END_SHEET: u16 = 130;
     pub(in crate::source::xlsb) const END_SHEET_DATA: u16 = 146;
     pub(in crate::source::xlsb) const SHEET_DIMENSION: u16 = 148;
     pub(in crate::source::xlsb) const WORKBOOK_PROPERTIES: u16 = 153;
@@ -289,17 +290,10 @@ pub(super) mod tests {
 
     #[test]
     fn a_part_that_ends_within_a_record_is_broken() {
-        let whole = record(300, &[1; 300]);
-        for skipped in [false, true] {
+        // The one is read, the other passed over.
+        for whole in [record(300, &[1; 300]), record(5, &[1; 300])] {
             for len in 1..whole.len() {
-                let mut cut = whole[..len].to_vec();
-                if skipped {
-                    cut.splice(..2, [5]);
-                    if len < 2 {
-                        continue;
-                    }
-                }
-                let error = read(&cut, 64).unwrap_err();
+                let error = read(&whole[..len], 64).unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::WorkbookBroken);
                 assert!(error.message().contains("xl/a.bin"), "{error}");
             }
