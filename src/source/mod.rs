@@ -12,12 +12,14 @@ mod merged;
 mod ods;
 #[cfg(test)]
 mod oracle;
+mod package;
 mod select;
 mod sheet;
 mod workbook;
 mod xls;
 mod xlsb;
 mod xlsx;
+mod xml;
 
 use std::fs::File;
 use std::path::Path;
