@@ -70,7 +70,7 @@ impl CalamineSource {
                 let date_system = date_system(workbook.has_1904_epoch());
                 Self::prepare(path, Workbook::Xlsb(workbook), sheet, date_system)
             }
-            Container::CompoundFile => Self::open_xls(path, sheet),
+            Container::CompoundFile | Container::Biff => Self::open_xls(path, sheet),
             Container::Ods => Self::open_ods(path, sheet),
         })
     }
