@@ -17,6 +17,8 @@ pub(super) enum Container {
     Xlsb,
     /// A compound file: xls, or an encrypted Office Open XML package ([MS-CFB] 2.2).
     CompoundFile,
+    /// Records of Excel 2 to 4, or later ones that no compound file is around of: xls ([MS-XLS] 2.1.4).
+    Biff,
     /// OpenDocument.
     Ods,
 }
@@ -58,12 +60,22 @@ pub(super) fn detect(path: &Path) -> Result<Container> {
     match &magic[..filled] {
         [] => Err(not_a_workbook(path, "is an empty file")),
         start if start == COMPOUND_FILE_MAGIC => Ok(Container::CompoundFile),
+        start if is_bof(start) => Ok(Container::Biff),
         start if start.starts_with(&ZIP_MAGIC) => {
             file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
             detect_in_zip(path, file)
         }
         _ => Err(not_a_workbook(path, "is not a workbook")),
     }
+}
+
+/// Whether a stream of BIFF records begins here: the record's type, by version, and its length, which is never far
+/// from 8 ([MS-XLS] 2.4.21; OpenOffice.org's Documentation of the Microsoft Excel File Format, 5.8 BOF).
+fn is_bof(start: &[u8]) -> bool {
+    matches!(
+        start,
+        [0x09, 0x00 | 0x02 | 0x04 | 0x08, 4..=20, 0x00, _, _, _, _]
+    )
 }
 
 fn detect_in_zip(path: &Path, file: File) -> Result<Container> {

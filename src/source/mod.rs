@@ -107,7 +107,7 @@ fn open_workbook(path: &Path, options: &ReadOptions) -> Result<Box<dyn Workbook>
     match container {
         Container::Xlsx => xlsx::open(path, input),
         Container::Xlsb => xlsb::open(path, input),
-        Container::CompoundFile => xls::open(path, input),
+        Container::CompoundFile | Container::Biff => xls::open(path, input),
         Container::Ods => ods::open(path, input),
     }
 }
