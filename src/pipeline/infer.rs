@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::progress::{Phase, Progress};
+use crate::config::import::NewTypes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::batch::{Batch, BatchExchange, BatchLimits};
 use crate::model::cell::Cell;
@@ -74,6 +75,7 @@ impl BatchExchange for Observe {
 pub(super) struct InferenceRules {
     pub(super) on_cell_error: OnCellError,
     pub(super) hidden: Hidden,
+    pub(super) types: NewTypes,
 }
 
 /// Reads all rows of all sheets and gives the columns of the table to be created, for each sheet. Blocks.
@@ -187,7 +189,10 @@ fn infer_sheet(
     let columns = columns.map(|(source, (inferred, name))| InferredColumn {
         source,
         name,
-        inferred,
+        inferred: match rules.types {
+            NewTypes::Inferred => inferred,
+            NewTypes::Text => InferredType::Text,
+        },
     });
     Ok((columns.collect(), totals.rows))
 }

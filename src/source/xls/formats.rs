@@ -106,9 +106,7 @@ impl StyleRecords {
             .collect();
         // Cells of Excel 2.0 name their format without an XF record.
         let direct = if version == Version::Biff2 && xfs.is_empty() {
-            (0..64)
-                .map(|id| self.format(id, version, table))
-                .collect()
+            (0..64).map(|id| self.format(id, version, table)).collect()
         } else {
             Vec::new()
         };
