@@ -10,11 +10,13 @@ mod input;
 mod ods;
 #[cfg(test)]
 mod oracle;
+mod package;
 mod select;
 mod workbook;
 mod xls;
 mod xlsb;
 mod xlsx;
+mod xml;
 
 use std::fs::File;
 use std::path::Path;
