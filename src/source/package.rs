@@ -195,13 +195,20 @@ impl Package {
         }
     }
 
-    /// The name of the workbook part: by the package's relationships, else by the content types, else by custom.
+    /// The name of the workbook part: by the package's relationships, else (also if these are damaged) by the content
+    /// types, else by custom.
     ///
     /// # Errors
     /// What is wrong with the file, also when there is no such part.
     pub(super) fn main_part(&mut self) -> Result<String> {
-        let main = self
-            .relationships("")?
+        let relationships = match self.relationships("") {
+            Err(error) if error.kind() == ErrorKind::WorkbookBroken => {
+                tracing::debug!(%error, "the package's relationships are damaged");
+                Vec::new()
+            }
+            relationships => relationships?,
+        };
+        let main = relationships
             .into_iter()
             .find(|one| one.kind == "officeDocument" && !one.external && self.has(&one.target));
         if let Some(main) = main {
@@ -549,7 +556,7 @@ mod tests {
         let mut bytes = zip_of(&[("gap", ""), ("_rels/.rels", &rels("<a b=\"needle\"/>"))]);
         let at = bytes.windows(6).position(|six| six == b"needle").unwrap();
         bytes[at] = b'N';
-        let error = package(bytes).unwrap().main_part().unwrap_err();
+        let error = package(bytes).unwrap().relationships("").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::WorkbookBroken);
         assert!(error.to_string().contains("_rels/.rels"), "{error}");
     }
