@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod compare;
+mod conformance;
 mod formats;
 mod import;
 mod interrupt;
