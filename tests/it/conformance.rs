@@ -113,11 +113,12 @@ fn each_sheet(
     outcome: &mut Outcome,
 ) -> Vec<(String, Table)> {
     let mut tables = Vec::new();
-    if reading.sheets.len() < 2 {
+    let is_filled = |place: &usize| !reading.sheets[place - 1].cells.is_empty();
+    let places: Vec<usize> = (1..=reading.sheets.len()).filter(is_filled).collect();
+    if places.is_empty() {
         outcome.took(failed);
-        return tables;
     }
-    for place in 1..=reading.sheets.len() {
+    for place in places {
         let schema = format!("{}_{}_{place}", way.name, workbook.id);
         let sheet = ["--sheet", &place.to_string()];
         let run = load::load(&workbook.file, &sheet, way, database, &schema);
@@ -277,7 +278,8 @@ fn describe(workbook: &Workbook, outcome: &Outcome, unargued: &[&Difference], ou
     let mut refused = outcome.refused.clone();
     refused.dedup();
     for refused in &refused {
-        writeln!(out, "{name}: refused: {refused}").unwrap();
+        let first_line = refused.lines().next().unwrap_or_default();
+        writeln!(out, "{name}: refused: {first_line}").unwrap();
     }
 }
 

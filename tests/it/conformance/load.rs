@@ -71,7 +71,7 @@ impl Run {
 
     pub(super) fn describe(&self) -> String {
         let stderr: String = self.stderr.chars().take(400).collect();
-        format!("{}: {}", self.status, stderr.trim_end())
+        format!("{}, {}", self.status, stderr.trim_end())
     }
 
     pub(super) fn peak_memory(&self) -> u64 {
