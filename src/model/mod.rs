@@ -11,3 +11,4 @@ pub mod report;
 pub mod sheet;
 pub mod table;
 pub mod value;
+mod value_text;

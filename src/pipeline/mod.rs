@@ -37,7 +37,7 @@ use crate::sink::per_row::PerRowSink;
 use crate::source::{self, RowSource};
 use crate::transform::coerce::Coercion;
 use crate::transform::mapping::{MappedColumn, target_columns};
-use crate::transform::number_format::classify;
+use crate::transform::text_rules::TextRules;
 use locate::Locator;
 use progress::{Phase, Progress};
 use reader::BatchSizes;
@@ -73,11 +73,7 @@ impl Load {
     ) -> Self {
         let sheet = source.describe();
         Self {
-            coercion: Coercion {
-                date_system: sheet.date_system,
-                formats: sheet.formats.iter().map(classify).collect(),
-                on_cell_error: config.on_cell_error,
-            },
+            coercion: Coercion::for_sheet(sheet, config.on_cell_error, TextRules::default()),
             columns,
             limits: config.batch_limits(),
             first_batch_rows: config.first_batch_rows(),

@@ -1,10 +1,15 @@
 //! Pure functions between reading and writing: types, names, mapping, conversion.
 
 pub mod coerce;
+pub mod date_format;
 pub mod fault;
+mod from_text;
 pub mod infer;
 pub mod mapping;
 pub mod names;
 pub mod number_format;
 pub mod parse;
 pub mod serial_date;
+pub mod text_rules;
+pub mod widening;
+mod within;
