@@ -41,7 +41,7 @@ use crate::source::{self, Opened, RowSource};
 use crate::transform::coerce::Coercion;
 use crate::transform::display::display_number;
 use crate::transform::mapping::{MappedColumn, target_columns};
-use crate::transform::number_format::classify;
+use crate::transform::text_rules::TextRules;
 use lineage::RowOrigin;
 use locate::Locator;
 use progress::{Phase, Progress};
@@ -80,11 +80,7 @@ impl Load {
     ) -> Self {
         let sheet = source.describe();
         Self {
-            coercion: Coercion {
-                date_system: sheet.date_system,
-                formats: sheet.formats.iter().map(classify).collect(),
-                on_cell_error: config.on_cell_error,
-            },
+            coercion: Coercion::for_sheet(sheet, config.on_cell_error, TextRules::default()),
             columns,
             lineage: None,
             limits: config.batch_limits(),

@@ -195,6 +195,7 @@ mod tests {
     use crate::sink::encode::EncodedBatch;
     use crate::sink::{WriteFailure, Written};
     use crate::transform::coerce::{Coercion, OnCellError};
+    use crate::transform::text_rules::TextRules;
 
     /// A sheet of some rows, each a batch of its own.
     struct Rows {
@@ -298,6 +299,7 @@ mod tests {
                 date_system: DateSystem::From1900,
                 formats: Vec::new(),
                 on_cell_error: OnCellError::Null,
+                text_rules: TextRules::default(),
             },
             on_error: OnError::Skip,
         };
