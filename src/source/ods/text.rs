@@ -6,8 +6,10 @@ use super::xml::{Xml, attribute, character};
 use crate::error::Result;
 use crate::source::workbook::too_large;
 
-/// The most bytes that the text of a cell may have. LibreOffice's cells end at 64 KiB or 2 GiB, by version.
-const MAX_TEXT_BYTES: usize = 64 << 20;
+/// The most bytes that the text of a cell may have. Excel's cells end at 32,767 characters.
+const MAX_TEXT_BYTES: usize = 16 << 20;
+/// As many as are put into a text at a time.
+const SPACES: &str = "                                                                ";
 /// What XML and OpenDocument call white space in a paragraph.
 const WHITE_SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
 
@@ -119,8 +121,12 @@ impl CellText {
 
     fn push_spaces(&mut self, count: usize) {
         // One more than a cell may have is refused; no need to make room for what the file claims.
-        let count = count.min(MAX_TEXT_BYTES + 1);
-        self.text.extend(std::iter::repeat_n(' ', count));
+        let mut count = count.min(MAX_TEXT_BYTES + 1);
+        while let Some(rest) = count.checked_sub(SPACES.len()) {
+            self.text.push_str(SPACES);
+            count = rest;
+        }
+        self.text.push_str(SPACES.get(..count).unwrap_or_default());
         self.ends_in_white_space = false;
     }
 }
