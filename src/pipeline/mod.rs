@@ -14,6 +14,7 @@ mod report;
 mod shutdown;
 mod supervisor;
 pub mod target;
+mod widen;
 mod worker;
 
 use std::collections::HashMap;
@@ -35,7 +36,6 @@ use crate::model::selection::ReadOptions;
 use crate::model::table::TableName;
 use crate::sink::Sink;
 use crate::sink::copy::CopySink;
-use crate::sink::encode::FieldForm;
 use crate::sink::per_row::PerRowSink;
 use crate::source::{self, Opened, RowSource};
 use crate::transform::coerce::Coercion;
@@ -47,6 +47,7 @@ use locate::Locator;
 use progress::{Phase, Progress};
 use reader::BatchSizes;
 use supervisor::Supervisor;
+use widen::Widening;
 use worker::RowPlan;
 
 /// What a pipeline loads and by which rules.
@@ -57,6 +58,8 @@ pub struct Load {
     pub columns: Vec<MappedColumn>,
     /// Columns after these that tell where a row comes from, and what they hold.
     lineage: Option<(Vec<TargetColumn>, RowOrigin)>,
+    /// For a table that was created from a sample of the rows.
+    widening: Option<Widening>,
     /// How cells become values.
     pub coercion: Coercion,
     /// When a batch is full.
@@ -83,6 +86,7 @@ impl Load {
             coercion: Coercion::for_sheet(sheet, config.on_cell_error, TextRules::default()),
             columns,
             lineage: None,
+            widening: None,
             limits: config.batch_limits(),
             first_batch_rows: config.first_batch_rows(),
             on_error: config.on_error,
@@ -143,10 +147,9 @@ impl Pipeline {
                 Self::start(load, sinks, interrupt, progress)
             }
             Mode::Batch => {
-                let form = FieldForm::for_columns(&columns);
                 let mut sinks = Vec::with_capacity(workers);
                 for client in clients {
-                    sinks.push(CopySink::prepare(client, table, &columns, form).await?);
+                    sinks.push(CopySink::prepare(client, table, &columns).await?);
                 }
                 Self::start(load, sinks, interrupt, progress)
             }
@@ -173,7 +176,15 @@ impl Pipeline {
             on_error: load.on_error,
         };
         let sizes = BatchSizes::new(load.first_batch_rows, load.limits);
-        let supervisor = Supervisor::start(load.source, plan, sizes, sinks, interrupt, progress)?;
+        let supervisor = Supervisor::start(
+            load.source,
+            plan,
+            sizes,
+            sinks,
+            load.widening,
+            interrupt,
+            progress,
+        )?;
         Ok(Self { supervisor })
     }
 
