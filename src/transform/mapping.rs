@@ -157,7 +157,7 @@ fn find<'t>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::column::ColumnKind;
+    use crate::model::column::{ColumnKind, TypeLimit};
 
     fn column(name: &str, not_null: bool, has_default: bool, generated: bool) -> TableColumn {
         TableColumn {
@@ -166,7 +166,7 @@ mod tests {
                 sql_type: "text".into(),
                 kind: ColumnKind::Text,
                 not_null,
-                max_chars: None,
+                limit: TypeLimit::None,
             },
             has_default,
             generated,

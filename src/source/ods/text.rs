@@ -6,8 +6,10 @@ use super::xml::{Xml, attribute, character};
 use crate::error::Result;
 use crate::source::workbook::too_large;
 
-/// The most bytes that the text of a cell may have. LibreOffice's cells end at 64 KiB or 2 GiB, by version.
-const MAX_TEXT_BYTES: usize = 64 << 20;
+/// The most bytes that the text of a cell may have. Excel's cells end at 32,767 characters.
+const MAX_TEXT_BYTES: usize = 16 << 20;
+/// As many as are put into a text at a time.
+const SPACES: &str = "                                                                ";
 /// What XML and OpenDocument call white space in a paragraph.
 const WHITE_SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
 
@@ -30,13 +32,13 @@ impl Default for Prefixes {
 }
 
 /// A text that grows by the characters and elements of paragraphs (OpenDocument 1.3 part 3, 6.1.2): runs of white space
-/// become one space, none stays at the ends of a paragraph; spaces, tabs and line ends that are elements stay.
+/// become one space; spaces, tabs and line ends that are elements stay. A space at an end of a paragraph stays, too,
+/// unlike the specification has it: LibreOffice writes the last space of a text as it is, and reads it so.
 #[derive(Debug, Default)]
 pub(super) struct CellText {
     text: String,
     has_paragraph: bool,
-    is_at_start: bool,
-    has_pending_space: bool,
+    ends_in_white_space: bool,
 }
 
 impl CellText {
@@ -96,38 +98,36 @@ impl CellText {
             self.text.push('\n');
         }
         self.has_paragraph = true;
-        self.is_at_start = true;
-        self.has_pending_space = false;
+        self.ends_in_white_space = false;
     }
 
     fn push_characters(&mut self, characters: &str) {
         for (index, word) in characters.split(WHITE_SPACE).enumerate() {
-            self.has_pending_space |= index > 0;
+            if index > 0 && !self.ends_in_white_space {
+                self.text.push(' ');
+                self.ends_in_white_space = true;
+            }
             if !word.is_empty() {
-                self.push_pending_space();
                 self.text.push_str(word);
+                self.ends_in_white_space = false;
             }
         }
     }
 
     fn push_kept(&mut self, c: char) {
-        self.push_pending_space();
         self.text.push(c);
+        self.ends_in_white_space = false;
     }
 
     fn push_spaces(&mut self, count: usize) {
-        self.push_pending_space();
         // One more than a cell may have is refused; no need to make room for what the file claims.
-        let count = count.min(MAX_TEXT_BYTES + 1);
-        self.text.extend(std::iter::repeat_n(' ', count));
-    }
-
-    fn push_pending_space(&mut self) {
-        if self.has_pending_space && !self.is_at_start {
-            self.text.push(' ');
+        let mut count = count.min(MAX_TEXT_BYTES + 1);
+        while let Some(rest) = count.checked_sub(SPACES.len()) {
+            self.text.push_str(SPACES);
+            count = rest;
         }
-        self.has_pending_space = false;
-        self.is_at_start = false;
+        self.text.push_str(SPACES.get(..count).unwrap_or_default());
+        self.ends_in_white_space = false;
     }
 }
 
