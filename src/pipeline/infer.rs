@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::progress::{Phase, Progress};
 use crate::config::import::NewTypes;
+use crate::db::ddl::MAX_COLUMNS;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::batch::{Batch, BatchExchange, BatchLimits};
 use crate::model::cell::Cell;
@@ -154,7 +155,8 @@ fn headers_differ(first: &str, other: &str, more: &[String], less: &[String]) ->
     .next_step("Load them into a table each, without --union")
 }
 
-/// Reads all rows of one sheet. Cells without a title above them widen the header, so that no cell is left out.
+/// Reads all rows of one sheet. Cells without a title above them widen the header, so that no cell is left out. A sheet
+/// that is wider than a table can be keeps only the columns with a title or a value.
 fn infer_sheet(
     source: &mut dyn RowSource,
     rules: InferenceRules,
@@ -169,9 +171,16 @@ fn infer_sheet(
     }
     let sheet = source.describe();
     let names = column_names(&sheet.header);
+    // A few cells far to the right make a sheet wider than any table, but need few columns.
+    let is_too_wide = types.len() > MAX_COLUMNS;
+    let is_void = |source: usize, inferred: InferredType| {
+        let title = sheet.header.titles.get(source);
+        inferred == InferredType::Unknown && title.is_none_or(|title| title.is_empty())
+    };
     let columns = types.into_iter().zip(names).enumerate();
     let columns = columns
-        .filter(|(source, _)| rules.hidden != Hidden::Skip || !sheet.is_hidden_column(*source));
+        .filter(|(source, _)| rules.hidden != Hidden::Skip || !sheet.is_hidden_column(*source))
+        .filter(|(source, (inferred, _))| !(is_too_wide && is_void(*source, *inferred)));
     let columns = columns.map(|(source, (inferred, name))| InferredColumn {
         source,
         name,

@@ -11,11 +11,12 @@ use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use serde_json::Value as Json;
 use sheetload::model::address::CellAddress;
 
-use self::corpus::{Argued, Reading, Score, Workbook};
+use self::corpus::{Argued, Instead, Reading, Score, Workbook};
 use self::load::{Run, Table, WAYS, Way};
-use self::value::Epoch;
+use self::value::{Epoch, Errors};
 use crate::support::server::TestDatabase;
 
 const THREADS: usize = 3;
@@ -25,7 +26,11 @@ struct Difference {
     way: &'static str,
     sheet: String,
     cell: (u32, u32),
-    what: String,
+    /// What is in the table, if something is.
+    found: Option<String>,
+    /// What the other reader found, if it found something.
+    wanted: Option<Json>,
+    what: &'static str,
 }
 
 /// What came of one workbook.
@@ -83,7 +88,9 @@ fn check(workbook: &Workbook, database: &TestDatabase) -> Outcome {
         } else {
             each_sheet(workbook, &reading, way, database, &run, &mut outcome)
         };
-        compare(&reading, tables, way, &mut outcome);
+        if reading.is_complete {
+            compare(&reading, tables, way, &mut outcome);
+        }
     }
     if reading.sheets.iter().any(|sheet| !sheet.is_visible) {
         check_visibility(workbook, &reading, database, &mut outcome);
@@ -135,11 +142,13 @@ fn compare(reading: &Reading, tables: Vec<(String, Table)>, way: Way, outcome: &
         Epoch::From1900
     };
     let mut tables: BTreeMap<String, Table> = tables.into_iter().collect();
-    let mut differ = |sheet: &str, cell: (u32, u32), what: String| {
+    let mut differ = |sheet: &str, cell, found, wanted, what| {
         outcome.differences.push(Difference {
             way: way.name,
             sheet: sheet.to_owned(),
             cell,
+            found,
+            wanted,
             what,
         });
     };
@@ -147,25 +156,24 @@ fn compare(reading: &Reading, tables: Vec<(String, Table)>, way: Way, outcome: &
         let mut table = tables.remove(&sheet.name).unwrap_or_default();
         for (cell, wanted) in &sheet.cells {
             outcome.compared += 1;
-            let is_null = way.errors == value::Errors::Null && wanted["t"] == "e";
-            match table.cells.remove(cell) {
-                None if is_null => {}
-                None => differ(&sheet.name, *cell, format!("is missing: {wanted}")),
+            let is_null = way.errors == Errors::Null && wanted["t"] == "e";
+            let found = table.cells.remove(cell);
+            let agrees = match &found {
+                None => is_null,
                 Some(found) => {
-                    let column = table.types[&cell.1];
-                    if !value::agrees(wanted, &found, column, epoch, way.errors) {
-                        let what = format!("is {found:?} ({column:?}), not {wanted}");
-                        differ(&sheet.name, *cell, what);
-                    }
+                    value::agrees(wanted, found, table.types[&cell.1], epoch, way.errors)
                 }
+            };
+            if !agrees {
+                differ(&sheet.name, *cell, found, Some(wanted.clone()), "differs");
             }
         }
         for (cell, found) in table.cells {
-            differ(&sheet.name, cell, format!("is not there, but {found:?} was loaded"));
+            differ(&sheet.name, cell, Some(found), None, "is not in the sheet");
         }
     }
     for (sheet, _) in tables {
-        differ(&sheet, (0, 0), "there is no such worksheet".to_owned());
+        differ(&sheet, (0, 0), None, None, "there is no such worksheet");
     }
 }
 
@@ -177,19 +185,35 @@ fn check_visibility(
     outcome: &mut Outcome,
 ) {
     let schema = format!("visible_{}", workbook.id);
-    let run = load::load(&workbook.file, &["--all-sheets"], WAYS[0], database, &schema);
+    let run = load::load(
+        &workbook.file,
+        &["--all-sheets"],
+        WAYS[0],
+        database,
+        &schema,
+    );
     if !run.is_complete() {
         outcome.took(&run);
         return;
     }
-    let loaded: Vec<String> = run.tables(database).into_iter().map(|(name, _)| name).collect();
-    for sheet in reading.sheets.iter().filter(|sheet| !sheet.cells.is_empty()) {
+    let loaded: Vec<String> = run
+        .tables(database)
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    for sheet in reading
+        .sheets
+        .iter()
+        .filter(|sheet| !sheet.cells.is_empty())
+    {
         if loaded.contains(&sheet.name) != sheet.is_visible {
             outcome.differences.push(Difference {
                 way: "visible",
                 sheet: sheet.name.clone(),
                 cell: (0, 0),
-                what: format!("is visible: {}", sheet.is_visible),
+                found: None,
+                wanted: None,
+                what: "is hidden and was loaded, or is not and was not",
             });
         }
     }
@@ -251,11 +275,25 @@ fn conclude(checked: &[(&Workbook, Outcome)], is_whole_corpus: bool) {
     assert!(failures.is_empty(), "{failures}");
 }
 
+/// Which argument holds for a difference: one for the cell whose value the table has.
 fn argument(argued: &[Argued], workbook: &Workbook, difference: &Difference) -> Option<usize> {
-    let Difference { way, sheet, cell, .. } = difference;
-    argued
-        .iter()
-        .position(|argued| argued.covers(&workbook.id, sheet, way, *cell))
+    let Difference {
+        way, sheet, cell, ..
+    } = difference;
+    let found = difference.found.as_deref();
+    argued.iter().position(|argued| {
+        let holds = match argued.instead {
+            Instead::Nothing => found.is_none(),
+            Instead::Text(text) => found == Some(text),
+            Instead::Duration => {
+                let number = difference.wanted.as_ref().and_then(Json::as_f64);
+                number
+                    .zip(found)
+                    .is_some_and(|(number, found)| value::is_duration(number, found))
+            }
+        };
+        holds && argued.covers(&workbook.id, sheet, way, *cell)
+    })
 }
 
 /// One workbook's differences, the first few of them, and errors.
@@ -263,14 +301,21 @@ fn describe(workbook: &Workbook, outcome: &Outcome, unargued: &[&Difference], ou
     let name = workbook.file.file_name().unwrap().to_string_lossy();
     if !unargued.is_empty() {
         let (count, trust) = (unargued.len(), &workbook.trust);
-        writeln!(out, "{name} ({trust}): {count} of {} differ", outcome.compared).unwrap();
+        writeln!(
+            out,
+            "{name} ({trust}): {count} of {} differ",
+            outcome.compared
+        )
+        .unwrap();
     }
     for difference in unargued.iter().take(12) {
         let (row, column) = difference.cell;
         let at = CellAddress { row, column };
-        let (sheet, way, what) = (&difference.sheet, difference.way, &difference.what);
-        let what: String = what.chars().take(300).collect();
-        writeln!(out, "  {way} {sheet}!{at} {what}").unwrap();
+        let (sheet, way, what) = (&difference.sheet, difference.way, difference.what);
+        let (found, wanted) = (&difference.found, &difference.wanted);
+        let values = format!("{found:?}, not {wanted:?}");
+        let values: String = values.chars().take(300).collect();
+        writeln!(out, "  {way} {sheet}!{at} {what}: {values}").unwrap();
     }
     for unclear in &outcome.unclear {
         writeln!(out, "{name}: unclear: {unclear}").unwrap();
@@ -286,7 +331,14 @@ fn describe(workbook: &Workbook, outcome: &Outcome, unargued: &[&Difference], ou
 fn table(sums: &BTreeMap<(Score, &str), Sums>) -> String {
     let mut table = format!(
         "{:<26}{:>6}{:>9}{:>10}{:>10}{:>8}{:>17}{:>10}\n",
-        "trust", "files", "refused", "compared", "differing", "argued", "files differing", "peak MiB"
+        "trust",
+        "files",
+        "refused",
+        "compared",
+        "differing",
+        "argued",
+        "files differing",
+        "peak MiB"
     );
     for ((_, trust), sum) in sums {
         writeln!(
@@ -305,7 +357,10 @@ fn table(sums: &BTreeMap<(Score, &str), Sums>) -> String {
     table
 }
 
-#[expect(clippy::print_stderr, reason = "the figures are for whoever runs the test")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the figures are for whoever runs the test"
+)]
 fn report(text: &str) {
     eprintln!("{text}");
 }

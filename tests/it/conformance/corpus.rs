@@ -38,6 +38,8 @@ pub(super) struct Sheet {
 /// What the other reader found in a workbook: its worksheets.
 #[derive(Debug)]
 pub(super) struct Reading {
+    /// Whether the other reader could read it.
+    pub(super) is_complete: bool,
     pub(super) date1904: bool,
     pub(super) sheets: Vec<Sheet>,
 }
@@ -74,6 +76,7 @@ impl Workbook {
         let oracle: Json = serde_json::from_reader(file).unwrap();
         let sheets = oracle["sheets"].as_array().map_or(&[][..], Vec::as_slice);
         Reading {
+            is_complete: oracle["status"] == "ok",
             date1904: oracle["date1904"] == true,
             sheets: sheets
                 .iter()
@@ -105,6 +108,19 @@ pub(super) struct Argued {
     /// All cells without one.
     cells: Option<CellRange>,
     load: &'static str,
+    /// What the table must hold instead.
+    pub(super) instead: Instead,
+}
+
+/// What a cell must have become where the other reading is not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Instead {
+    /// NULL, or no row at all.
+    Nothing,
+    /// The number as a duration.
+    Duration,
+    /// This text.
+    Text(&'static str),
 }
 
 impl Argued {
@@ -124,11 +140,11 @@ impl Argued {
 pub(super) fn argued_differences() -> Vec<Argued> {
     include_str!("argued_differences.tsv")
         .lines()
-        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .filter(|line| !line.starts_with("# ") && !line.is_empty())
         .map(|line| {
             let fields: Vec<&str> = line.split('\t').collect();
-            let [id, sheet, cells, load, reason] = fields[..] else {
-                panic!("five fields: {line}");
+            let [id, sheet, cells, load, instead, reason] = fields[..] else {
+                panic!("six fields: {line}");
             };
             assert!(!reason.is_empty(), "a reason: {line}");
             Argued {
@@ -136,6 +152,11 @@ pub(super) fn argued_differences() -> Vec<Argued> {
                 sheet,
                 cells: (cells != "*").then(|| cells.parse().unwrap()),
                 load,
+                instead: match instead {
+                    "nothing" => Instead::Nothing,
+                    "duration" => Instead::Duration,
+                    text => Instead::Text(text.strip_prefix("text ").unwrap()),
+                },
             }
         })
         .collect()

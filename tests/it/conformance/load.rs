@@ -82,7 +82,10 @@ impl Run {
 
     /// Each sheet that was loaded, and its table.
     pub(super) fn tables(&self, database: &TestDatabase) -> Vec<(String, Table)> {
-        let loaded = self.reports.iter().filter(|report| report["state"] == "complete");
+        let loaded = self
+            .reports
+            .iter()
+            .filter(|report| report["state"] == "complete");
         loaded
             .map(|report| {
                 let (schema, table) = report["table"].as_str().unwrap().split_once('.').unwrap();
@@ -171,7 +174,8 @@ fn read_table(database: &TestDatabase, schema: &str, table: &str) -> Table {
     let mut read = Table::default();
     for (name, kind) in &columns {
         if let Some(letters) = name.strip_prefix("column_") {
-            read.types.insert(column_index(letters), ColumnType::named(kind));
+            read.types
+                .insert(column_index(letters), ColumnType::named(kind));
         }
     }
     for row in database.query(&format!("select * from {name}")) {
@@ -184,7 +188,10 @@ fn read_table(database: &TestDatabase, schema: &str, table: &str) -> Table {
             if !value.is_empty() {
                 let cell = (number - 1, column_index(letters));
                 let twice = read.cells.insert(cell, value);
-                assert_eq!(twice, None, "{schema}.{table}: row {number} was loaded twice");
+                assert_eq!(
+                    twice, None,
+                    "{schema}.{table}: row {number} was loaded twice"
+                );
             }
         }
     }

@@ -89,9 +89,7 @@ pub(super) fn agrees(
                 let digits = cell["v"].as_str().unwrap();
                 is_number(found, digits.parse().unwrap(), column)
             }
-            Some("dt" | "d" | "time" | "dur") if cell["iso"] == true => {
-                is_iso(cell, found, column)
-            }
+            Some("dt" | "d" | "time" | "dur") if cell["iso"] == true => is_iso(cell, found, column),
             Some(kind @ ("dt" | "d" | "time" | "dur")) => {
                 let serial = cell["n"].as_f64().unwrap();
                 is_serial(kind, serial, found, column, epoch)
@@ -147,10 +145,19 @@ fn is_serial(kind: &str, serial: f64, found: &str, column: ColumnType, epoch: Ep
     (micros as f64 - wanted).abs() <= tolerance
 }
 
+/// Whether `found` is the duration that this number of days is.
+pub(super) fn is_duration(number: f64, found: &str) -> bool {
+    is_serial("dur", number, found, ColumnType::Interval, Epoch::From1900)
+}
+
 /// A date, time or duration that the file stores as ISO 8601 text.
 fn is_iso(cell: &Json, found: &str, column: ColumnType) -> bool {
     let wanted = match &cell["v"] {
-        Json::String(text) => moment(text),
+        // Sheets know no time zones: `Z` says nothing, and a moment with another one is a text.
+        Json::String(text) => match moment(text.trim_end_matches('Z')) {
+            None => return column == ColumnType::Text && found == text,
+            wanted => wanted,
+        },
         seconds => seconds
             .as_f64()
             .map(|seconds| Moment::Clock((seconds * SECOND as f64).round() as i64)),
