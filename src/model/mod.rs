@@ -9,6 +9,7 @@ pub mod number_format;
 pub mod reject;
 pub mod report;
 pub mod sheet;
+pub mod sql_type;
 pub mod table;
 pub mod value;
 mod value_text;
