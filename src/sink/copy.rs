@@ -6,6 +6,7 @@ use tokio_postgres::Statement;
 use super::classify::row_fault;
 use super::copy_stream::copy_rows;
 use super::encode::{EncodedBatch, FieldForm};
+use super::isolate::WrittenColumns;
 use super::{Sink, WriteFailure, Written, isolate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::column::TargetColumn;
@@ -17,7 +18,7 @@ pub struct CopySink {
     /// None once a COPY failed for another reason than its rows: see [`CopySink::abandon`].
     client: Option<Object>,
     statement: Statement,
-    table: TableName,
+    target: WrittenColumns,
 }
 
 impl CopySink {
@@ -31,7 +32,7 @@ impl CopySink {
         columns: &[TargetColumn],
         form: FieldForm,
     ) -> Result<Self> {
-        let names: Vec<String> = columns
+        let quoted: Vec<String> = columns
             .iter()
             .map(|column| quote_identifier(&column.name))
             .collect();
@@ -41,7 +42,7 @@ impl CopySink {
         };
         let sql = format!(
             "copy {table} ({}) from stdin (format {format})",
-            names.join(", ")
+            quoted.join(", ")
         );
         let statement = client
             .prepare(&sql)
@@ -50,7 +51,10 @@ impl CopySink {
         Ok(Self {
             client: Some(client),
             statement,
-            table: table.clone(),
+            target: WrittenColumns {
+                table: table.clone(),
+                columns: columns.iter().map(|column| column.name.clone()).collect(),
+            },
         })
     }
 }
@@ -62,7 +66,7 @@ impl CopySink {
                 ErrorKind::ConnectionLost,
                 format!(
                     "cannot write rows to {}: the connection was given up",
-                    self.table.plain()
+                    self.target.table.plain()
                 ),
             ));
         };
@@ -80,14 +84,14 @@ impl CopySink {
         };
         let isolated = match row_fault(&error) {
             Some(fault) => {
-                isolate::load_without_bad_rows(client, &self.statement, &self.table, batch, fault)
+                isolate::load_without_bad_rows(client, &self.statement, &self.target, batch, fault)
                     .await
             }
             None => Err(error),
         };
         isolated.map_err(|error| {
             self.abandon();
-            super::write_error(error, &self.table)
+            super::write_error(error, &self.target.table)
         })
     }
 
