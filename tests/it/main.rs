@@ -17,3 +17,4 @@ mod sample;
 mod structure;
 mod support;
 mod tls;
+mod types;
