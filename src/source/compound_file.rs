@@ -475,6 +475,45 @@ mod tests {
         assert!(read(bytes).is_err());
     }
 
+    /// The start of the root's stream "Book" in a directory of the root, "Book", a storage, and another "Book".
+    fn found_in(children: [(u32, u32, u32, u8); 4]) -> Option<u32> {
+        let bytes = file(&sound(), 4096);
+        let mut parsed = CompoundFile::parse(bytes).unwrap();
+        parsed.directory.truncate(4);
+        let named = ["Root Entry", "Book", "Storage", "Book"];
+        for (index, entry) in parsed.directory.iter_mut().enumerate() {
+            let (left, right, child, kind) = children[index];
+            entry.siblings = [left, right];
+            entry.child = child;
+            entry.name = named[index].to_owned();
+            entry.is_stream = kind == 2;
+            entry.start = u32::try_from(index).unwrap();
+        }
+        parsed.root_entry("BOOK").map(|entry| entry.start)
+    }
+
+    #[test]
+    fn the_streams_of_documents_inside_are_not_the_roots() {
+        const NO: u32 = NO_ENTRY;
+        let storage = |child| (NO, NO, child, 1);
+        let stream = (NO, NO, NO, 2);
+        // The root has the storage, which has the first of the two; the other one is the storage's sibling.
+        let inside = [(NO, NO, 2, 5), stream, (3, NO, 1, 1), stream];
+        assert_eq!(found_in(inside), Some(3));
+        let inside = [(NO, NO, 2, 5), stream, (NO, 3, 1, 1), stream];
+        assert_eq!(found_in(inside), Some(3));
+        // Only documents inside have it.
+        let only_inside = [(NO, NO, 2, 5), (NO, 3, NO, 2), storage(1), stream];
+        assert_eq!(found_in(only_inside), None);
+        // A tree that is not there, leads out of the directory or round in a loop.
+        let none = [(NO, NO, NO, 5), stream, storage(3), stream];
+        assert_eq!(found_in(none), Some(1));
+        let outside = [(NO, NO, 2, 5), stream, (77, NO, NO, 1), stream];
+        assert_eq!(found_in(outside), Some(1));
+        let round = [(NO, NO, 2, 5), stream, (2, 2, NO, 1), stream];
+        assert_eq!(found_in(round), Some(1));
+    }
+
     #[test]
     fn a_name_that_is_not_there_is_no_error() {
         let parsed = CompoundFile::parse(file(&sound(), 4096)).unwrap();

@@ -116,9 +116,7 @@ impl SheetReader<'_, '_> {
             kind::LABEL | kind::RICH_STRING => {
                 self.label(record, Layout::Xf, behind.joined(record))
             }
-            kind::LABEL_2 if early => {
-                self.label(record, Layout::Attributes, behind.joined(record))
-            }
+            kind::LABEL_2 if early => self.label(record, Layout::Attributes, behind.joined(record)),
             kind::BOOL_ERR => self.bool_or_error(record, Layout::Xf),
             kind::BOOL_ERR_2 if early => self.bool_or_error(record, Layout::Attributes),
             kind::FORMULA if self.around.version == Version::Biff2 => {
@@ -314,10 +312,7 @@ impl SheetReader<'_, '_> {
             _ => Length::Word,
         };
         self.scratch.clear();
-        let extent = self
-            .around
-            .text
-            .read(&mut from, length, &mut self.scratch);
+        let extent = self.around.text.read(&mut from, length, &mut self.scratch);
         if extent == Extent::CutOff {
             let how = format!("the text of cell {} is cut off", head.at);
             return Err(broken(self.around.path, &how).at_cell(head.at.to_string()));

@@ -31,12 +31,14 @@ impl CodePage {
                 let (decoded, _malformed) = encoding.decode_without_bom_handling(bytes);
                 text.push_str(&decoded);
             }
-            Self::Table(upper) => text.extend(bytes.iter().map(|byte| match byte.checked_sub(0x80) {
-                None => char::from(*byte),
-                Some(index) => upper
-                    .get(usize::from(index))
-                    .copied()
-                    .unwrap_or(char::REPLACEMENT_CHARACTER),
+            Self::Table(upper) => text.extend(bytes.iter().map(|byte| {
+                match byte.checked_sub(0x80) {
+                    None => char::from(*byte),
+                    Some(index) => upper
+                        .get(usize::from(index))
+                        .copied()
+                        .unwrap_or(char::REPLACEMENT_CHARACTER),
+                }
             })),
         }
     }

@@ -106,9 +106,7 @@ impl StyleRecords {
             .collect();
         // Cells of Excel 2.0 name their format without an XF record.
         let direct = if version == Version::Biff2 && xfs.is_empty() {
-            (0..64)
-                .map(|id| self.format(id, version, table))
-                .collect()
+            (0..64).map(|id| self.format(id, version, table)).collect()
         } else {
             Vec::new()
         };
@@ -127,7 +125,7 @@ impl StyleRecords {
         }
         // Excel 2 had no fractions, which later came in at numbers 12 and 13.
         let modern = match version {
-            Version::Biff2 if id >= 12 => id + 2,
+            Version::Biff2 if id >= 12 => id.saturating_add(2),
             _ => id,
         };
         match NumberFormat::built_in(modern) {

@@ -86,7 +86,12 @@ pub(super) fn merged(records: Substream<'_>) -> Vec<CellRange> {
     for record in records.filter(|record| record.kind == kind::MERGED_CELLS) {
         let count = u16_at(record.body, 0).map_or(0, usize::from);
         let listed = record.body.get(2..).unwrap_or_default();
-        ranges.extend(listed.chunks_exact(RANGE_BYTES).take(count).filter_map(range));
+        ranges.extend(
+            listed
+                .chunks_exact(RANGE_BYTES)
+                .take(count)
+                .filter_map(range),
+        );
     }
     let mut seen = std::collections::HashSet::with_capacity(ranges.len());
     ranges.retain(|range| seen.insert(*range));

@@ -119,12 +119,7 @@ pub(super) fn shared(from: &mut Joined<'_>, text: &mut String) -> Option<()> {
 }
 
 /// Characters. Where they go on in another record, that says again how wide they are ([MS-XLS] 2.5.293, rgb).
-fn characters(
-    from: &mut Joined<'_>,
-    count: usize,
-    mut flags: u8,
-    text: &mut String,
-) -> Option<()> {
+fn characters(from: &mut Joined<'_>, count: usize, mut flags: u8, text: &mut String) -> Option<()> {
     let mut left = count;
     let mut split = None;
     while left > 0 {
