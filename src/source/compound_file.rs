@@ -38,6 +38,8 @@ pub(super) struct CompoundFile {
     mini_sectors: Sectors,
     mini_fat: Vec<u32>,
     directory: Vec<Entry>,
+    /// What is wrong with tables that not every stream needs.
+    fault: Option<Fault>,
 }
 
 /// A stream or storage by the directory's word.
@@ -62,6 +64,13 @@ struct Sectors {
     bytes: Vec<u8>,
     first_at: usize,
     size: usize,
+}
+
+/// What becomes of a stream whose sectors lead out of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    Refused,
+    LeftOut,
 }
 
 /// Why a chain cannot be followed.
@@ -108,7 +117,11 @@ impl CompoundFile {
         }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(unreadable)?;
-        Self::parse(bytes).map_err(|fault| broken(path, fault))
+        let opened = Self::of_bytes(path, bytes)?;
+        match opened.fault {
+            Some(fault) => Err(broken(path, fault)),
+            None => Ok(opened),
+        }
     }
 
     /// A compound file that is in memory already.
@@ -130,30 +143,35 @@ impl CompoundFile {
     /// `WorkbookBroken` when the stream's chain is a loop or leaves the file.
     pub(super) fn stream(&self, path: &Path, name: &str) -> Result<Option<Vec<u8>>> {
         self.entry(name)
-            .map(|entry| self.content(entry))
+            .map(|entry| self.content(entry, Missing::Refused))
             .transpose()
             .map_err(|fault| broken(path, fault))
     }
 
     /// The bytes of a stream of the root storage, not of one of the documents inside of this one; `None` when there is
-    /// no such stream.
+    /// no such stream. Of a file that is cut off, as far as it goes: what is needed of the stream may all be there.
     ///
     /// # Errors
-    /// `WorkbookBroken` when the stream's chain is a loop or leaves the file.
+    /// `WorkbookBroken` when the stream's chain is a loop, or nothing of it is there.
     pub(super) fn root_stream(&self, path: &Path, name: &str) -> Result<Option<Vec<u8>>> {
         self.root_entry(name)
-            .map(|entry| self.content(entry))
+            .map(|entry| self.content(entry, Missing::LeftOut))
             .transpose()
             .map_err(|fault| broken(path, fault))
     }
 
-    fn content(&self, entry: &Entry) -> Result<Vec<u8>, Fault> {
+    fn content(&self, entry: &Entry, missing: Missing) -> Result<Vec<u8>, Fault> {
         let (sectors, table) = if entry.len < MINI_CUTOFF {
             (&self.mini_sectors, &self.mini_fat)
         } else {
             (&self.sectors, &self.fat)
         };
-        sectors.chain(entry.start, table, entry.len)
+        let mut bytes = Vec::new();
+        match sectors.follow(entry.start, table, entry.len, &mut bytes) {
+            Err(Fault::OutOfFile) if missing == Missing::LeftOut && !bytes.is_empty() => {}
+            outcome => outcome?,
+        }
+        Ok(bytes)
     }
 
     /// A stream of the root storage. Its tree is searched as a whole: programs have sorted it in orders of their own.
@@ -202,23 +220,21 @@ impl CompoundFile {
             first_at: size,
             size,
         };
-        let fat = sectors.fat(&header)?;
+        let (fat, mut fault) = sectors.fat(&header)?;
         let entries = sectors.chain(u32_at(&header, 48), &fat, u64::MAX)?;
         let directory: Vec<Entry> = entries
             .chunks_exact(ENTRY_BYTES)
             .map(|entry| Entry::parse(entry, size))
             .collect();
         let root = directory.first().ok_or(Fault::NoDirectory)?;
+        let (mut mini_stream, mut mini_table) = (Vec::new(), Vec::new());
         let mini_fat_sectors = u64::from(u32_at(&header, 64));
-        let (mini_stream, mini_fat) = if mini_fat_sectors > 0 {
+        if mini_fat_sectors > 0 {
             let len = mini_fat_sectors * size as u64;
-            (
-                sectors.chain(root.start, &fat, root.len)?,
-                numbers(&sectors.chain(u32_at(&header, 60), &fat, len)?).collect(),
-            )
-        } else {
-            (Vec::new(), Vec::new())
-        };
+            let table = sectors.follow(u32_at(&header, 60), &fat, len, &mut mini_table);
+            let stream = sectors.follow(root.start, &fat, root.len, &mut mini_stream);
+            fault = fault.or(table.and(stream).err());
+        }
         Ok(Self {
             sectors,
             fat,
@@ -227,8 +243,9 @@ impl CompoundFile {
                 first_at: 0,
                 size: MINI_SECTOR_BYTES,
             },
-            mini_fat,
+            mini_fat: numbers(&mini_table).collect(),
             directory,
+            fault,
         })
     }
 }
@@ -248,8 +265,8 @@ impl Sectors {
         self.bytes.get(start..end).ok_or(Fault::OutOfFile)
     }
 
-    /// The file's allocation table: which sector follows which ([MS-CFB] 2.3 and 2.5).
-    fn fat(&self, header: &[u8; HEADER_BYTES]) -> Result<Vec<u32>, Fault> {
+    /// The file's allocation table: which sector follows which ([MS-CFB] 2.3 and 2.5), and what is wrong with it.
+    fn fat(&self, header: &[u8; HEADER_BYTES]) -> Result<(Vec<u32>, Option<Fault>), Fault> {
         let mut ids: Vec<u32> = numbers(&header[DIFAT_IN_HEADER]).collect();
         let mut next = u32_at(header, 68);
         let mut visited = 0;
@@ -266,16 +283,35 @@ impl Sectors {
         if ids.len() > self.count() {
             return Err(Fault::OutOfFile);
         }
-        let mut fat = Vec::with_capacity(ids.len() * self.size / 4);
-        for id in ids {
-            fat.extend(numbers(self.get(id)?));
+        let per_sector = self.size / 4;
+        let mut fat = Vec::with_capacity(ids.len() * per_sector);
+        let mut fault = None;
+        for (index, id) in ids.into_iter().enumerate() {
+            match self.get(id) {
+                Ok(sector) => fat.extend(numbers(sector)),
+                Err(missing) => fault = Some(missing),
+            }
+            // What is missing leads nowhere.
+            fat.resize((index + 1) * per_sector, FIRST_MARK);
         }
-        Ok(fat)
+        Ok((fat, fault))
     }
 
     /// The first `len` bytes of the chain that begins with this sector ([MS-CFB] 2.3).
     fn chain(&self, start: u32, table: &[u32], len: u64) -> Result<Vec<u8>, Fault> {
         let mut bytes = Vec::new();
+        self.follow(start, table, len, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Appends the bytes of a chain as far as it can be followed.
+    fn follow(
+        &self,
+        start: u32,
+        table: &[u32],
+        len: u64,
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), Fault> {
         let mut visited = 0;
         let mut id = start;
         while id != END_OF_CHAIN && (bytes.len() as u64) < len {
@@ -292,7 +328,7 @@ impl Sectors {
                 id = *table.get(index).ok_or(Fault::OutOfFile)?;
             }
         }
-        Ok(bytes)
+        Ok(())
     }
 }
 

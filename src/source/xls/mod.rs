@@ -4,6 +4,7 @@
 //! The whole stream is in memory; each reading of a sheet walks over its records once. Texts are decoded one at a time.
 
 mod cells;
+mod ciphers;
 mod code_pages;
 mod formats;
 mod globals;
@@ -29,7 +30,7 @@ use crate::model::address::CellRange;
 use crate::model::number_format::NumberFormat;
 use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetKind, SheetTable};
 use globals::Globals;
-use records::Substream;
+use records::{Holds, Substream};
 
 /// Opens a workbook and reads its lists.
 ///
@@ -97,7 +98,8 @@ impl XlsWorkbook {
         if entry.kind != SheetKind::Worksheet {
             return Ok(None);
         }
-        let found = Substream::open(&self.stream, *start);
+        let found = Substream::open(&self.stream, *start)
+            .filter(|found| found.bof().holds != Holds::Globals);
         let missing = || {
             let how = format!("sheet {:?} is not where its list says", entry.name);
             broken(&self.path, &how).in_sheet(entry.name.as_str())

@@ -982,3 +982,95 @@ proptest! {
 fn the_sample_is_read_whole() {
     assert!(read_all(&stock()).unwrap() >= 20);
 }
+/// Bodies of records that another program encrypted by the specification with Excel's default password, in hexadecimal.
+struct Encrypted {
+    version: u16,
+    words: &'static str,
+    file_pass: &'static str,
+    sheet: &'static str,
+    label: &'static str,
+    number: &'static str,
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+    (0..text.len()).step_by(2).map(byte).collect()
+}
+
+impl Encrypted {
+    /// The records where the encryption expects them, the sheet in another block than the globals.
+    fn stream(&self, file_pass: &[u8]) -> Vec<u8> {
+        [
+            bof(self.version, 5),
+            record(k::FILE_PASS, file_pass),
+            record(0x1234, &[0; 1280]),
+            record(k::BOUND_SHEET, &unhex(self.sheet)),
+            record(k::EOF, &[]),
+            bof(self.version, 0x10),
+            record(k::LABEL, &unhex(self.label)),
+            record(k::NUMBER, &unhex(self.number)),
+            record(k::EOF, &[]),
+        ]
+        .concat()
+    }
+}
+
+#[test]
+fn the_password_that_excel_tries_by_itself_is_tried() {
+    let cases = [
+        Encrypted {
+            version: 0x0600,
+            words: "RC4)",
+            file_pass: "0100010001000102030405060708090a0b0c0d0e0f10c327238d18c0c09960c6bd7be0243ea7aa0066f8d7cf160ded8f08c23c4b78e0",
+            sheet: "6305000079beb7881d",
+            label: "8ed8ee7d691ac3c1efa8527dbbfbcfd0de0a293fb5ae20",
+            number: "74b905ac2d3e456429c601b7c9de",
+        },
+        Encrypted {
+            version: 0x0600,
+            words: "RC4 CryptoAPI)",
+            file_pass: "010002000200040000004600000004000000000000000168000004800000800000000100000000000000000000004d006900630072006f0073006f0066007400200045006e00680061006e006300650064000000100000000102030405060708090a0b0c0d0e0f1002fe47417e9de03de42b7381516cd38414000000850af7a9498805cbb98b81626c08d6a8a3013209",
+            sheet: "bd05000034a6c2e79d",
+            label: "e3e414eeed6dd44b34aa93d8641680be7c719e9507c200",
+            number: "c99712c89b7056fec9cfb8fdaffc",
+        },
+        Encrypted {
+            version: 0x0600,
+            words: "RC4 CryptoAPI)",
+            file_pass: "010002000200040000004600000004000000000000000168000004800000000000000100000000000000000000004d006900630072006f0073006f0066007400200045006e00680061006e006300650064000000100000000102030405060708090a0b0c0d0e0f10889b112f27d22c676b9336df5530dce114000000960d29ae3c62e52b28fd9fe295286fa89d21165d",
+            sheet: "bd050000160d69d448",
+            label: "3284b0627396ed115869843f7eab48954da1b25ac6c192",
+            number: "43898e2ffce9b52342271d54bbb5",
+        },
+        Encrypted {
+            version: 0x0600,
+            words: "XOR",
+            file_pass: "000059b30a9a",
+            sheet: "33050000e21ec30508",
+            label: "9ae21ee30562df6996ee34611a006aa79ece1a8fa9ef93",
+            number: "3ee345621e699660986e94040773",
+        },
+        Encrypted {
+            version: 0x0500,
+            words: "XOR",
+            file_pass: "59b30a9a",
+            sheet: "30050000876bba88",
+            label: "9404876b9ae2dfe38bce11e7928d546ab800ebc7176f",
+            number: "a76bdae21ee305621e6996601876",
+        },
+    ];
+    for case in cases {
+        let file_pass = unhex(case.file_pass);
+        let bytes = case.stream(&file_pass);
+        assert_eq!(open(&bytes).unwrap().sheets()[0].name, "S");
+        let wanted = ["A1 text of a cell", "C2 Number(-2.5)"];
+        assert_eq!(read(&bytes, 0).unwrap(), wanted, "{}", case.words);
+
+        // Another password.
+        let mut other = file_pass;
+        *other.last_mut().unwrap() ^= 1;
+        let error = open(&case.stream(&other)).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::WorkbookEncrypted);
+        assert!(error.message().contains(case.words), "{error}");
+    }
+}
