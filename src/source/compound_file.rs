@@ -489,6 +489,33 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_of_a_cut_off_file_is_read() {
+        let path = Path::new("a.xls");
+        let mut bytes = file(&sound(), 4096);
+        bytes.truncate(512 * 6);
+        let left = CompoundFile::of_bytes(path, bytes.clone()).unwrap();
+        let left = left.root_stream(path, "Book").unwrap().unwrap();
+        let wanted: Vec<u8> = (2..=4).flat_map(|sector| [sector; 512]).collect();
+        assert_eq!(left, wanted);
+        assert!(read(bytes.clone()).is_err());
+        // Nothing of the stream is left.
+        bytes.truncate(512 * 3);
+        let left = CompoundFile::of_bytes(path, bytes).unwrap();
+        assert!(left.root_stream(path, "Book").is_err());
+
+        // A second FAT sector that is not there, and that nothing needs.
+        let mut bytes = file(&sound(), 4096);
+        bytes[80..84].copy_from_slice(&4000_u32.to_le_bytes());
+        let parsed = CompoundFile::parse(bytes.clone()).unwrap();
+        assert_eq!(parsed.fault, Some(Fault::OutOfFile));
+        let whole = parsed.root_stream(path, "Book").unwrap().unwrap();
+        assert_eq!(whole.len(), 4096);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        assert!(CompoundFile::open(file.path()).is_err());
+    }
+
+    #[test]
     fn short_streams_lie_in_the_mini_stream() {
         // The root's chain (sectors 2 to 9) is the mini stream; sector 10 is the mini FAT.
         let mut fat = sound();

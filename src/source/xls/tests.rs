@@ -581,8 +581,9 @@ fn biff2_has_layouts_of_its_own() {
         record(k::COLUMN_WIDTH_2, &[1, 2, 0, 0]),
         record(k::COLUMN_WIDTH_2, &[3, 3, 0, 9]),
         record(k::DIMENSIONS_2, &words(&[0, 1, 0, 6])),
-        record(k::ROW_2, &words(&[0, 0, 6, 0x8000, 0, 0])),
+        record(k::ROW_2, &words(&[0, 0, 6, 0, 0, 0])),
         record(k::ROW_2, &words(&[1, 0, 6, 0x00FF, 0, 0])),
+        record(k::ROW_2, &words(&[2, 0, 6, 0x8000, 0, 0])),
         cell_2(k::INTEGER_2, 0, [0; 3], &words(&[65_535])),
         cell_2(k::NUMBER_2, 1, [0; 3], &1.5_f64.to_le_bytes()),
         cell_2(k::LABEL_2, 2, [0; 3], b"\x03abc"),
@@ -908,10 +909,10 @@ fn any_record() -> impl Strategy<Value = Vec<u8>> {
         k::FILE_PASS,
         k::BOF_4,
     ]);
-    let bytes = prop::collection::vec(
-        prop_oneof![Just(0_u8), Just(0xFF), 0_u8..20, any::<u8>()],
-        0..40,
-    );
+    // Small numbers are sound more often than large ones.
+    let mask = prop::sample::select(vec![0x00, 0x01, 0x0F, 0xFF]);
+    let bytes = (prop::collection::vec(any::<u8>(), 0..40), mask)
+        .prop_map(|(bytes, mask)| bytes.iter().map(|byte| byte & mask).collect::<Vec<u8>>());
     (known, bytes).prop_map(|(kind, body)| record(kind, &body))
 }
 
@@ -931,7 +932,7 @@ proptest! {
     #[test]
     fn any_records_give_cells_or_an_error(
         begin in any_begin(),
-        records in prop::collection::vec(any_record(), 0..60),
+        records in prop::collection::vec(any_record(), 0..30),
     ) {
         let bytes = [begin, records.concat()].concat();
         let _outcome = read_all(&bytes);
@@ -940,7 +941,7 @@ proptest! {
     #[test]
     fn any_records_in_a_sheet_give_cells_or_an_error(
         globals in prop::collection::vec(any_record(), 0..10),
-        records in prop::collection::vec(any_record(), 0..60),
+        records in prop::collection::vec(any_record(), 0..30),
     ) {
         let bytes = biff8(&globals.concat(), records.concat());
         let _outcome = read_all(&bytes);
