@@ -220,6 +220,27 @@ mod tests {
     }
 
     #[test]
+    fn records_without_a_compound_file_are_told_by_the_first() {
+        for start in [
+            b"\x09\0\x04\0\x02\0\x10\0".as_slice(),
+            b"\x09\x02\x06\0\0\0\x10\0\0\0",
+            b"\x09\x04\x06\0\0\0\x10\0\0\0",
+            b"\x09\x08\x10\0\0\x06\x05\0",
+        ] {
+            assert_eq!(kind_of(file_of(start).path()), Ok(Container::Biff));
+        }
+        for start in [
+            b"\x09\0\x04\0\x02\0\x10".as_slice(),
+            b"\x09\x01\x04\0\x02\0\x10\0",
+            b"\x09\0\x04\x01\x02\0\x10\0",
+            b"\tA\tB\nC\tD\n",
+        ] {
+            let kind = kind_of(file_of(start).path());
+            assert_eq!(kind, Err(ErrorKind::NotAWorkbook));
+        }
+    }
+
+    #[test]
     fn other_files_are_no_workbooks() {
         let other = zip_of(&["word.txt"]);
         for path in [
