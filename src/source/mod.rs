@@ -6,6 +6,7 @@ mod compound_file;
 mod container;
 #[cfg(test)]
 mod damage;
+mod encryption;
 mod input;
 mod ods;
 #[cfg(test)]
@@ -19,8 +20,11 @@ mod xlsx;
 mod xml;
 
 use std::fs::File;
+use std::io::Cursor;
 use std::path::Path;
+use std::sync::Arc;
 
+use compound_file::CompoundFile;
 use container::Container;
 use input::Input;
 use workbook::Workbook;
@@ -56,9 +60,15 @@ pub fn open(file: &Path, sheet: Option<&str>) -> Result<Box<dyn RowSource>> {
         .map(|source| Box::new(source) as Box<dyn RowSource>)
 }
 
-/// Opens a workbook of any format and reads its lists. Blocks.
-fn open_workbook(path: &Path) -> Result<Box<dyn Workbook>> {
+/// Opens a workbook of any format and reads its lists, with the password if it is encrypted. Blocks.
+fn open_workbook(path: &Path, password: Option<&str>) -> Result<Box<dyn Workbook>> {
     let container = container::detect(path)?;
+    if container == Container::CompoundFile {
+        let file = CompoundFile::open(path)?;
+        if encryption::is_encrypted_package(&file) {
+            return open_decrypted(path, encryption::decrypt(path, &file, password)?);
+        }
+    }
     let file = File::open(path).map_err(|error| container::unreadable(path, error))?;
     let input = Input::File(file);
     match container {
@@ -66,6 +76,20 @@ fn open_workbook(path: &Path) -> Result<Box<dyn Workbook>> {
         Container::Xlsb => xlsb::open(path, input),
         Container::CompoundFile => xls::open(path, input),
         Container::Ods => ods::open(path, input),
+    }
+}
+
+/// Opens what was in an encrypted package: by what it is, since the file's name may say anything.
+fn open_decrypted(path: &Path, bytes: Arc<[u8]>) -> Result<Box<dyn Workbook>> {
+    let container = container::detect_in(path, Cursor::new(&bytes))?;
+    let input = Input::Decrypted(Cursor::new(bytes));
+    match container {
+        Container::Xlsx => xlsx::open(path, input),
+        Container::Xlsb => xlsb::open(path, input),
+        Container::CompoundFile | Container::Ods => Err(container::not_a_workbook(
+            path,
+            "is encrypted, but not a workbook of Excel",
+        )),
     }
 }
 

@@ -64,7 +64,7 @@ fn agrees(ours: Option<&Json>, oracle: &Json) -> bool {
 }
 
 fn compare(file: &Path, oracle: &Json, differences: &mut Vec<String>) -> Result<usize, ErrorKind> {
-    let mut workbook = super::open_workbook(file).map_err(|error| {
+    let mut workbook = super::open_workbook(file, None).map_err(|error| {
         differences.push(error.to_string());
         error.kind()
     })?;

@@ -142,7 +142,7 @@ impl CellReader<'_, '_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// `BrtColInfo` ([MS-XLSB] 2.4.323): columns of one look.
+    /// `BrtColInfo` ([MS-XLSB] 2.4): columns of one look.
     fn columns(&mut self, mut fields: Fields<'_>) -> Result<(), TooShort> {
         const HIDDEN: u8 = 1;
         let (first, last) = (fields.u32()?, fields.u32()?);
@@ -183,7 +183,7 @@ impl CellReader<'_, '_> {
     }
 }
 
-/// The row and whether it is hidden (`BrtRowHdr`, [MS-XLSB] 2.4.742).
+/// The row and whether it is hidden (`BrtRowHdr`, [MS-XLSB] 2.4.761).
 fn row_header(mut fields: Fields<'_>) -> Result<(u32, bool), TooShort> {
     /// `fDyZero`.
     const HIDDEN: u8 = 1 << 4;
