@@ -96,6 +96,7 @@ impl Agile {
         }
     }
 
+    /// The encryption in words.
     pub(super) fn words(&self) -> String {
         format!(
             "agile encryption with AES-{} and {}",

@@ -30,6 +30,7 @@ impl Hash {
         }
     }
 
+    /// Its name in words.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Sha1 => "SHA-1",

@@ -60,6 +60,7 @@ impl Standard {
         })
     }
 
+    /// The encryption in words.
     pub(super) fn words(&self) -> String {
         format!("standard encryption with AES-{}", self.key_bytes * 8)
     }

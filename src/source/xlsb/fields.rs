@@ -29,14 +29,17 @@ impl<'r> Fields<'r> {
         Ok(*bytes)
     }
 
+    /// A byte.
     pub(super) fn u8(&mut self) -> Result<u8, TooShort> {
         self.array().map(u8::from_le_bytes)
     }
 
+    /// A number of 16 bits.
     pub(super) fn u16(&mut self) -> Result<u16, TooShort> {
         self.array().map(u16::from_le_bytes)
     }
 
+    /// A number of 32 bits.
     pub(super) fn u32(&mut self) -> Result<u32, TooShort> {
         self.array().map(u32::from_le_bytes)
     }

@@ -16,15 +16,20 @@ const MAX_NAMES: usize = 1 << 20;
 /// What the workbook part lists.
 #[derive(Debug, Default)]
 pub(super) struct Lists {
+    /// From which day serial dates count.
     pub(super) date_system: DateSystem,
+    /// In the workbook's order.
     pub(super) sheets: Vec<SheetRecord>,
+    /// Names of ranges.
     pub(super) names: Vec<NamedRange>,
 }
 
 /// A sheet as the workbook lists it (`BrtBundleSh`, [MS-XLSB] 2.4).
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SheetRecord {
+    /// Its name.
     pub(super) name: String,
+    /// Whether people see it.
     pub(super) visibility: Visibility,
     /// The relationship that leads to its part.
     pub(super) relationship: Option<String>,

@@ -19,8 +19,11 @@ const MAX_MERGED_RANGES: usize = 1 << 22;
 /// What cells refer to.
 #[derive(Clone, Copy)]
 pub(super) struct CellLists<'a> {
+    /// The sheet's name, for errors.
     pub(super) sheet: &'a str,
+    /// What cells with shared texts refer to.
     pub(super) strings: &'a SharedStrings,
+    /// What every cell refers to.
     pub(super) styles: &'a Styles,
 }
 
