@@ -63,11 +63,12 @@ pub fn open(file: &Path, sheet: Option<&str>) -> Result<Box<dyn RowSource>> {
 /// Opens a workbook of any format and reads its lists, with the password if it is encrypted. Blocks.
 fn open_workbook(path: &Path, password: Option<&str>) -> Result<Box<dyn Workbook>> {
     let container = container::detect(path)?;
-    if container == Container::CompoundFile {
-        let file = CompoundFile::open(path)?;
-        if encryption::is_encrypted_package(&file) {
-            return open_decrypted(path, encryption::decrypt(path, &file, password)?);
-        }
+    // What is wrong with a compound file that is no package, its own reader says.
+    if container == Container::CompoundFile
+        && let Ok(file) = CompoundFile::open(path)
+        && encryption::is_encrypted_package(&file)
+    {
+        return open_decrypted(path, encryption::decrypt(path, &file, password)?);
     }
     let file = File::open(path).map_err(|error| container::unreadable(path, error))?;
     let input = Input::File(file);
