@@ -41,10 +41,6 @@ pub(super) struct ImportArgs {
     file: PathBuf,
     #[command(flatten)]
     target: TargetArgs,
-    #[command(flatten)]
-    read: ReadArgs,
-    #[command(flatten)]
-    columns: ColumnArgs,
     /// Load several sheets with the same titles into one table, rather than each into its own
     #[arg(long)]
     union: bool,
@@ -73,6 +69,10 @@ pub(super) struct ImportArgs {
     /// Show no progress
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    read: ReadArgs,
+    #[command(flatten)]
+    columns: ColumnArgs,
 }
 
 /// The table.
