@@ -493,10 +493,7 @@ fn parts_may_be_in_any_encoding_and_with_any_prefix() {
         wide(&marked, u16::to_be_bytes),
         wide(&declared("UTF-16"), u16::to_le_bytes),
         wide(&declared("UTF-16"), u16::to_be_bytes),
-        wide(
-            &marked,
-            u16::to_le_bytes,
-        ),
+        wide(&marked, u16::to_le_bytes),
         windows,
     ]
     .into_iter()

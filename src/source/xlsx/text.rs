@@ -37,12 +37,10 @@ pub(super) fn read_item(
                 "r" | "AlternateContent" | "Fallback" => {}
                 _ => reader.skip(),
             },
-            Event::End(_) => {
-                if reader.depth() < outer {
-                    return Ok(());
-                }
-            }
             _ => {}
+        }
+        if reader.depth() < outer {
+            return Ok(());
         }
     }
 }
