@@ -223,10 +223,12 @@ fn content<'t>(
             append_utf16(fields.rich()?, text);
             Content::Text(text)
         }
-        _ => {
+        id::CELL_TEXT | id::FORMULA_TEXT | id::SHORT_TEXT => {
             append_utf16(fields.wide()?, text);
             Content::Text(text)
         }
+        // Blank cells; no other record is handed over.
+        _ => Content::Text(""),
     })
 }
 

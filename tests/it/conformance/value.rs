@@ -168,12 +168,12 @@ fn is_iso(cell: &Json, found: &str, column: ColumnType) -> bool {
 
 /// Whether a column of this type holds such a moment, be it as text.
 fn fits(moment: Moment, column: ColumnType) -> bool {
-    match (column, moment) {
-        (ColumnType::Text, _) => true,
-        (ColumnType::Date | ColumnType::Timestamp, Moment::Dated(_)) => true,
-        (ColumnType::Time | ColumnType::Interval, Moment::Clock(_)) => true,
-        _ => false,
-    }
+    matches!(
+        (column, moment),
+        (ColumnType::Text, _)
+            | (ColumnType::Date | ColumnType::Timestamp, Moment::Dated(_))
+            | (ColumnType::Time | ColumnType::Interval, Moment::Clock(_))
+    )
 }
 
 /// Reads `2024-02-29`, `2024-02-29 13:45:30.5` (or with a `T`), `-26:15:00` and `08:30:00.25`.
