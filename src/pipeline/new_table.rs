@@ -68,7 +68,7 @@ pub(super) fn new_table(
         let mut columns = columns_of(source.as_ref(), types, config)?;
         // A few cells far to the right make a sheet wider than any table, but need few columns.
         if columns.len() > MAX_COLUMNS {
-            columns.retain(|column| {
+            retain_some(&mut columns, |column| {
                 void.get(column.source) == Some(&false)
                     || is_declared(source.as_ref(), column.source, config)
             });
@@ -90,6 +90,16 @@ pub(super) fn new_table(
         .infer_rows
         .map(|_rows| sampled(sources, &mut sheets, &types, config));
     Ok(NewTable { sheets, sampled })
+}
+
+/// Leaves columns out, but not all: no row goes into a table without columns. Errors that become NULL are no values, and
+/// yet their rows are loaded.
+fn retain_some(columns: &mut Vec<MappedColumn>, is_kept: impl Fn(&MappedColumn) -> bool) {
+    if columns.iter().any(&is_kept) {
+        columns.retain(is_kept);
+    } else {
+        columns.truncate(1);
+    }
 }
 
 /// Which of the header's columns have neither a title nor a value.
@@ -171,12 +181,13 @@ fn sampled(
                 *place = Some(column.target.name.clone());
             }
         }
-        columns.retain(|column| {
+        let is_kept = |column: &MappedColumn| {
             let title = header.titles.get(column.source);
             title.is_some_and(|title| !title.trim().is_empty())
                 || joined.get(&column.target.name) != Some(&InferredType::Unknown)
                 || is_declared(source.as_ref(), column.source, config)
-        });
+        };
+        retain_some(columns, is_kept);
         for MappedColumn { source: at, target } in &*columns {
             let state = if is_declared(source.as_ref(), *at, config) {
                 ColumnState::Declared(TargetColumn::clone(target))

@@ -223,12 +223,10 @@ fn content<'t>(
             append_utf16(fields.rich()?, text);
             Content::Text(text)
         }
-        id::CELL_TEXT | id::FORMULA_TEXT | id::SHORT_TEXT => {
+        _ => {
             append_utf16(fields.wide()?, text);
             Content::Text(text)
         }
-        // Blank cells; no other record is handed over.
-        _ => Content::Text(""),
     })
 }
 
