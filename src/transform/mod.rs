@@ -9,4 +9,5 @@ pub mod names;
 pub mod number_format;
 pub mod parse;
 pub mod positions;
+pub mod profile;
 pub mod serial_date;
