@@ -19,6 +19,7 @@ use sheetload::pipeline::progress::Progress;
 use sheetload::pipeline::{Load, Pipeline};
 use sheetload::sink::null::NullSink;
 use sheetload::source::{self, RowSource};
+use sheetload::transform::display::display_number;
 use sheetload::transform::infer::InferredType;
 use sheetload::transform::mapping::MappedColumn;
 use sheetload::transform::names::column_names;
@@ -31,7 +32,9 @@ fn config() -> ImportConfig {
 }
 
 fn open(config: &ImportConfig) -> Box<dyn RowSource> {
-    source::open(&config.file, None).expect("the sample workbook opens")
+    let opened = source::open(&config.file, &config.read, display_number);
+    let mut sheets = opened.expect("the sample workbook opens").sheets;
+    sheets.swap_remove(0)
 }
 
 /// Empties batches as they come.

@@ -14,7 +14,9 @@ use super::connection::{self, Connected, ConnectionArgs};
 use super::read::ReadArgs;
 use super::render;
 use super::render::progress::ProgressView;
-use crate::config::import::{IfExists, ImportConfig, Lineage, Mode, OnError, SeveralSheets};
+use crate::config::import::{
+    IfExists, ImportConfig, Lineage, Mode, NewTypes, OnError, SeveralSheets,
+};
 use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, QUERY_CANCELED, Result};
 use crate::exit;
@@ -45,6 +47,9 @@ pub(super) struct ImportArgs {
     /// Load several sheets with the same titles into one table, rather than each into its own
     #[arg(long)]
     union: bool,
+    /// The types of a table to be created
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = TypesArg::Infer)]
+    types: TypesArg,
     /// Add the columns _file, _sheet, _row and _load_id, which tell where each row comes from
     #[arg(long)]
     lineage: bool,
@@ -108,6 +113,14 @@ enum ModeArg {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
+enum TypesArg {
+    /// By the formats and values of all cells
+    Infer,
+    /// text, with values as displayed
+    Text,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
 enum IfExistsArg {
     /// Load nothing
     Fail,
@@ -148,6 +161,10 @@ impl ImportArgs {
                 SeveralSheets::OneTableEach
             },
             table: self.target.table.clone(),
+            types: match self.types {
+                TypesArg::Infer => NewTypes::Inferred,
+                TypesArg::Text => NewTypes::Text,
+            },
             lineage: if self.lineage {
                 Lineage::Columns
             } else {

@@ -83,6 +83,16 @@ pub enum SeveralSheets {
     Union,
 }
 
+/// The types of a table to be created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NewTypes {
+    /// What the cells of each column come to.
+    #[default]
+    Inferred,
+    /// text for all columns, with values as displayed.
+    Text,
+}
+
 /// Whether rows tell where they come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Lineage {
@@ -108,6 +118,8 @@ pub struct ImportConfig {
     /// The table; without one, it is named after the file, or, of several, after its sheet. [`SHEET_PLACEHOLDER`] in
     /// it stands for the sheet's name.
     pub table: Option<TableName>,
+    /// The types of a table to be created.
+    pub types: NewTypes,
     /// Whether each row tells where it comes from.
     pub lineage: Lineage,
     /// How rows are written.
@@ -143,6 +155,7 @@ impl ImportConfig {
             read: ReadOptions::default(),
             several: SeveralSheets::default(),
             table: None,
+            types: NewTypes::default(),
             lineage: Lineage::default(),
             mode: Mode::default(),
             workers: None,

@@ -55,6 +55,57 @@ pub async fn create_table(
     .map_err(|error| error.in_table(table.plain()))
 }
 
+/// A change to a table's columns.
+#[derive(Debug, Clone)]
+pub enum ColumnChange {
+    /// A new column, NULL in the rows there are.
+    Add {
+        /// The column.
+        column: TargetColumn,
+    },
+    /// A wider type.
+    Widen {
+        /// The column as it shall be.
+        column: TargetColumn,
+        /// The expression that makes the wider value of each value there is.
+        using: String,
+    },
+}
+
+/// Changes columns, all in one statement: the table is written anew once at most.
+///
+/// # Errors
+/// What the server says.
+pub async fn change_columns(
+    client: &Client,
+    table: &TableName,
+    changes: &[ColumnChange],
+) -> Result<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let clauses: Vec<String> = changes
+        .iter()
+        .map(|change| match change {
+            ColumnChange::Add { column } => format!(
+                "add column {} {}",
+                quote_identifier(&column.name),
+                column.sql_type
+            ),
+            ColumnChange::Widen { column, using } => format!(
+                "alter column {} type {} using {using}",
+                quote_identifier(&column.name),
+                column.sql_type
+            ),
+        })
+        .collect();
+    let sql = format!("alter table {table} {}", clauses.join(", "));
+    let doing = format!("change the columns of {}", table.plain());
+    execute(client, &sql, &doing)
+        .await
+        .map_err(|error| error.in_table(table.plain()))
+}
+
 /// Creates an empty table with the columns, defaults, constraints and indexes of another, unlogged if that is. Foreign
 /// keys and triggers are not taken over (PostgreSQL documentation, "CREATE TABLE", LIKE).
 ///

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tokio_postgres::Client;
 
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
-use crate::model::column::{ColumnKind, TableColumn, TargetColumn};
+use crate::model::column::{ColumnKind, TableColumn, TargetColumn, TypeLimit};
 use crate::model::table::{TableName, quote_identifier};
 
 /// A table that exists.
@@ -128,19 +128,30 @@ pub async fn require_rights(client: &Client, name: &TableName, empties: bool) ->
 }
 
 /// The columns with what decides how values are made for them (PostgreSQL documentation, "pg_attribute", "pg_type").
-/// A domain may check more than its base type, so its own name is kept and its not-null counts.
+/// A domain takes the binary form of the type that it comes from, by way of other domains or not, and that type's
+/// modifier; each domain on the way may refuse NULL. Its own name is kept for messages, and what it checks besides is
+/// left to the server.
 const COLUMNS: &str = "\
+    with recursive types (attnum, oid, modifier, not_null, has_default) as ( \
+        select a.attnum, a.atttypid, a.atttypmod, a.attnotnull, a.atthasdef or a.attidentity <> '' \
+        from pg_catalog.pg_attribute a \
+        where a.attrelid = $1 and a.attnum > 0 and not a.attisdropped \
+        union all \
+        select types.attnum, d.typbasetype, d.typtypmod, types.not_null or d.typnotnull, \
+               types.has_default or d.typdefault is not null \
+        from types join pg_catalog.pg_type d on d.oid = types.oid and d.typtype = 'd') \
     select a.attname::text, \
            pg_catalog.format_type(a.atttypid, a.atttypmod), \
-           case when t.typtype = 'b' and tn.nspname = 'pg_catalog' then t.typname::text else '' end, \
-           a.atttypmod, \
-           a.attnotnull or t.typnotnull, \
-           a.atthasdef or a.attidentity <> '' or t.typdefault is not null, \
+           case when t.typtype = 'b' and tn.nspname = 'pg_catalog' then t.typname::text \
+                when t.typcategory = 'S' then 'S' else '' end, \
+           types.modifier, \
+           types.not_null, \
+           types.has_default, \
            a.attgenerated <> '' \
-    from pg_catalog.pg_attribute a \
-    join pg_catalog.pg_type t on t.oid = a.atttypid \
+    from types \
+    join pg_catalog.pg_attribute a on a.attrelid = $1 and a.attnum = types.attnum \
+    join pg_catalog.pg_type t on t.oid = types.oid and t.typtype <> 'd' \
     join pg_catalog.pg_namespace tn on tn.oid = t.typnamespace \
-    where a.attrelid = $1 and a.attnum > 0 and not a.attisdropped \
     order by a.attnum";
 
 /// The columns of constraints and of indexes without one.
@@ -162,7 +173,7 @@ fn table_column(row: &tokio_postgres::Row) -> TableColumn {
             sql_type: row.get(1),
             kind: column_kind(&base_type),
             not_null: row.get(4),
-            max_chars: max_chars(&base_type, modifier),
+            limit: type_limit(&base_type, modifier),
         },
         has_default: row.get(5),
         generated: row.get(6),
@@ -178,17 +189,75 @@ fn column_kind(base_type: &str) -> ColumnKind {
         "float4" => ColumnKind::Float4,
         "float8" => ColumnKind::Float8,
         "numeric" => ColumnKind::Numeric,
-        "text" | "varchar" | "bpchar" => ColumnKind::Text,
+        "text" | "varchar" | "bpchar" | "name" => ColumnKind::Text,
         "date" => ColumnKind::Date,
         "time" => ColumnKind::Time,
         "timestamp" => ColumnKind::Timestamp,
         "interval" => ColumnKind::Interval,
+        "S" => ColumnKind::OtherText,
         _ => ColumnKind::Other,
     }
 }
 
-/// The length of varchar(n) and char(n): their modifier is n + 4 (PostgreSQL source, `anychar_typmodin`).
-fn max_chars(base_type: &str, modifier: i32) -> Option<u32> {
-    let limited = matches!(base_type, "varchar" | "bpchar");
-    limited.then(|| u32::try_from(modifier - 4).ok())?
+/// What a type's modifier allows. -1 is none; the others are packed as each type's `typmodin` function does (PostgreSQL
+/// source, `varchar.c`, `numeric.c`, `date.c`, `timestamp.c`).
+fn type_limit(base_type: &str, modifier: i32) -> TypeLimit {
+    // A name is cut at NAMEDATALEN - 1 without a word.
+    if base_type == "name" {
+        return TypeLimit::Bytes(63);
+    }
+    if modifier < 0 {
+        return TypeLimit::None;
+    }
+    let packed = modifier - 4;
+    match base_type {
+        "varchar" | "bpchar" => u32::try_from(packed).map_or(TypeLimit::None, TypeLimit::Chars),
+        // Precision above, scale in the lower 11 bits with a sign (before version 15, without).
+        "numeric" if packed >= 0 => TypeLimit::Digits {
+            precision: u16::try_from(packed >> 16).unwrap_or(u16::MAX),
+            scale: ((((packed & 0x7ff) ^ 0x400) - 0x400) & 0xffff) as u16 as i16,
+        },
+        "time" | "timestamp" => second_decimals(modifier),
+        // The lower half is the precision, the upper one the fields that are kept.
+        "interval" => second_decimals(modifier & 0xffff),
+        _ => TypeLimit::None,
+    }
+}
+
+fn second_decimals(decimals: i32) -> TypeLimit {
+    match u8::try_from(decimals) {
+        Ok(decimals @ 0..6) => TypeLimit::SecondDecimals(decimals),
+        _ => TypeLimit::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Expected: `select atttypmod` of PostgreSQL 15 for columns of these types.
+    #[test]
+    fn modifiers_are_read_as_the_server_packs_them() {
+        for (base_type, modifier, limit) in [
+            ("varchar", 24, TypeLimit::Chars(20)),
+            ("varchar", -1, TypeLimit::None),
+            ("name", -1, TypeLimit::Bytes(63)),
+            ("timestamp", 0, TypeLimit::SecondDecimals(0)),
+            ("timestamp", 6, TypeLimit::None),
+            ("interval", 0x7fff_0003, TypeLimit::SecondDecimals(3)),
+            ("interval", 0x7fff_ffff, TypeLimit::None),
+            ("int4", -1, TypeLimit::None),
+        ] {
+            assert_eq!(type_limit(base_type, modifier), limit, "{base_type}");
+        }
+        for (modifier, precision, scale) in [
+            (655_366, 10, 2),
+            (65_540, 1, 0),
+            (65_536_004, 1_000, 0),
+            (198_658, 3, -2),
+        ] {
+            let limit = TypeLimit::Digits { precision, scale };
+            assert_eq!(type_limit("numeric", modifier), limit, "{modifier}");
+        }
+    }
 }

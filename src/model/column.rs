@@ -27,6 +27,8 @@ pub enum ColumnKind {
     Timestamp,
     /// interval
     Interval,
+    /// A string type of an extension, such as citext
+    OtherText,
     /// Any other type
     Other,
 }
@@ -36,8 +38,36 @@ impl ColumnKind {
     /// One column without makes the whole COPY a text one.
     #[must_use]
     pub fn has_binary_form(self) -> bool {
-        self != Self::Other
+        !matches!(self, Self::OtherText | Self::Other)
     }
+
+    /// Whether any text is a value of the type, so that cells are shown in it and never parsed.
+    #[must_use]
+    pub fn is_text(self) -> bool {
+        matches!(self, Self::Text | Self::OtherText)
+    }
+}
+
+/// What a type's modifier allows. Values beyond it are refused here, where the cell is known, and because the server
+/// would round some of them in silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum TypeLimit {
+    /// Whatever the type holds.
+    #[default]
+    None,
+    /// The most characters: varchar(n), char(n).
+    Chars(u32),
+    /// The most bytes: name.
+    Bytes(u32),
+    /// numeric(p, s): digits in all, and how many of them behind the point; below zero, that many before it are 0.
+    Digits {
+        /// Digits in all.
+        precision: u16,
+        /// Digits behind the point.
+        scale: i16,
+    },
+    /// Decimals of a second: time(p), timestamp(p), interval(p).
+    SecondDecimals(u8),
 }
 
 /// A column that values are written to.
@@ -51,8 +81,8 @@ pub struct TargetColumn {
     pub kind: ColumnKind,
     /// Whether NULL is refused.
     pub not_null: bool,
-    /// The most characters a text may have, for varchar(n).
-    pub max_chars: Option<u32>,
+    /// What the type's modifier allows.
+    pub limit: TypeLimit,
 }
 
 /// A column of an existing table, with what decides whether a load must, may or can't write it.

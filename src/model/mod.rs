@@ -14,3 +14,4 @@ pub mod selection;
 pub mod sheet;
 pub mod table;
 pub mod value;
+mod value_text;

@@ -21,6 +21,7 @@ use crate::model::report::{LoadReport, LoadState};
 use crate::model::selection::SheetChoice;
 use crate::model::table::TableName;
 use crate::source::{Opened, RowSource};
+use crate::transform::names::numbered;
 
 /// What an import came to: always reports once rows were written, and the errors that ended it early.
 #[derive(Debug, Default)]
@@ -117,20 +118,12 @@ fn group(config: &ImportConfig, sheets: Vec<Box<dyn RowSource>>) -> Result<Vec<G
     }
     let mut groups: Vec<Group> = Vec::with_capacity(sheets.len());
     for sheet in sheets {
-        let table = config.table_of_sheet(&sheet.describe().sheet)?;
-        if let Some(same) = groups.iter().find(|group| group.table == table) {
-            return Err(Error::new(
-                ErrorKind::InvalidOptions,
-                format!(
-                    "sheets \"{}\" and \"{}\" would both be table {}",
-                    same.sources
-                        .first()
-                        .map_or("", |source| &source.describe().sheet),
-                    sheet.describe().sheet,
-                    table.plain()
-                ),
-            )
-            .next_step("Load them one by one with --sheet and --table"));
+        let mut table = config.table_of_sheet(&sheet.describe().sheet)?;
+        let own = table.table.clone();
+        let mut number = 2;
+        while groups.iter().any(|group| group.table == table) {
+            table.table = numbered(&own, number);
+            number += 1;
         }
         groups.push(Group {
             table,

@@ -6,17 +6,18 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::progress::{Phase, Progress};
+use crate::config::import::NewTypes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::batch::{Batch, BatchExchange, BatchLimits};
 use crate::model::cell::Cell;
 use crate::model::selection::Hidden;
-use crate::model::sheet::{DateSystem, SheetTotals};
+use crate::model::sheet::SheetTotals;
 use crate::source::RowSource;
-use crate::transform::coerce::OnCellError;
+use crate::transform::coerce::{Coercion, OnCellError};
 use crate::transform::infer::InferredType;
 use crate::transform::mapping::MappedColumn;
 use crate::transform::names::column_names;
-use crate::transform::number_format::{FormatClass, classify};
+use crate::transform::text_rules::TextRules;
 
 /// Batches of the inference are emptied at once, so small ones serve.
 const LIMITS: BatchLimits = BatchLimits {
@@ -27,9 +28,7 @@ const LIMITS: BatchLimits = BatchLimits {
 /// Joins the cells of each column.
 struct Observe {
     types: Vec<InferredType>,
-    formats: Vec<FormatClass>,
-    date_system: DateSystem,
-    on_cell_error: OnCellError,
+    coercion: Coercion,
     progress: Arc<Progress>,
     interrupt: CancellationToken,
 }
@@ -44,23 +43,11 @@ impl BatchExchange for Observe {
         }
         for row in full.rows() {
             for (inferred, cell) in self.types.iter_mut().zip(row.cells) {
-                let of_cell = match *cell {
-                    // An error that shall be loaded by its name needs a text column.
-                    Cell::Error(_) if self.on_cell_error == OnCellError::Text => InferredType::Text,
-                    Cell::Empty | Cell::Error(_) => InferredType::Unknown,
-                    Cell::Bool(_) => InferredType::Bool,
-                    Cell::Number { value, format } => {
-                        let class = self.formats.get(usize::from(format.0)).copied();
-                        InferredType::of_number(
-                            value,
-                            class.unwrap_or(FormatClass::General),
-                            self.date_system,
-                        )
-                    }
-                    Cell::Text(_) => InferredType::Text,
-                    Cell::Iso(span) => InferredType::of_iso(full.text(span)),
+                let text = match *cell {
+                    Cell::Text(span) | Cell::Iso(span) => full.text(span),
+                    _ => "",
                 };
-                *inferred = inferred.join(of_cell);
+                *inferred = inferred.join(self.coercion.type_of(*cell, text));
             }
         }
         self.progress.inferred(full.row_count());
@@ -74,6 +61,7 @@ impl BatchExchange for Observe {
 pub(super) struct InferenceRules {
     pub(super) on_cell_error: OnCellError,
     pub(super) hidden: Hidden,
+    pub(super) types: NewTypes,
 }
 
 /// Reads all rows of all sheets and gives the columns of the table to be created, for each sheet. Blocks.
@@ -187,7 +175,10 @@ fn infer_sheet(
     let columns = columns.map(|(source, (inferred, name))| InferredColumn {
         source,
         name,
-        inferred,
+        inferred: match rules.types {
+            NewTypes::Inferred => inferred,
+            NewTypes::Text => InferredType::Text,
+        },
     });
     Ok((columns.collect(), totals.rows))
 }
@@ -248,9 +239,7 @@ fn observe(
     let width = sheet.header.width();
     let mut observe = Observe {
         types: vec![InferredType::Unknown; width],
-        formats: sheet.formats.iter().map(classify).collect(),
-        date_system: sheet.date_system,
-        on_cell_error,
+        coercion: Coercion::for_sheet(sheet, on_cell_error, TextRules::default()),
         progress: Arc::clone(progress),
         interrupt: interrupt.clone(),
     };

@@ -1,7 +1,7 @@
 //! Columns that tell where a row comes from.
 
 use crate::config::import::Lineage;
-use crate::model::column::{ColumnKind, TableColumn, TargetColumn};
+use crate::model::column::{ColumnKind, TableColumn, TargetColumn, TypeLimit};
 use crate::model::value::Value;
 
 /// What the lineage columns of one sheet's rows hold.
@@ -39,7 +39,7 @@ pub(super) fn new_columns(lineage: Lineage) -> Vec<TargetColumn> {
         sql_type: sql_type.to_owned(),
         kind,
         not_null: false,
-        max_chars: None,
+        limit: TypeLimit::None,
     };
     match lineage {
         Lineage::None => Vec::new(),

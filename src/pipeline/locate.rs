@@ -12,7 +12,7 @@ use crate::transform::fault::shortened;
 use crate::transform::mapping::MappedColumn;
 
 /// Names cells of one sheet.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Locator {
     sheet: String,
     first_column: u32,

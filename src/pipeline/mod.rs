@@ -15,6 +15,7 @@ mod report;
 mod shutdown;
 mod supervisor;
 pub mod target;
+mod widen;
 mod worker;
 
 use std::collections::HashMap;
@@ -36,18 +37,18 @@ use crate::model::selection::ReadOptions;
 use crate::model::table::TableName;
 use crate::sink::Sink;
 use crate::sink::copy::CopySink;
-use crate::sink::encode::FieldForm;
 use crate::sink::per_row::PerRowSink;
 use crate::source::{self, Opened, RowSource};
 use crate::transform::coerce::Coercion;
 use crate::transform::display::display_number;
 use crate::transform::mapping::{MappedColumn, target_columns};
-use crate::transform::number_format::classify;
+use crate::transform::text_rules::TextRules;
 use lineage::RowOrigin;
 use locate::Locator;
 use progress::{Phase, Progress};
 use reader::BatchSizes;
 use supervisor::Supervisor;
+use widen::Widening;
 use worker::RowPlan;
 
 /// What a pipeline loads and by which rules.
@@ -58,6 +59,8 @@ pub struct Load {
     pub columns: Vec<MappedColumn>,
     /// Columns after these that tell where a row comes from, and what they hold.
     lineage: Option<(Vec<TargetColumn>, RowOrigin)>,
+    /// For a table that was created from a sample of the rows.
+    widening: Option<Widening>,
     /// How cells become values.
     pub coercion: Coercion,
     /// When a batch is full.
@@ -81,13 +84,10 @@ impl Load {
     ) -> Self {
         let sheet = source.describe();
         Self {
-            coercion: Coercion {
-                date_system: sheet.date_system,
-                formats: sheet.formats.iter().map(classify).collect(),
-                on_cell_error: config.on_cell_error,
-            },
+            coercion: Coercion::for_sheet(sheet, config.on_cell_error, TextRules::default()),
             columns,
             lineage: None,
+            widening: None,
             limits: config.batch_limits(),
             first_batch_rows: config.first_batch_rows(),
             on_error: config.on_error,
@@ -148,10 +148,9 @@ impl Pipeline {
                 Self::start(load, sinks, interrupt, progress)
             }
             Mode::Batch => {
-                let form = FieldForm::for_columns(&columns);
                 let mut sinks = Vec::with_capacity(workers);
                 for client in clients {
-                    sinks.push(CopySink::prepare(client, table, &columns, form).await?);
+                    sinks.push(CopySink::prepare(client, table, &columns).await?);
                 }
                 Self::start(load, sinks, interrupt, progress)
             }
@@ -178,7 +177,15 @@ impl Pipeline {
             on_error: load.on_error,
         };
         let sizes = BatchSizes::new(load.first_batch_rows, load.limits);
-        let supervisor = Supervisor::start(load.source, plan, sizes, sinks, interrupt, progress)?;
+        let supervisor = Supervisor::start(
+            load.source,
+            plan,
+            sizes,
+            sinks,
+            load.widening,
+            interrupt,
+            progress,
+        )?;
         Ok(Self { supervisor })
     }
 

@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_channel::{Receiver, Sender};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::progress::Progress;
+use super::widen::TypeWatch;
+use super::worker::{Handed, RowPlan};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::batch::{Batch, BatchExchange, BatchLimits};
 use crate::model::sheet::SheetTotals;
@@ -41,9 +44,15 @@ impl BatchSizes {
 
 /// Hands full batches to the workers and gives emptied ones back to the source.
 pub(super) struct ToWorkers {
-    pub(super) full: Sender<Batch>,
+    pub(super) full: Sender<Handed>,
     pub(super) emptied: Receiver<Batch>,
     pub(super) sizes: BatchSizes,
+    /// How the rows of the next batch are written.
+    pub(super) plan: Arc<RowPlan>,
+    /// For a table whose columns may have to be widened.
+    pub(super) types: Option<TypeWatch>,
+    /// Batches handed over and not done with.
+    pub(super) in_flight: Arc<watch::Sender<u64>>,
     pub(super) stop: CancellationToken,
     pub(super) progress: Arc<Progress>,
 }
@@ -56,6 +65,16 @@ impl BatchExchange for ToWorkers {
         let (rows, width) = (full.row_count(), full.width());
         {
             let _waiting = self.progress.reader_wait();
+            if let Some(types) = &self.types
+                && let Some(plan) = types.admit(&full)?
+            {
+                self.plan = plan;
+            }
+            self.in_flight.send_modify(|batches| *batches += 1);
+            let full = Handed {
+                batch: full,
+                plan: Arc::clone(&self.plan),
+            };
             // Fails only when all workers are gone, and then their errors tell why.
             self.full.send_blocking(full).map_err(|_closed| stopped())?;
         }

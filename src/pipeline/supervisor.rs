@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use hdrhistogram::Histogram;
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::progress::{Progress, Snapshot};
 use super::reader::{BatchSizes, ToWorkers, read_all};
 use super::rejects::{RejectLog, Rejects};
+use super::widen::Widening;
 use super::worker::{RowPlan, Surroundings, work};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::sheet::SheetTotals;
@@ -19,6 +21,7 @@ use crate::source::RowSource;
 enum StageEnd {
     Reader(Box<dyn RowSource>, Result<SheetTotals>),
     Worker(Histogram<u64>, Result<()>),
+    Widener(Result<()>),
 }
 
 /// What a load has done, however it ended.
@@ -57,6 +60,7 @@ impl Supervisor {
         plan: RowPlan,
         sizes: BatchSizes,
         sinks: Vec<S>,
+        widening: Option<Widening>,
         interrupt: &CancellationToken,
         progress: &Arc<Progress>,
     ) -> Result<Self> {
@@ -66,12 +70,20 @@ impl Supervisor {
         let stop = interrupt.child_token();
         let rejects = Arc::new(RejectLog::default());
         let plan = Arc::new(plan);
+        let (in_flight, drained) = watch::channel(0);
+        let in_flight = Arc::new(in_flight);
         let mut tasks = JoinSet::new();
+        let types = widening.map(|widening| {
+            let (types, widener) = widening.start(&plan, drained, &stop);
+            tasks.spawn(async move { StageEnd::Widener(widener.serve().await) });
+            types
+        });
         for sink in sinks {
             let around = Surroundings {
                 plan: Arc::clone(&plan),
                 full: full.clone(),
                 emptied: emptied.clone(),
+                in_flight: Arc::clone(&in_flight),
                 stop: stop.clone(),
                 progress: Arc::clone(progress),
                 rejects: Arc::clone(&rejects),
@@ -86,6 +98,9 @@ impl Supervisor {
             full: full_sender,
             emptied: emptied_receiver,
             sizes,
+            plan,
+            types,
+            in_flight,
             stop: stop.clone(),
             progress: Arc::clone(progress),
         };
@@ -167,6 +182,7 @@ impl LoadEnd {
                 }
                 Ok(())
             }
+            Ok(StageEnd::Widener(result)) => result,
             Ok(StageEnd::Worker(latency, result)) => {
                 // Both have the same bounds, so adding cannot fail.
                 let _same_bounds = self.latency.add(latency);
@@ -189,12 +205,14 @@ mod tests {
     use super::*;
     use crate::config::import::OnError;
     use crate::model::batch::{Batch, BatchExchange, BatchLimits};
+    use crate::model::column::TargetColumn;
     use crate::model::sheet::{DateSystem, Header, SheetDescription, Visibility};
     use crate::pipeline::locate::Locator;
     use crate::pipeline::progress::ReaderState;
     use crate::sink::encode::EncodedBatch;
     use crate::sink::{WriteFailure, Written};
     use crate::transform::coerce::{Coercion, OnCellError};
+    use crate::transform::text_rules::TextRules;
 
     /// A sheet of some rows, each a batch of its own.
     struct Rows {
@@ -239,6 +257,10 @@ mod tests {
     }
 
     impl Sink for StopsWhenAllIsRead {
+        async fn set_columns(&mut self, _columns: &[TargetColumn]) -> Result<()> {
+            Ok(())
+        }
+
         async fn write(&mut self, batch: &EncodedBatch) -> Result<Written, WriteFailure> {
             while self.progress.snapshot().read_rows < 2 {
                 tokio::task::yield_now().await;
@@ -256,6 +278,10 @@ mod tests {
     }
 
     impl Sink for Slow {
+        async fn set_columns(&mut self, _columns: &[TargetColumn]) -> Result<()> {
+            Ok(())
+        }
+
         async fn write(&mut self, batch: &EncodedBatch) -> Result<Written, WriteFailure> {
             // A send that does not block looks like one that does for a moment, so it has to last.
             const LOOKS: u32 = 1_000;
@@ -298,12 +324,13 @@ mod tests {
                 date_system: DateSystem::From1900,
                 formats: Vec::new(),
                 on_cell_error: OnCellError::Null,
+                text_rules: TextRules::default(),
             },
             on_error: OnError::Skip,
         };
         let sizes = BatchSizes::new(1, BatchLimits { rows: 1, bytes: 1 });
         let source = Box::new(Rows { sheet, count });
-        Supervisor::start(source, plan, sizes, sinks, interrupt, progress).unwrap()
+        Supervisor::start(source, plan, sizes, sinks, None, interrupt, progress).unwrap()
     }
 
     #[tokio::test]

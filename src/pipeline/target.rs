@@ -80,12 +80,12 @@ impl Target {
             }
             None => {
                 let (interrupt, progress) = (interrupt.clone(), Arc::clone(progress));
-                let (on_cell_error, hidden) = (config.on_cell_error, config.read.hidden);
+                let rules = InferenceRules {
+                    on_cell_error: config.on_cell_error,
+                    hidden: config.read.hidden,
+                    types: config.types,
+                };
                 let (sheets, sources) = super::blocking(move || {
-                    let rules = InferenceRules {
-                        on_cell_error,
-                        hidden,
-                    };
                     infer_columns(&mut sources, rules, &interrupt, &progress)
                         .map(|sheets| (sheets, sources))
                 })

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_channel::{Receiver, Sender};
 use hdrhistogram::Histogram;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::lineage::RowOrigin;
@@ -19,10 +20,10 @@ use crate::model::reject::{Fault, Reject};
 use crate::sink::encode::{EncodedBatch, FieldForm, RowEncoder};
 use crate::sink::{Sink, WriteFailure, Written};
 use crate::transform::coerce::Coercion;
-use crate::transform::mapping::MappedColumn;
+use crate::transform::mapping::{MappedColumn, target_columns};
 
 /// What all workers of a load share and none changes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct RowPlan {
     pub(super) columns: Vec<MappedColumn>,
     pub(super) lineage: Option<(Vec<TargetColumn>, RowOrigin)>,
@@ -34,20 +35,34 @@ pub(super) struct RowPlan {
 impl RowPlan {
     /// An encoder for the plan's columns.
     fn encoder(&self) -> RowEncoder {
-        let lineage = self.lineage.iter().flat_map(|(columns, _)| columns);
-        let mapped = self.columns.iter().map(|column| &column.target);
-        let written: Vec<&TargetColumn> = mapped.chain(lineage).collect();
-        let targets = || written.iter().copied();
-        let kinds: Vec<ColumnKind> = targets().map(|column| column.kind).collect();
-        RowEncoder::new(FieldForm::for_columns(targets()), kinds)
+        let written = self.written_columns();
+        let kinds: Vec<ColumnKind> = written.iter().map(|column| column.kind).collect();
+        RowEncoder::new(FieldForm::for_columns(&written), kinds)
     }
+
+    /// All columns that are written, in the order of the values.
+    fn written_columns(&self) -> Vec<TargetColumn> {
+        let mut columns = target_columns(&self.columns);
+        if let Some((lineage, _)) = &self.lineage {
+            columns.extend_from_slice(lineage);
+        }
+        columns
+    }
+}
+
+/// A batch on its way to a worker, and how its rows are written.
+pub(super) struct Handed {
+    pub(super) batch: Batch,
+    pub(super) plan: Arc<RowPlan>,
 }
 
 /// Where a worker gets its batches from and puts what becomes of them.
 pub(super) struct Surroundings {
     pub(super) plan: Arc<RowPlan>,
-    pub(super) full: Receiver<Batch>,
+    pub(super) full: Receiver<Handed>,
     pub(super) emptied: Sender<Batch>,
+    /// Batches handed over and not done with.
+    pub(super) in_flight: Arc<watch::Sender<u64>>,
     pub(super) stop: CancellationToken,
     pub(super) progress: Arc<Progress>,
     pub(super) rejects: Arc<RejectLog>,
@@ -57,15 +72,22 @@ pub(super) struct Surroundings {
 /// latencies of its batches in microseconds.
 pub(super) async fn work<S: Sink>(
     mut sink: S,
-    around: Surroundings,
+    mut around: Surroundings,
     mut latency: Histogram<u64>,
 ) -> (Histogram<u64>, Result<()>) {
     let mut encoder = around.plan.encoder();
     let mut row_indexes = Vec::new();
     loop {
-        let Some(batch) = next_batch(&around).await else {
+        let Some(Handed { batch, plan }) = next_batch(&around).await else {
             return (latency, Ok(()));
         };
+        if !Arc::ptr_eq(&plan, &around.plan) {
+            encoder = plan.encoder();
+            around.plan = plan;
+            if let Err(error) = sink.set_columns(&around.plan.written_columns()).await {
+                return (latency, Err(error));
+            }
+        }
         let encoded = {
             let _timed = around.progress.encode();
             around.encode(&batch, &mut encoder, &mut row_indexes)
@@ -90,11 +112,14 @@ pub(super) async fn work<S: Sink>(
         emptied.clear();
         // The reader has enough spare batches when the queue is full.
         let _not_needed = around.emptied.try_send(emptied);
+        around
+            .in_flight
+            .send_modify(|batches| *batches = batches.saturating_sub(1));
     }
 }
 
 /// The next batch; none at the end and after a stop.
-async fn next_batch(around: &Surroundings) -> Option<Batch> {
+async fn next_batch(around: &Surroundings) -> Option<Handed> {
     let _waiting = around.progress.worker_wait();
     tokio::select! {
         biased;

@@ -29,30 +29,31 @@ impl CopySink {
         client: Object,
         table: &TableName,
         columns: &[TargetColumn],
-        form: FieldForm,
     ) -> Result<Self> {
-        let names: Vec<String> = columns
-            .iter()
-            .map(|column| quote_identifier(&column.name))
-            .collect();
-        let format = match form {
-            FieldForm::Binary => "binary",
-            FieldForm::Text => "text",
-        };
-        let sql = format!(
-            "copy {table} ({}) from stdin (format {format})",
-            names.join(", ")
-        );
-        let statement = client
-            .prepare(&sql)
-            .await
-            .map_err(|error| super::write_error(error, table))?;
+        let statement = copy(&client, table, columns).await?;
         Ok(Self {
             client: Some(client),
             statement,
             table: table.clone(),
         })
     }
+}
+
+async fn copy(client: &Object, table: &TableName, columns: &[TargetColumn]) -> Result<Statement> {
+    let names: Vec<String> = columns
+        .iter()
+        .map(|column| quote_identifier(&column.name))
+        .collect();
+    let format = match FieldForm::for_columns(columns) {
+        FieldForm::Binary => "binary",
+        FieldForm::Text => "text",
+    };
+    let sql = format!(
+        "copy {table} ({}) from stdin (format {format})",
+        names.join(", ")
+    );
+    let prepared = client.prepare(&sql).await;
+    prepared.map_err(|error| super::write_error(error, table))
 }
 
 impl CopySink {
@@ -101,6 +102,13 @@ impl CopySink {
 }
 
 impl Sink for CopySink {
+    async fn set_columns(&mut self, columns: &[TargetColumn]) -> Result<()> {
+        if let Some(client) = &self.client {
+            self.statement = copy(client, &self.table, columns).await?;
+        }
+        Ok(())
+    }
+
     async fn write(&mut self, batch: &EncodedBatch) -> Result<Written, WriteFailure> {
         // Of a batch that failed nothing was committed.
         self.load(batch).await.map_err(|error| WriteFailure {

@@ -9,6 +9,7 @@ pub mod null;
 pub mod per_row;
 
 use crate::error::{Error, Result, error_from_postgres};
+use crate::model::column::TargetColumn;
 use crate::model::table::TableName;
 use encode::EncodedBatch;
 
@@ -56,6 +57,12 @@ pub trait Sink: Send {
         &mut self,
         batch: &EncodedBatch,
     ) -> impl Future<Output = Result<Written, WriteFailure>> + Send;
+
+    /// Writes these columns from now on, which the table has meanwhile.
+    ///
+    /// # Errors
+    /// What the server says.
+    fn set_columns(&mut self, columns: &[TargetColumn]) -> impl Future<Output = Result<()>> + Send;
 }
 
 /// The server's error with what was being done.

@@ -2,12 +2,18 @@
 
 use super::encode::EncodedBatch;
 use super::{Sink, WriteFailure, Written};
+use crate::error::Result;
+use crate::model::column::TargetColumn;
 
 /// Counts rows and drops them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NullSink;
 
 impl Sink for NullSink {
+    async fn set_columns(&mut self, _columns: &[TargetColumn]) -> Result<()> {
+        Ok(())
+    }
+
     async fn write(&mut self, batch: &EncodedBatch) -> Result<Written, WriteFailure> {
         Ok(Written {
             loaded: batch.row_count() as u64,

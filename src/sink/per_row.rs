@@ -30,20 +30,7 @@ impl PerRowSink {
         table: &TableName,
         columns: &[TargetColumn],
     ) -> Result<Self> {
-        let names: Vec<String> = columns
-            .iter()
-            .map(|column| quote_identifier(&column.name))
-            .collect();
-        let parameters: Vec<String> = (1..=columns.len()).map(|n| format!("${n}")).collect();
-        let sql = format!(
-            "insert into {table} ({}) values ({})",
-            names.join(", "),
-            parameters.join(", ")
-        );
-        let statement = client
-            .prepare(&sql)
-            .await
-            .map_err(|error| super::write_error(error, table))?;
+        let statement = insert(&client, table, columns).await?;
         Ok(Self {
             client,
             statement,
@@ -52,7 +39,27 @@ impl PerRowSink {
     }
 }
 
+async fn insert(client: &Object, table: &TableName, columns: &[TargetColumn]) -> Result<Statement> {
+    let names: Vec<String> = columns
+        .iter()
+        .map(|column| quote_identifier(&column.name))
+        .collect();
+    let parameters: Vec<String> = (1..=columns.len()).map(|n| format!("${n}")).collect();
+    let sql = format!(
+        "insert into {table} ({}) values ({})",
+        names.join(", "),
+        parameters.join(", ")
+    );
+    let prepared = client.prepare(&sql).await;
+    prepared.map_err(|error| super::write_error(error, table))
+}
+
 impl Sink for PerRowSink {
+    async fn set_columns(&mut self, columns: &[TargetColumn]) -> Result<()> {
+        self.statement = insert(&self.client, &self.table, columns).await?;
+        Ok(())
+    }
+
     async fn write(&mut self, batch: &EncodedBatch) -> Result<Written, WriteFailure> {
         let mut written = Written::default();
         for row in 0..batch.row_count() {

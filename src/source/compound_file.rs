@@ -11,7 +11,7 @@ use super::container::unreadable;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The most bytes of an xls file: all of it is held in memory.
-const MAX_FILE_BYTES: u64 = 1 << 30;
+pub(super) const MAX_FILE_BYTES: u64 = 1 << 30;
 /// Bytes before the first sector, apart from the padding to a whole sector ([MS-CFB] 2.2).
 const HEADER_BYTES: usize = 512;
 /// Marks the end of a chain ([MS-CFB] 2.1).
@@ -22,6 +22,11 @@ const FIRST_MARK: u32 = 0xFFFF_FFFA;
 const DIFAT_IN_HEADER: std::ops::Range<usize> = 76..HEADER_BYTES;
 /// A directory entry's bytes ([MS-CFB] 2.6.1).
 const ENTRY_BYTES: usize = 128;
+/// In place of the number of an entry ([MS-CFB] 2.6.1).
+const NO_ENTRY: u32 = 0xFFFF_FFFF;
+/// Types of entries ([MS-CFB] 2.6.1).
+const STORAGE: u8 = 1;
+const ROOT_STORAGE: u8 = 5;
 /// Streams below this length lie in the mini stream ([MS-CFB] 2.2).
 const MINI_CUTOFF: u64 = 4096;
 const MINI_SECTOR_BYTES: usize = 64;
@@ -40,6 +45,16 @@ struct Entry {
     name: String,
     start: u32,
     len: u64,
+    is_stream: bool,
+    /// Entries of the same storage, to the left and right in their tree ([MS-CFB] 2.6.4).
+    siblings: [u32; 2],
+    /// The root of the tree of entries inside.
+    child: u32,
+}
+
+/// Whether these are the first bytes of a compound file ([MS-CFB] 2.2).
+pub(super) fn is_compound_file(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1])
 }
 
 /// Bytes in sectors of one size.
@@ -96,6 +111,14 @@ impl CompoundFile {
         Self::parse(bytes).map_err(|fault| broken(path, fault))
     }
 
+    /// A compound file that is in memory already.
+    ///
+    /// # Errors
+    /// `WorkbookBroken` when a chain is a loop or leaves the file.
+    pub(super) fn of_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self> {
+        Self::parse(bytes).map_err(|fault| broken(path, fault))
+    }
+
     /// Whether the directory has this name, in any case.
     pub(super) fn contains(&self, name: &str) -> bool {
         self.entry(name).is_some()
@@ -107,16 +130,59 @@ impl CompoundFile {
     /// `WorkbookBroken` when the stream's chain is a loop or leaves the file.
     pub(super) fn stream(&self, path: &Path, name: &str) -> Result<Option<Vec<u8>>> {
         self.entry(name)
-            .map(|entry| {
-                let (sectors, table) = if entry.len < MINI_CUTOFF {
-                    (&self.mini_sectors, &self.mini_fat)
-                } else {
-                    (&self.sectors, &self.fat)
-                };
-                sectors.chain(entry.start, table, entry.len)
-            })
+            .map(|entry| self.content(entry))
             .transpose()
             .map_err(|fault| broken(path, fault))
+    }
+
+    /// The bytes of a stream of the root storage, not of one of the documents inside of this one; `None` when there is
+    /// no such stream.
+    ///
+    /// # Errors
+    /// `WorkbookBroken` when the stream's chain is a loop or leaves the file.
+    pub(super) fn root_stream(&self, path: &Path, name: &str) -> Result<Option<Vec<u8>>> {
+        self.root_entry(name)
+            .map(|entry| self.content(entry))
+            .transpose()
+            .map_err(|fault| broken(path, fault))
+    }
+
+    fn content(&self, entry: &Entry) -> Result<Vec<u8>, Fault> {
+        let (sectors, table) = if entry.len < MINI_CUTOFF {
+            (&self.mini_sectors, &self.mini_fat)
+        } else {
+            (&self.sectors, &self.fat)
+        };
+        sectors.chain(entry.start, table, entry.len)
+    }
+
+    /// A stream of the root storage. Its tree is searched as a whole: programs have sorted it in orders of their own.
+    /// Where it is broken, all of the directory is.
+    fn root_entry(&self, name: &str) -> Option<&Entry> {
+        let mut visited = vec![false; self.directory.len()];
+        let mut open = vec![self.directory.first()?.child];
+        let mut is_sound = false;
+        while let Some(id) = open.pop() {
+            let Some(index) = usize::try_from(id).ok().filter(|_| id != NO_ENTRY) else {
+                continue;
+            };
+            let (Some(entry), Some(visited)) = (self.directory.get(index), visited.get_mut(index))
+            else {
+                is_sound = false;
+                break;
+            };
+            if std::mem::replace(visited, true) {
+                is_sound = false;
+                break;
+            }
+            if entry.is_stream && entry.name.eq_ignore_ascii_case(name) {
+                return Some(entry);
+            }
+            is_sound = true;
+            open.extend(entry.siblings);
+        }
+        let mut streams = self.directory.iter().filter(|entry| entry.is_stream);
+        streams.find(|entry| !is_sound && entry.name.eq_ignore_ascii_case(name))
     }
 
     fn entry(&self, name: &str) -> Option<&Entry> {
@@ -243,6 +309,10 @@ impl Entry {
             name: char::decode_utf16(units)
                 .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
                 .collect(),
+            // Some programs leave the type out of everything but storages.
+            is_stream: !matches!(entry[66], STORAGE | ROOT_STORAGE),
+            siblings: [u32_at(entry, 68), u32_at(entry, 72)],
+            child: u32_at(entry, 76),
             start: u32_at(entry, 116),
             len: if sector_size == 512 {
                 low

@@ -18,6 +18,8 @@ pub(super) enum Container {
     Xlsb,
     /// A compound file: xls, or an encrypted Office Open XML package ([MS-CFB] 2.2).
     CompoundFile,
+    /// Records of Excel 2 to 4, or later ones that no compound file is around of: xls ([MS-XLS] 2.1.4).
+    Biff,
     /// OpenDocument.
     Ods,
 }
@@ -71,12 +73,39 @@ pub(super) fn detect(path: &Path) -> Result<Container> {
     match &magic[..filled] {
         [] => Err(not_a_workbook(path, "is an empty file")),
         start if start == COMPOUND_FILE_MAGIC => Ok(Container::CompoundFile),
+        start if is_bof(start) => Ok(Container::Biff),
         start if start.starts_with(&ZIP_MAGIC) => {
             file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
             detect_in_zip(path, file)
         }
+        _ if is_flat_document(&magic[..filled], file) => {
+            let flat = not_a_workbook(path, "is a flat OpenDocument file, not a package");
+            Err(flat.next_step("Open it in LibreOffice and save it as .ods"))
+        }
         _ => Err(not_a_workbook(path, "is not a workbook")),
     }
+}
+
+/// Whether a stream of BIFF records begins here: the record's type, by version, and its length, which is never far
+/// from 8 ([MS-XLS] 2.4.21; OpenOffice.org's Documentation of the Microsoft Excel File Format, 5.8 BOF).
+fn is_bof(start: &[u8]) -> bool {
+    matches!(
+        start,
+        [0x09, 0x00 | 0x02 | 0x04 | 0x08, 4..=20, 0x00, _, _, _, _]
+    )
+}
+
+/// Whether a file is an OpenDocument in one piece of XML (OpenDocument 1.3 part 3, 3.1.2).
+fn is_flat_document(start: &[u8], file: File) -> bool {
+    /// The root's tag begins behind a declaration and perhaps a comment.
+    const PROLOG_BYTES: u64 = 4 << 10;
+    let start = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
+    if !start.starts_with(b"<") {
+        return false;
+    }
+    let mut prolog = Vec::new();
+    let read = file.take(PROLOG_BYTES).read_to_end(&mut prolog);
+    read.is_ok() && String::from_utf8_lossy(&prolog).contains("opendocument")
 }
 
 fn detect_in_zip(path: &Path, file: File) -> Result<Container> {
@@ -103,7 +132,8 @@ fn detect_in_zip(path: &Path, file: File) -> Result<Container> {
         let name = name.to_ascii_lowercase();
         let name = name.replace('\\', "/");
         match name.trim_start_matches('/') {
-            "content.xml" => found = Some(Container::Ods),
+            // A package that is encrypted as a whole has nothing else (OpenDocument 1.4 part 2, 3.4.2).
+            "content.xml" | "encrypted-package" => found = Some(Container::Ods),
             "[content_types].xml" if found.is_none() => found = Some(Container::Xlsx),
             name if name.ends_with("workbook.bin") => return Ok(Container::Xlsb),
             _ => {}
@@ -217,6 +247,18 @@ mod tests {
         }
         let missing = kind_of(&sample("there-is-none.xlsx"));
         assert_eq!(missing, Err(ErrorKind::FileUnreadable));
+    }
+
+    #[test]
+    fn flat_documents_and_encrypted_packages_are_told() {
+        let flat = "<?xml version=\"1.0\"?><office:document xmlns:office=\"urn:oasis:names:tc:opendocument:xmlns:office:1.0\"/>";
+        let error = detect(file_of(flat.as_bytes()).path()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotAWorkbook);
+        assert!(error.advice().unwrap().contains(".ods"), "{error}");
+        let other = detect(file_of(b"<?xml version=\"1.0\"?><html/>").path()).unwrap_err();
+        assert_eq!(other.advice(), Some(KNOWN_FORMATS));
+        let file = zip_of(&["mimetype", "encrypted-package", "META-INF/manifest.xml"]);
+        assert_eq!(kind_of(file.path()), Ok(Container::Ods));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use zip::write::SimpleFileOptions;
 use super::open;
 use crate::error::{ErrorKind, Result};
 use crate::model::batch::{Batch, BatchExchange, BatchLimits};
+use crate::model::selection::{ReadOptions, Reader};
 
 /// Counts rows.
 struct Discard;
@@ -31,7 +32,22 @@ fn sample(extension: &str) -> Vec<u8> {
 fn read(bytes: &[u8]) -> Result<u64, ErrorKind> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
-    let mut source = open(file.path(), None).map_err(|error| error.kind())?;
+    let mut rows = Ok(0);
+    for reader in [Reader::Calamine, Reader::Own] {
+        rows = read_with(file.path(), reader);
+        assert_is_about_the_file(rows, "each reader alone");
+    }
+    rows
+}
+
+fn read_with(path: &Path, reader: Reader) -> Result<u64, ErrorKind> {
+    let options = ReadOptions {
+        reader,
+        ..ReadOptions::default()
+    };
+    let opened = open(path, &options, |value, _, _| value.to_string());
+    let mut opened = opened.map_err(|error| error.kind())?;
+    let source = &mut opened.sheets[0];
     let limits = BatchLimits {
         rows: 2,
         bytes: 1 << 20,

@@ -12,12 +12,14 @@ mod merged;
 mod ods;
 #[cfg(test)]
 mod oracle;
+mod package;
 mod select;
 mod sheet;
 mod workbook;
 mod xls;
 mod xlsb;
 mod xlsx;
+mod xml;
 
 use std::fs::File;
 use std::path::Path;
@@ -187,7 +189,7 @@ fn open_workbook(path: &Path, options: &ReadOptions) -> Result<Box<dyn Workbook>
     match container {
         Container::Xlsx => xlsx::open(path, input),
         Container::Xlsb => xlsb::open(path, input),
-        Container::CompoundFile => xls::open(path, input),
+        Container::CompoundFile | Container::Biff => xls::open(path, input),
         Container::Ods => ods::open(path, input),
     }
 }

@@ -1,13 +1,15 @@
 //! A cell becomes a value of its column's type, or a fault that says why not.
 
-use super::fault::{fault, missing, not_readable, out_of_range, sqlstate, wrong_type};
+use super::fault::{fault, missing, out_of_range, sqlstate, wrong_type};
+use super::from_text::from_iso;
 use super::infer::InferredType;
-use super::number_format::FormatClass;
-use super::{parse, serial_date};
-use crate::model::cell::Cell;
+use super::number_format::{FormatClass, classify};
+use super::text_rules::TextRules;
+use super::{serial_date, within};
+use crate::model::cell::{Cell, FormatId};
 use crate::model::column::{ColumnKind, TargetColumn};
 use crate::model::reject::{Fault, RejectReason};
-use crate::model::sheet::DateSystem;
+use crate::model::sheet::{DateSystem, SheetDescription};
 use crate::model::value::{Decimal, Value};
 
 /// What becomes of an error cell such as `#N/A`.
@@ -31,6 +33,8 @@ pub struct Coercion {
     pub formats: Vec<FormatClass>,
     /// What becomes of error cells.
     pub on_cell_error: OnCellError,
+    /// How text cells are read.
+    pub text_rules: TextRules,
 }
 
 /// A value, and whether it stands for an error cell that became NULL.
@@ -46,12 +50,26 @@ pub struct Coerced<'a> {
 pub type Attempt<'a> = Result<Value<'a>, Fault>;
 
 impl Coercion {
+    /// For the cells of a sheet.
+    #[must_use]
+    pub fn for_sheet(
+        sheet: &SheetDescription,
+        on_cell_error: OnCellError,
+        text_rules: TextRules,
+    ) -> Self {
+        Self {
+            date_system: sheet.date_system,
+            formats: sheet.formats.iter().map(classify).collect(),
+            on_cell_error,
+            text_rules,
+        }
+    }
+
     /// The class of a cell's format.
-    fn class(&self, format: usize) -> FormatClass {
+    pub(super) fn class(&self, format: FormatId) -> &FormatClass {
         self.formats
-            .get(format)
-            .copied()
-            .unwrap_or(FormatClass::General)
+            .get(usize::from(format.0))
+            .unwrap_or(&FormatClass::General)
     }
 
     /// Makes a cell's value for a column. `text` is the cell's text if it has one.
@@ -59,7 +77,7 @@ impl Coercion {
     /// # Errors
     /// A fault when the cell's value is not one of the column's type; nothing is converted with loss.
     pub fn coerce<'a>(
-        &self,
+        &'a self,
         cell: Cell,
         text: &'a str,
         column: &TargetColumn,
@@ -69,16 +87,17 @@ impl Coercion {
             Cell::Empty => Value::Null,
             Cell::Bool(truth) => boolean(truth, column)?,
             Cell::Number { value, format } => {
-                self.number(value, self.class(usize::from(format.0)), column)?
+                // There is one zero only, whatever its sign.
+                self.number(value + 0.0, self.class(format), column)?
             }
-            Cell::Text(_) => from_text(text, column)?,
+            Cell::Text(_) => self.from_text(text, column)?,
             Cell::Iso(_) => from_iso(text, column)?,
             Cell::Error(error) => match self.on_cell_error {
                 OnCellError::Null => {
                     error_as_null = true;
                     Value::Null
                 }
-                OnCellError::Text if column.kind == ColumnKind::Text => Value::Text(error.name()),
+                OnCellError::Text if column.kind.is_text() => Value::Text(error.name()),
                 OnCellError::Text | OnCellError::Reject => {
                     return Err(fault(
                         RejectReason::ErrorCell,
@@ -91,18 +110,26 @@ impl Coercion {
         if value == Value::Null && column.not_null {
             return Err(missing(cell));
         }
+        within::check(value, column)?;
         Ok(Coerced {
             value,
             error_as_null,
         })
     }
 
-    fn number<'a>(&self, value: f64, class: FormatClass, column: &TargetColumn) -> Attempt<'a> {
+    fn number<'a>(
+        &'a self,
+        value: f64,
+        class: &'a FormatClass,
+        column: &TargetColumn,
+    ) -> Attempt<'a> {
         use InferredType as T;
-        let inferred = T::of_number(value, class, self.date_system);
+        let inferred = T::of_number(value, *class, self.date_system);
         let is_moment = matches!(inferred, T::Date | T::Timestamp | T::Time | T::Interval);
         match column.kind {
-            ColumnKind::Text | ColumnKind::Other => self.displayed(value, class, inferred, column),
+            ColumnKind::Text | ColumnKind::OtherText | ColumnKind::Other => {
+                self.displayed(value, class, inferred, column)
+            }
             ColumnKind::Date | ColumnKind::Timestamp | ColumnKind::Time | ColumnKind::Interval => {
                 self.moment(value, inferred, column)
             }
@@ -110,7 +137,7 @@ impl Coercion {
             ColumnKind::Bool if value == 0.0 || value == 1.0 => Ok(Value::Bool(value == 1.0)),
             ColumnKind::Bool => Err(wrong_type(column, "a number other than 0 and 1")),
             ColumnKind::Int2 | ColumnKind::Int4 | ColumnKind::Int8 => integer(value, column),
-            ColumnKind::Float4 | ColumnKind::Float8 => float(value, column),
+            ColumnKind::Float4 | ColumnKind::Float8 => float(as_shown(value, *class), column),
             ColumnKind::Numeric => Decimal::from_f64(value)
                 .map(Value::Decimal)
                 .ok_or_else(|| wrong_type(column, "not a finite number")),
@@ -142,11 +169,12 @@ impl Coercion {
         })
     }
 
-    /// A number as text, as its format shows it.
+    /// A number as text, as its format shows it. A moment at midnight is its day alone: a column of days in which a
+    /// time turns up, and then a word, is the same text whether the types were known before or not.
     fn displayed<'a>(
-        &self,
+        &'a self,
         value: f64,
-        class: FormatClass,
+        class: &'a FormatClass,
         inferred: InferredType,
         column: &TargetColumn,
     ) -> Attempt<'a> {
@@ -154,75 +182,59 @@ impl Coercion {
         let system = self.date_system;
         let moment = match inferred {
             T::Date => serial_date::date(value, system).map(Value::Date),
-            T::Timestamp => serial_date::timestamp(value, system).map(Value::Timestamp),
+            T::Timestamp => serial_date::date(value, system)
+                .filter(|_| column.kind.is_text())
+                .map(Value::Date)
+                .or_else(|| serial_date::timestamp(value, system).map(Value::Timestamp)),
             T::Time => serial_date::time(value).map(Value::Time),
             T::Interval => serial_date::duration(value).map(Value::Interval),
             _ => None,
         };
         let shown = moment.unwrap_or(match class {
-            FormatClass::ZeroPadded(width) if value.fract() == 0.0 => {
-                return padded(value, width, column);
-            }
-            FormatClass::FixedDecimals => {
-                Decimal::from_f64(value).map_or(Value::Float(value), Value::Decimal)
+            FormatClass::ZeroPadded(padding) if value.fract() == 0.0 => {
+                if value.abs() >= 1e15 {
+                    return Err(too_many_digits(column));
+                }
+                let number = value as i64;
+                Value::Padded {
+                    number,
+                    pattern: padding.pattern(number),
+                }
             }
             _ if value.fract() == 0.0 && value.abs() < 1e15 => Value::Int(value as i64),
-            _ => Value::Float(value),
+            class => Value::Float(as_shown(value, *class)),
         });
         Ok(shown)
     }
 }
 
-/// The text of a value, where a column takes one of limited length.
-fn within_length<'a>(text: &'a str, column: &TargetColumn) -> Attempt<'a> {
-    if text.contains('\0') {
-        return Err(fault(
-            RejectReason::NulCharacter,
-            sqlstate::CHARACTER_NOT_IN_REPERTOIRE,
-            "the text holds a NUL character, which PostgreSQL cannot store".to_owned(),
-        ));
+/// A number as decimals show it: at 15 digits, so that a cell is the same number in every column.
+fn as_shown(value: f64, class: FormatClass) -> f64 {
+    if class.is_decimal() {
+        Decimal::from_f64(value).map_or(value, Decimal::to_f64)
+    } else {
+        value
     }
-    if let Some(max) = column.max_chars {
-        let count = text.chars().count();
-        // Blanks beyond the length are cut without an error, as SQL demands (documentation, "Character Types").
-        if count > max as usize && text.trim_end_matches(' ').chars().count() > max as usize {
-            return Err(fault(
-                RejectReason::OutOfRange,
-                sqlstate::STRING_DATA_RIGHT_TRUNCATION,
-                format!(
-                    "the text has {count} characters, {} holds {max}",
-                    column.sql_type
-                ),
-            ));
-        }
-    }
-    Ok(Value::Text(text))
 }
 
-fn padded<'a>(value: f64, width: u8, column: &TargetColumn) -> Attempt<'a> {
-    let (negative, digits) = (value < 0.0, value.abs());
-    if digits >= 1e15 {
-        return Err(fault(
-            RejectReason::OutOfRange,
-            sqlstate::NUMERIC_VALUE_OUT_OF_RANGE,
-            format!(
-                "the number has more than 15 digits, {} would not be exact",
-                column.sql_type
-            ),
-        ));
-    }
-    Ok(Value::Padded {
-        negative,
-        digits: digits as u64,
-        width,
-    })
+fn too_many_digits(column: &TargetColumn) -> Fault {
+    fault(
+        RejectReason::OutOfRange,
+        sqlstate::NUMERIC_VALUE_OUT_OF_RANGE,
+        format!(
+            "the number has more than 15 digits, {} would not be exact",
+            column.sql_type
+        ),
+    )
 }
 
 fn boolean<'a>(truth: bool, column: &TargetColumn) -> Attempt<'a> {
     match column.kind {
         ColumnKind::Bool | ColumnKind::Other => Ok(Value::Bool(truth)),
         // As a spreadsheet displays it.
-        ColumnKind::Text => Ok(Value::Text(if truth { "TRUE" } else { "FALSE" })),
+        ColumnKind::Text | ColumnKind::OtherText => {
+            Ok(Value::Text(if truth { "TRUE" } else { "FALSE" }))
+        }
         ColumnKind::Int2 | ColumnKind::Int4 | ColumnKind::Int8 => Ok(Value::Int(truth.into())),
         _ => Err(wrong_type(column, "a boolean")),
     }
@@ -237,7 +249,7 @@ fn integer<'a>(value: f64, column: &TargetColumn) -> Attempt<'a> {
 }
 
 /// Checks an integer against the column's width. `None` is one beyond all widths.
-fn integer_in_range<'a>(value: Option<i64>, column: &TargetColumn) -> Attempt<'a> {
+pub(super) fn integer_in_range<'a>(value: Option<i64>, column: &TargetColumn) -> Attempt<'a> {
     let range = match column.kind {
         ColumnKind::Int2 => i64::from(i16::MIN)..=i64::from(i16::MAX),
         ColumnKind::Int4 => i64::from(i32::MIN)..=i64::from(i32::MAX),
@@ -249,7 +261,7 @@ fn integer_in_range<'a>(value: Option<i64>, column: &TargetColumn) -> Attempt<'a
         .ok_or_else(|| out_of_range(column))
 }
 
-fn float<'a>(value: f64, column: &TargetColumn) -> Attempt<'a> {
+pub(super) fn float<'a>(value: f64, column: &TargetColumn) -> Attempt<'a> {
     let overflows = column.kind == ColumnKind::Float4 && (value as f32).is_infinite();
     if overflows || !value.is_finite() {
         return Err(out_of_range(column));
@@ -257,63 +269,12 @@ fn float<'a>(value: f64, column: &TargetColumn) -> Attempt<'a> {
     Ok(Value::Float(value))
 }
 
-/// A text cell for any column.
-fn from_text<'a>(text: &'a str, column: &TargetColumn) -> Attempt<'a> {
-    match column.kind {
-        ColumnKind::Text | ColumnKind::Other => return within_length(text, column),
-        _ if text.trim().is_empty() => return Ok(Value::Null),
-        _ => {}
-    }
-    let parsed = match column.kind {
-        ColumnKind::Bool => parse::boolean(text).map(Value::Bool),
-        ColumnKind::Int2 | ColumnKind::Int4 | ColumnKind::Int8 => {
-            return match parse::integer(text) {
-                Some(value) => integer_in_range(Some(value), column),
-                None if parse::decimal(text).is_some_and(|t| t.bytes().all(is_integer_byte)) => {
-                    Err(out_of_range(column))
-                }
-                None => Err(not_readable(text, column)),
-            };
-        }
-        ColumnKind::Float4 | ColumnKind::Float8 => {
-            return match parse::float(text) {
-                Some(value) => float(value, column),
-                None => Err(not_readable(text, column)),
-            };
-        }
-        ColumnKind::Numeric => parse::decimal(text).map(Value::DecimalText),
-        ColumnKind::Date => parse::date(text).map(Value::Date),
-        ColumnKind::Time => parse::time(text).map(Value::Time),
-        ColumnKind::Timestamp => parse::timestamp(text).map(Value::Timestamp),
-        ColumnKind::Interval => parse::duration(text).map(Value::Interval),
-        ColumnKind::Text | ColumnKind::Other => None,
-    };
-    parsed.ok_or_else(|| not_readable(text, column))
-}
-
-/// A date, time or duration stored as ISO 8601 text.
-fn from_iso<'a>(text: &'a str, column: &TargetColumn) -> Attempt<'a> {
-    let made = match column.kind {
-        ColumnKind::Text | ColumnKind::Other => return within_length(text, column),
-        ColumnKind::Date => parse::day(text).map(Value::Date),
-        ColumnKind::Timestamp => parse::timestamp(text).map(Value::Timestamp),
-        ColumnKind::Time => parse::duration(text)
-            .filter(|micros| (0..serial_date::MICROS_PER_DAY).contains(micros))
-            .map(Value::Time),
-        ColumnKind::Interval => parse::duration(text).map(Value::Interval),
-        _ => None,
-    };
-    made.ok_or_else(|| not_readable(text, column))
-}
-
-fn is_integer_byte(byte: u8) -> bool {
-    byte.is_ascii_digit() || byte == b'-' || byte == b'+'
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::cell::{CellError, FormatId, TextSpan};
+    use crate::model::cell::{CellError, TextSpan};
+    use crate::model::column::TypeLimit;
+    use crate::model::number_format::{ZeroPadding, ZeroPattern};
 
     const ANY_SPAN: TextSpan = TextSpan { start: 0, len: 0 };
 
@@ -324,10 +285,11 @@ mod tests {
                 FormatClass::General,
                 FormatClass::Date,
                 FormatClass::Time,
-                FormatClass::ZeroPadded(5),
+                FormatClass::ZeroPadded(ZeroPadding::always(ZeroPattern::digits(5).unwrap())),
                 FormatClass::Duration,
             ],
             on_cell_error,
+            text_rules: TextRules::default(),
         }
     }
 
@@ -337,7 +299,7 @@ mod tests {
             sql_type: "t".into(),
             kind,
             not_null: false,
-            max_chars: None,
+            limit: TypeLimit::None,
         }
     }
 
@@ -348,16 +310,21 @@ mod tests {
         }
     }
 
+    /// Values borrow from it.
+    fn leaked() -> &'static Coercion {
+        Box::leak(Box::new(coercion(OnCellError::Null)))
+    }
+
     /// The value, or the SQLSTATE of the fault.
     fn make(cell: Cell, kind: ColumnKind) -> Result<Value<'static>, &'static str> {
-        coercion(OnCellError::Null)
+        leaked()
             .coerce(cell, "", &column(kind))
             .map(|coerced| coerced.value)
             .map_err(|fault| fault.sqlstate)
     }
 
     fn make_text(text: &'static str, kind: ColumnKind) -> Result<Value<'static>, &'static str> {
-        coercion(OnCellError::Null)
+        leaked()
             .coerce(Cell::Text(ANY_SPAN), text, &column(kind))
             .map(|coerced| coerced.value)
             .map_err(|fault| fault.sqlstate)
@@ -404,12 +371,8 @@ mod tests {
 
     #[test]
     fn zeros_in_front_survive_as_text() {
-        let padded = Value::Padded {
-            negative: false,
-            digits: 1234,
-            width: 5,
-        };
-        assert_eq!(make(number(1_234.0, 3), ColumnKind::Text), Ok(padded));
+        let shown = make(number(1_234.0, 3), ColumnKind::Text).unwrap();
+        assert_eq!(shown.to_string(), "01234");
         assert_eq!(
             make(number(1_234.0, 3), ColumnKind::Int4),
             Ok(Value::Int(1234))
@@ -435,29 +398,19 @@ mod tests {
     }
 
     #[test]
-    fn long_texts_are_refused_but_for_blanks_at_the_end() {
-        let mut column = column(ColumnKind::Text);
-        column.max_chars = Some(3);
-        let attempt = |text| from_text(text, &column).map_err(|fault| fault.sqlstate);
-        assert_eq!(attempt("äöü"), Ok(Value::Text("äöü")));
-        assert_eq!(attempt("abcd"), Err("22001"));
-        assert_eq!(attempt("abc  "), Ok(Value::Text("abc  ")));
-    }
-
-    #[test]
     fn error_cells_follow_their_policy() {
         let cell = Cell::Error(CellError::NotAvailable);
         let attempt = |policy, column: &TargetColumn| {
             coercion(policy)
                 .coerce(cell, "", column)
-                .map(|coerced| (coerced.value, coerced.error_as_null))
+                .map(|coerced| (coerced.value.to_string(), coerced.error_as_null))
                 .map_err(|fault| (fault.reason, fault.sqlstate))
         };
         let text = column(ColumnKind::Text);
-        assert_eq!(attempt(OnCellError::Null, &text), Ok((Value::Null, true)));
+        assert_eq!(attempt(OnCellError::Null, &text), Ok((String::new(), true)));
         assert_eq!(
             attempt(OnCellError::Text, &text),
-            Ok((Value::Text("#N/A"), false))
+            Ok(("#N/A".to_owned(), false))
         );
         let rejected = Err((RejectReason::ErrorCell, "22P02"));
         assert_eq!(attempt(OnCellError::Reject, &text), rejected);
@@ -473,7 +426,7 @@ mod tests {
             attempt(OnCellError::Null, &required),
             Err((RejectReason::ErrorCell, "23502"))
         );
-        let empty = coercion(OnCellError::Null).coerce(Cell::Empty, "", &required);
+        let empty = leaked().coerce(Cell::Empty, "", &required);
         assert_eq!(empty.unwrap_err().reason, RejectReason::MissingValue);
     }
 }

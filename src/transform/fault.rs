@@ -14,6 +14,7 @@ pub(super) mod sqlstate {
     pub(in crate::transform) const NUMERIC_VALUE_OUT_OF_RANGE: &str = "22003";
     pub(in crate::transform) const STRING_DATA_RIGHT_TRUNCATION: &str = "22001";
     pub(in crate::transform) const INVALID_DATETIME_FORMAT: &str = "22007";
+    pub(in crate::transform) const DATETIME_FIELD_OVERFLOW: &str = "22008";
 }
 
 pub(super) fn missing(cell: Cell) -> Fault {

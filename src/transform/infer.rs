@@ -3,10 +3,13 @@
 //! Types form a lattice: joining two gives the narrowest that holds both without loss. The order of the rows does not
 //! matter.
 
+use super::coerce::{Coercion, OnCellError};
 use super::number_format::FormatClass;
 use super::{parse, serial_date};
-use crate::model::column::{ColumnKind, TargetColumn};
+use crate::model::cell::Cell;
+use crate::model::column::{ColumnKind, TargetColumn, TypeLimit};
 use crate::model::sheet::DateSystem;
+use crate::model::value::MAX_EXACT_INTEGER;
 
 /// What a column has held so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -34,8 +37,27 @@ pub enum InferredType {
     Text,
 }
 
-/// Above this, a double no longer holds every whole number.
-const MAX_EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
+impl Coercion {
+    /// The narrowest type of a cell: [`Coercion::coerce`] loads it into a column of that type, and of every wider one,
+    /// without loss. `text` is the cell's text if it has one.
+    #[must_use]
+    pub fn type_of(&self, cell: Cell, text: &str) -> InferredType {
+        match cell {
+            // An error that shall be loaded by its name needs a text column.
+            Cell::Error(_) if self.on_cell_error == OnCellError::Text => InferredType::Text,
+            Cell::Empty | Cell::Error(_) => InferredType::Unknown,
+            Cell::Bool(_) => InferredType::Bool,
+            Cell::Number { value, format } => {
+                InferredType::of_number(value, *self.class(format), self.date_system)
+            }
+            Cell::Text(_) => match self.text_rules.content(text) {
+                Some(_) => InferredType::Text,
+                None => InferredType::Unknown,
+            },
+            Cell::Iso(_) => InferredType::of_iso(text),
+        }
+    }
+}
 
 impl InferredType {
     /// The type of one number under its format.
@@ -55,7 +77,7 @@ impl InferredType {
                 Self::Integer
             }
             FormatClass::General => Self::Float,
-            FormatClass::FixedDecimals => Self::Decimal,
+            FormatClass::FixedDecimals | FormatClass::Money | FormatClass::Percent => Self::Decimal,
             FormatClass::ZeroPadded(_) => Self::Text,
             // Day 0 is no day that anybody means: a serial below 1 is a time of day.
             FormatClass::DateOrTimestamp if serial_date::time(value).is_some() => Self::Time,
@@ -78,7 +100,7 @@ impl InferredType {
     pub fn of_iso(text: &str) -> Self {
         if parse::day(text).is_some() {
             Self::Date
-        } else if parse::timestamp(text).is_some() {
+        } else if parse::cell_timestamp(text).is_some() {
             Self::Timestamp
         } else {
             match parse::duration(text) {
@@ -104,26 +126,47 @@ impl InferredType {
         }
     }
 
+    /// The type of a column for it, as SQL writes it.
+    #[must_use]
+    pub fn sql_type(self) -> &'static str {
+        match self {
+            Self::Bool => "boolean",
+            Self::Integer => "bigint",
+            Self::Decimal => "numeric",
+            Self::Float => "double precision",
+            Self::Date => "date",
+            Self::Timestamp => "timestamp without time zone",
+            Self::Time => "time without time zone",
+            Self::Interval => "interval",
+            Self::Unknown | Self::Text => "text",
+        }
+    }
+
+    /// How values are made for a column of it.
+    #[must_use]
+    pub fn kind(self) -> ColumnKind {
+        match self {
+            Self::Bool => ColumnKind::Bool,
+            Self::Integer => ColumnKind::Int8,
+            Self::Decimal => ColumnKind::Numeric,
+            Self::Float => ColumnKind::Float8,
+            Self::Date => ColumnKind::Date,
+            Self::Timestamp => ColumnKind::Timestamp,
+            Self::Time => ColumnKind::Time,
+            Self::Interval => ColumnKind::Interval,
+            Self::Unknown | Self::Text => ColumnKind::Text,
+        }
+    }
+
     /// The column for it. A column without any value becomes text.
     #[must_use]
     pub fn to_column(self, name: String) -> TargetColumn {
-        let (kind, sql_type) = match self {
-            Self::Bool => (ColumnKind::Bool, "boolean"),
-            Self::Integer => (ColumnKind::Int8, "bigint"),
-            Self::Decimal => (ColumnKind::Numeric, "numeric"),
-            Self::Float => (ColumnKind::Float8, "double precision"),
-            Self::Date => (ColumnKind::Date, "date"),
-            Self::Timestamp => (ColumnKind::Timestamp, "timestamp without time zone"),
-            Self::Time => (ColumnKind::Time, "time without time zone"),
-            Self::Interval => (ColumnKind::Interval, "interval"),
-            Self::Unknown | Self::Text => (ColumnKind::Text, "text"),
-        };
         TargetColumn {
             name,
-            sql_type: sql_type.to_owned(),
-            kind,
+            sql_type: self.sql_type().to_owned(),
+            kind: self.kind(),
             not_null: false,
-            max_chars: None,
+            limit: TypeLimit::None,
         }
     }
 }
@@ -134,6 +177,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::number_format::{ZeroPadding, ZeroPattern};
 
     const ALL: [T; 10] = [
         T::Unknown,
@@ -170,7 +214,8 @@ mod tests {
         assert_eq!(of(9_007_199_254_740_992.0, FormatClass::General), T::Float);
         assert_eq!(of(0.5, FormatClass::General), T::Float);
         assert_eq!(of(42.0, FormatClass::FixedDecimals), T::Decimal);
-        assert_eq!(of(1_234.0, FormatClass::ZeroPadded(5)), T::Text);
+        let padding = ZeroPadding::always(ZeroPattern::digits(5).unwrap());
+        assert_eq!(of(1_234.0, FormatClass::ZeroPadded(padding)), T::Text);
         assert_eq!(of(45_292.0, FormatClass::Date), T::Date);
         assert_eq!(of(45_292.25, FormatClass::Date), T::Timestamp);
         assert_eq!(of(45_292.0, FormatClass::Timestamp), T::Timestamp);

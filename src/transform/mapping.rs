@@ -157,7 +157,7 @@ fn find<'t>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::column::ColumnKind;
+    use crate::model::column::{ColumnKind, TypeLimit};
 
     fn column(name: &str, not_null: bool, has_default: bool, generated: bool) -> TableColumn {
         TableColumn {
@@ -166,7 +166,7 @@ mod tests {
                 sql_type: "text".into(),
                 kind: ColumnKind::Text,
                 not_null,
-                max_chars: None,
+                limit: TypeLimit::None,
             },
             has_default,
             generated,
@@ -175,9 +175,9 @@ mod tests {
 
     fn header(titles: &[&str]) -> Header {
         Header {
-            row: 0,
             first_column: 0,
             titles: titles.iter().map(ToString::to_string).collect(),
+            ..Header::default()
         }
     }
 

@@ -1,8 +1,10 @@
 //! Pure functions between reading and writing: types, names, mapping, conversion.
 
 pub mod coerce;
+pub mod date_format;
 pub mod display;
 pub mod fault;
+mod from_text;
 pub mod infer;
 pub mod mapping;
 pub mod names;
@@ -11,3 +13,6 @@ pub mod parse;
 pub mod positions;
 pub mod profile;
 pub mod serial_date;
+pub mod text_rules;
+pub mod widening;
+mod within;

@@ -92,14 +92,20 @@ fn unique(name: String, taken: &HashSet<String>) -> String {
     }
     let mut number = 2_u32;
     loop {
-        let suffix = format!("_{number}");
-        let base = truncate(&name, MAX_IDENTIFIER_BYTES - suffix.len());
-        let candidate = format!("{base}{suffix}");
+        let candidate = numbered(&name, number);
         if !taken.contains(&candidate) {
             return candidate;
         }
         number += 1;
     }
+}
+
+/// A name with a number behind it, within the length that PostgreSQL keeps.
+#[must_use]
+pub fn numbered(name: &str, number: u32) -> String {
+    let suffix = format!("_{number}");
+    let base = truncate(name, MAX_IDENTIFIER_BYTES - suffix.len());
+    format!("{base}{suffix}")
 }
 
 /// Columns that every table has (PostgreSQL documentation, "System Columns"); CREATE TABLE refuses them.
@@ -126,9 +132,9 @@ mod tests {
 
     fn header(titles: &[&str]) -> Header {
         Header {
-            row: 0,
             first_column: 1,
             titles: titles.iter().map(ToString::to_string).collect(),
+            ..Header::default()
         }
     }
 

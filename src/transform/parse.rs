@@ -43,6 +43,26 @@ pub fn decimal(text: &str) -> Option<&str> {
     (well_formed && exponent_fits).then_some(text)
 }
 
+/// A decimal with a comma for the point, with points between all thousands or none: `1.234,56`, `1234,5`. Gives the
+/// text without white space around.
+#[must_use]
+pub fn comma_decimal(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (whole, fraction) = unsigned.split_once(',').unwrap_or((unsigned, ""));
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let mut groups = whole.split('.');
+    let first = groups.next()?;
+    let mut grouped = false;
+    let well_grouped = groups.all(|group| {
+        grouped = true;
+        group.len() == 3 && digits(group)
+    });
+    let first_fits = digits(first) && (!grouped || (1..=3).contains(&first.len()));
+    let has_digits = !(first.is_empty() && fraction.is_empty());
+    (well_grouped && first_fits && digits(fraction) && has_digits).then_some(text)
+}
+
 /// A finite floating-point number.
 #[must_use]
 pub fn float(text: &str) -> Option<f64> {
@@ -75,6 +95,8 @@ pub fn time(text: &str) -> Option<i64> {
     };
     (hour < 24 && minute < 60 && second < 60)
         .then_some(((hour * 60 + minute) * 60 + second) * 1_000_000 + micros)
+        // A fraction just below the next midnight has been rounded to it.
+        .filter(|micros| *micros < MICROS_PER_DAY)
 }
 
 /// An ISO 8601 date, or date and time: `2024-01-31`, `2024-01-31T13:05:09`. Gives microseconds since 2000-01-01.
@@ -89,15 +111,31 @@ pub fn timestamp(text: &str) -> Option<i64> {
     Some(i64::from(day) * MICROS_PER_DAY + time_of_day)
 }
 
-/// A day: an ISO 8601 date, or a date and time at midnight. Gives days since 2000-01-01.
+/// The day of a moment at midnight: days since 2000-01-01.
 #[must_use]
-pub fn day(text: &str) -> Option<i32> {
-    let micros = timestamp(text)?;
+pub fn whole_day(micros: i64) -> Option<i32> {
     (micros.rem_euclid(MICROS_PER_DAY) == 0)
         .then(|| i32::try_from(micros.div_euclid(MICROS_PER_DAY)).ok())?
 }
 
-/// An ISO 8601 duration of hours, minutes and seconds (`PT12H30M00S`, as OpenDocument stores times), or
+/// A day: an ISO 8601 date, or a date and time at midnight. Gives days since 2000-01-01.
+#[must_use]
+pub fn day(text: &str) -> Option<i32> {
+    whole_day(timestamp(text)?)
+}
+
+/// A date, or date and time, of a cell that holds ISO 8601. Sheets know no time zones, so a `Z` that some programs
+/// write says nothing and goes. Gives microseconds since 2000-01-01.
+#[must_use]
+pub fn cell_timestamp(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let local = text
+        .strip_suffix(['Z', 'z'])
+        .filter(|t| t.contains(['T', 't', ' ']));
+    timestamp(local.unwrap_or(text))
+}
+
+/// An ISO 8601 duration of days, hours, minutes and seconds (`PT12H30M00S`, as OpenDocument stores times), or
 /// `[h]h:mm[:ss[.ffffff]]`. Gives microseconds.
 #[must_use]
 pub fn duration(text: &str) -> Option<i64> {
@@ -106,27 +144,44 @@ pub fn duration(text: &str) -> Option<i64> {
         Some(rest) => (true, rest),
         None => (false, text),
     };
-    let micros = match text.strip_prefix("PT") {
+    let micros = match text.strip_prefix('P') {
         Some(rest) => iso_duration(rest)?,
         None => clock_duration(text)?,
     };
     Some(if negative { -micros } else { micros })
 }
 
-fn iso_duration(mut rest: &str) -> Option<i64> {
+/// Years and months have no length, so they must be 0 (XML Schema part 2, section 3.2.6 duration).
+fn iso_duration(text: &str) -> Option<i64> {
+    let (date, time) = match text.split_once('T') {
+        Some((_, "")) => return None,
+        Some((date, time)) => (date, time),
+        None if text.is_empty() => return None,
+        None => (text, ""),
+    };
     let mut micros = 0_i64;
-    if rest.is_empty() {
+    let mut add = |rest: &mut &str, unit: char, seconds: i64| -> Option<()> {
+        if let Some((amount, after)) = rest.split_once(unit) {
+            let amount = digits(amount, 9)?;
+            if seconds == 0 && amount != 0 {
+                return None;
+            }
+            micros = micros.checked_add(amount.checked_mul(seconds * 1_000_000)?)?;
+            *rest = after;
+        }
+        Some(())
+    };
+    let (mut date, mut time) = (date, time);
+    add(&mut date, 'Y', 0)?;
+    add(&mut date, 'M', 0)?;
+    add(&mut date, 'D', 86_400)?;
+    add(&mut time, 'H', 3_600)?;
+    add(&mut time, 'M', 60)?;
+    if !date.is_empty() {
         return None;
     }
-    for (unit, seconds_of_unit) in [('H', 3_600), ('M', 60)] {
-        if let Some((amount, after)) = rest.split_once(unit) {
-            micros =
-                micros.checked_add(digits(amount, 9)?.checked_mul(seconds_of_unit * 1_000_000)?)?;
-            rest = after;
-        }
-    }
-    if !rest.is_empty() {
-        let (seconds, fraction) = seconds_and_micros(rest.strip_suffix('S')?)?;
+    if !time.is_empty() {
+        let (seconds, fraction) = seconds_and_micros(time.strip_suffix('S')?)?;
         micros = micros.checked_add(seconds * 1_000_000 + fraction)?;
     }
     Some(micros)
@@ -143,11 +198,16 @@ fn clock_duration(text: &str) -> Option<i64> {
     (seconds < 60).then_some(((hours * 60 + minutes) * 60 + seconds) * 1_000_000 + micros)
 }
 
+/// Seconds with any number of decimals, rounded to microseconds.
 fn seconds_and_micros(text: &str) -> Option<(i64, i64)> {
     let (whole, fraction) = text.split_once(['.', ',']).unwrap_or((text, "0"));
-    let scale = u32::try_from(fraction.len()).ok().filter(|len| *len <= 9)?;
-    let nanos = digits(fraction, 9)? * 10_i64.pow(9 - scale);
-    Some((digits(whole, 9)?, nanos / 1_000))
+    let all_digits = !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    if !all_digits {
+        return None;
+    }
+    let first = fraction.get(..fraction.len().min(7))?;
+    let tenths = digits(first, 7)? * 10_i64.pow(u32::try_from(7 - first.len()).ok()?);
+    Some((digits(whole, 9)?, (tenths + 5) / 10))
 }
 
 fn fixed_digits(text: &str, count: usize) -> Option<i64> {
@@ -207,5 +267,59 @@ mod tests {
         assert_eq!(duration("PT25H00M01.5S"), Some(90_001_500_000));
         assert_eq!(duration("-100:30"), Some(-361_800_000_000));
         assert_eq!(duration("PT"), None);
+        assert_eq!(duration("P"), None);
+    }
+
+    #[test]
+    fn durations_of_other_programs_are_read() {
+        for (text, micros) in [
+            ("PT02H30M00S", 9_000_000_000),
+            ("PT26H30M00.5S", 95_400_500_000),
+            ("-PT1H", -3_600_000_000),
+            ("P1DT2H", 93_600_000_000),
+            ("P0Y0M0DT10H00M00S", 36_000_000_000),
+            ("P2D", 172_800_000_000),
+            ("PT5M", 300_000_000),
+            ("PT10H30M15.123456789012S", 37_815_123_457),
+            ("10:30:00", 37_800_000_000),
+            ("10:30", 37_800_000_000),
+        ] {
+            assert_eq!(duration(text), Some(micros), "{text}");
+        }
+        for text in [
+            "P1Y", "P1M", "PT1M2H", "PTS", "P1", "PT1.5H", "PTxS", "PT1.S", "--PT1H",
+        ] {
+            assert_eq!(duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_cell_has_no_time_zone() {
+        let ten = MICROS_PER_DAY + 36_000_000_000;
+        assert_eq!(cell_timestamp("2000-01-02T10:00:00Z"), Some(ten));
+        assert_eq!(cell_timestamp("2000-01-02T10:00:00"), Some(ten));
+        assert_eq!(cell_timestamp("2000-01-02Z"), None);
+        assert_eq!(cell_timestamp("2000-01-02T10:00:00+01:00"), None);
+    }
+
+    #[test]
+    fn comma_decimals_have_whole_groups() {
+        for good in [
+            "1.234,56",
+            "1234,5",
+            "-1.234.567",
+            "1,5",
+            "12",
+            ",5",
+            "+0,10",
+            "1,",
+        ] {
+            assert_eq!(comma_decimal(good), Some(good), "{good}");
+        }
+        for bad in [
+            "", ",", "1.5", "1.23,4", "1234.567", ".123", "1,234.5", "1,2,3", "1e5", "1..234",
+        ] {
+            assert_eq!(comma_decimal(bad), None, "{bad}");
+        }
     }
 }

@@ -126,6 +126,7 @@ fn redact(report: &mut Value) {
         "/records_per_second",
         "/peak_memory_bytes",
         "/bottleneck",
+        "/load_id",
     ] {
         *report.pointer_mut(pointer).unwrap() = "[measured]".into();
     }
@@ -183,6 +184,11 @@ fn the_json_document_has_every_figure() {
       "error_cells_as_null": 0,
       "error_count": 13,
       "file": "listings.xlsx",
+      "hidden": {
+        "columns": 0,
+        "rows_loaded": 0
+      },
+      "load_id": "[measured]",
       "mode": "batch",
       "peak_memory_bytes": "[measured]",
       "records_per_second": "[measured]",
@@ -207,7 +213,9 @@ fn the_json_document_has_every_figure() {
       ],
       "sheet": "Businesses",
       "skipped": {
-        "blank_rows": 0
+        "blank_rows": 0,
+        "hidden_rows": 0,
+        "rows_above_header": 0
       },
       "stages": {
         "encode": "[measured]",

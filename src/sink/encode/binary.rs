@@ -18,6 +18,9 @@ pub fn put(value: Value<'_>, kind: ColumnKind, out: &mut BytesMut) {
         (ColumnKind::Float8, Value::Float(number)) => out.put_f64(number),
         (ColumnKind::Numeric, Value::Decimal(decimal)) => numeric::put_decimal(decimal, out),
         (ColumnKind::Numeric, Value::DecimalText(text)) => numeric::put_text(text, out),
+        (ColumnKind::Numeric, Value::CommaDecimalText(text)) => {
+            numeric::put_comma_text(text, out);
+        }
         (ColumnKind::Date, Value::Date(days)) => out.put_i32(days),
         (ColumnKind::Time, Value::Time(micros)) => out.put_i64(micros),
         (ColumnKind::Timestamp, Value::Timestamp(micros)) => out.put_i64(micros),

@@ -33,10 +33,19 @@ pub fn put_decimal(decimal: Decimal, out: &mut BytesMut) {
 /// Appends a decimal in PostgreSQL's syntax: sign, digits, point, exponent. Anything else in the text is passed over,
 /// so the text must have been checked.
 pub fn put_text(text: &str, out: &mut BytesMut) {
+    put_with_point(text, '.', out);
+}
+
+/// The same for a text with a comma for the point and points between thousands.
+pub fn put_comma_text(text: &str, out: &mut BytesMut) {
+    put_with_point(text, ',', out);
+}
+
+fn put_with_point(text: &str, point: char, out: &mut BytesMut) {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let exponent: i64 = exponent.parse().unwrap_or(0);
     let fraction_len = mantissa
-        .split_once('.')
+        .split_once(point)
         .map_or(0, |(_, fraction)| fraction.len());
     let digits: Vec<u8> = mantissa
         .bytes()
@@ -153,5 +162,9 @@ mod tests {
             put_text(text, &mut from_text);
             assert_eq!(from_float, from_text, "{text}");
         }
+        let (mut comma, mut point) = (BytesMut::new(), BytesMut::new());
+        put_comma_text("-1.234.567,80", &mut comma);
+        put_text("-1234567.80", &mut point);
+        assert_eq!(comma, point);
     }
 }

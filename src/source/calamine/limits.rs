@@ -205,6 +205,7 @@ mod tests {
     use zip::write::SimpleFileOptions;
 
     use super::*;
+    use crate::model::selection::ReadOptions;
     use crate::source;
 
     /// A workbook whose part of this name is replaced.
@@ -242,7 +243,11 @@ mod tests {
     }
 
     fn verdict(file: &tempfile::NamedTempFile) -> Option<ErrorKind> {
-        source::open(file.path(), None)
+        let options = ReadOptions {
+            reader: crate::model::selection::Reader::Calamine,
+            ..ReadOptions::default()
+        };
+        source::open(file.path(), &options, |value, _, _| value.to_string())
             .err()
             .map(|error| error.kind())
     }

@@ -70,7 +70,8 @@ pub(super) fn open(path: &Path, container: Container) -> Result<Box<dyn Workbook
                     open_workbook(path).map_err(|e: calamine::XlsbError| e.in_workbook(path))?,
                 )
             }
-            Container::CompoundFile => {
+            // calamine refuses a stream of records outside of a compound file.
+            Container::CompoundFile | Container::Biff => {
                 refuse_unreadable_compound_file(path)?;
                 Book::Xls(open_workbook(path).map_err(|e: calamine::XlsError| e.in_workbook(path))?)
             }

@@ -1,15 +1,152 @@
-//! Workbooks of BIFF records ([MS-XLS]), versions 2 to 8.
+//! Workbooks of BIFF records, versions 2 to 8 ([MS-XLS]; for versions 2 to 5 OpenOffice.org's Documentation of the
+//! Microsoft Excel File Format).
+//!
+//! The whole stream is in memory; each reading of a sheet walks over its records once. Texts are decoded one at a time.
 
-use std::path::Path;
+mod cells;
+mod code_pages;
+mod formats;
+mod globals;
+mod kind;
+mod layout;
+mod names;
+mod protection;
+mod records;
+mod shared_strings;
+mod strings;
+#[cfg(test)]
+mod tests;
 
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::compound_file::{CompoundFile, MAX_FILE_BYTES, is_compound_file};
+use super::container::{KNOWN_FORMATS, unreadable};
 use super::input::Input;
-use super::workbook::{Workbook, broken};
-use crate::error::Result;
+use super::workbook::{SheetVisitor, Workbook, broken, too_large};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::address::CellRange;
+use crate::model::number_format::NumberFormat;
+use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetKind, SheetTable};
+use globals::Globals;
+use records::Substream;
 
 /// Opens a workbook and reads its lists.
 ///
 /// # Errors
-/// `WorkbookBroken`, `WorkbookEncrypted`, `WorkbookTooLarge`, `FileUnreadable`.
-pub(super) fn open(path: &Path, _input: Input) -> Result<Box<dyn Workbook>> {
-    Err(broken(path, "stub"))
+/// `NotAWorkbook`, `WorkbookBroken`, `WorkbookEncrypted`, `WorkbookTooLarge`, `FileUnreadable`.
+pub(super) fn open(path: &Path, input: Input) -> Result<Box<dyn Workbook>> {
+    let mut bytes = Vec::new();
+    let mut input = input.take(MAX_FILE_BYTES + 1);
+    let read = input.read_to_end(&mut bytes);
+    let read = read.map_err(|error| unreadable(path, error))?;
+    if read as u64 > MAX_FILE_BYTES {
+        let what = format!("has more than {MAX_FILE_BYTES} bytes, the most in this format");
+        return Err(too_large(path, &what));
+    }
+    let mut stream = if is_compound_file(&bytes) {
+        workbook_stream(path, bytes)?
+    } else {
+        bytes
+    };
+    protection::remove(path, &mut stream)?;
+    let globals = Globals::read(path, &stream)?;
+    Ok(Box::new(XlsWorkbook {
+        path: path.to_owned(),
+        stream,
+        globals,
+    }))
+}
+
+/// The stream of a compound file that has the records ([MS-XLS] 2.1.2). A file for old and new programs has both, the
+/// newer one under the newer name.
+fn workbook_stream(path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>> {
+    let file = CompoundFile::of_bytes(path, bytes)?;
+    for name in ["Workbook", "Book"] {
+        if let Some(stream) = file.root_stream(path, name)? {
+            return Ok(stream);
+        }
+    }
+    // An encrypted Office Open XML package is a compound file, too ([MS-OFFCRYPTO] 2.3.4.4).
+    if file.contains("EncryptedPackage") {
+        return Err(protection::encrypted(path, "protected by a password"));
+    }
+    Err(Error::new(
+        ErrorKind::NotAWorkbook,
+        format!("{} is a document of another program", path.display()),
+    )
+    .in_file(path)
+    .next_step(KNOWN_FORMATS))
+}
+
+/// A workbook whose stream is in memory.
+struct XlsWorkbook {
+    path: PathBuf,
+    stream: Vec<u8>,
+    globals: Globals,
+}
+
+impl XlsWorkbook {
+    /// The records of a worksheet; `None` for a sheet of another kind.
+    fn worksheet(&self, sheet: usize) -> Result<Option<Substream<'_>>> {
+        let entry = self.globals.entries.get(sheet);
+        let start = self.globals.starts.get(sheet);
+        let (Some(entry), Some(start)) = (entry, start) else {
+            return Ok(None);
+        };
+        if entry.kind != SheetKind::Worksheet {
+            return Ok(None);
+        }
+        let found = Substream::open(&self.stream, *start);
+        let missing = || {
+            let how = format!("sheet {:?} is not where its list says", entry.name);
+            broken(&self.path, &how).in_sheet(entry.name.as_str())
+        };
+        found.map(Some).ok_or_else(missing)
+    }
+}
+
+impl Workbook for XlsWorkbook {
+    fn sheets(&self) -> &[SheetEntry] {
+        &self.globals.entries
+    }
+
+    fn date_system(&self) -> DateSystem {
+        self.globals.date_system
+    }
+
+    fn formats(&self) -> &[NumberFormat] {
+        self.globals.formats.formats()
+    }
+
+    fn named_ranges(&mut self) -> Result<Vec<NamedRange>> {
+        Ok(names::read(&self.globals, &self.stream))
+    }
+
+    /// Lists in xls files are no tables by name.
+    fn tables(&mut self) -> Result<Vec<SheetTable>> {
+        Ok(Vec::new())
+    }
+
+    fn merged_ranges(&mut self, sheet: usize) -> Result<Vec<CellRange>> {
+        let records = self.worksheet(sheet)?;
+        Ok(records.map_or_else(Vec::new, layout::merged))
+    }
+
+    fn read_sheet(&mut self, sheet: usize, visitor: &mut dyn SheetVisitor) -> Result<()> {
+        let Some(records) = self.worksheet(sheet)? else {
+            return Ok(());
+        };
+        let Some(styles) = self.globals.styles(sheet) else {
+            return Ok(());
+        };
+        let around = cells::Surroundings {
+            path: &self.path,
+            version: self.globals.version,
+            text: &self.globals.text,
+            styles,
+            strings: &self.globals.strings,
+        };
+        cells::read(around, records, visitor)
+    }
 }

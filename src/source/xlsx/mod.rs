@@ -1,15 +1,145 @@
 //! Office Open XML workbooks (ECMA-376 Part 1, §18): xlsx and xlsm, as a stream.
 
-use std::path::Path;
+mod shared_strings;
+mod sheet;
+mod styles;
+mod tables;
+mod tags;
+mod text;
+mod value;
+mod workbook_part;
+
+use std::path::{Path, PathBuf};
+
+use shared_strings::SharedStrings;
+use sheet::SheetScan;
+use styles::Styles;
+use tags::Surroundings;
+use workbook_part::WorkbookPart;
 
 use super::input::Input;
-use super::workbook::{Workbook, broken};
+use super::package::{Package, PartKind};
+use super::workbook::{SheetVisitor, Workbook, broken};
+use super::xml::XmlReader;
 use crate::error::Result;
+use crate::model::address::CellRange;
+use crate::model::number_format::NumberFormat;
+use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetKind, SheetTable};
 
 /// Opens a workbook and reads its lists.
 ///
 /// # Errors
 /// `WorkbookBroken`, `WorkbookEncrypted`, `WorkbookTooLarge`, `FileUnreadable`.
-pub(super) fn open(path: &Path, _input: Input) -> Result<Box<dyn Workbook>> {
-    Err(broken(path, "stub"))
+pub(super) fn open(path: &Path, input: Input) -> Result<Box<dyn Workbook>> {
+    let mut package = Package::open(path, input)?;
+    let workbook = WorkbookPart::read(&mut package)?;
+    let styles = match &workbook.styles {
+        Some(part) => Styles::read(&mut package, part)?,
+        None => Styles::default(),
+    };
+    Ok(Box::new(Xlsx {
+        path: path.to_path_buf(),
+        package,
+        workbook,
+        styles,
+        strings: Strings::NotRead,
+    }))
+}
+
+struct Xlsx {
+    path: PathBuf,
+    package: Package,
+    workbook: WorkbookPart,
+    styles: Styles,
+    strings: Strings,
+}
+
+/// The shared strings are read when the first sheet is.
+enum Strings {
+    NotRead,
+    Read(Option<SharedStrings>),
+}
+
+impl Xlsx {
+    /// The part of a sheet that the list has. Workbooks that lost a part must not look like ones with an empty sheet.
+    fn part_of(&self, sheet: usize) -> Result<&str> {
+        let Some(entry) = self.workbook.sheets.get(sheet) else {
+            return Err(broken(
+                &self.path,
+                &format!("it has no sheet number {sheet}"),
+            ));
+        };
+        match self.workbook.parts.get(sheet).and_then(Option::as_deref) {
+            Some(part) if self.package.has(part) => Ok(part),
+            Some(part) => {
+                let how = format!("the part {part} of its sheet {:?} is missing", entry.name);
+                Err(broken(&self.path, &how))
+            }
+            None => {
+                let how = format!("its sheet {:?} has no part", entry.name);
+                Err(broken(&self.path, &how))
+            }
+        }
+    }
+}
+
+impl Workbook for Xlsx {
+    fn sheets(&self) -> &[SheetEntry] {
+        &self.workbook.sheets
+    }
+
+    fn date_system(&self) -> DateSystem {
+        self.workbook.date_system
+    }
+
+    fn formats(&self) -> &[NumberFormat] {
+        self.styles.formats()
+    }
+
+    fn named_ranges(&mut self) -> Result<Vec<NamedRange>> {
+        Ok(self.workbook.names.clone())
+    }
+
+    fn tables(&mut self) -> Result<Vec<SheetTable>> {
+        let mut all = Vec::new();
+        for (sheet, entry) in self.workbook.sheets.iter().enumerate() {
+            let part = self.workbook.parts.get(sheet).and_then(Option::as_deref);
+            if let (SheetKind::Worksheet, Some(part)) = (entry.kind, part) {
+                all.extend(tables::tables(&mut self.package, part, sheet)?);
+            }
+        }
+        Ok(all)
+    }
+
+    fn merged_ranges(&mut self, sheet: usize) -> Result<Vec<CellRange>> {
+        let part = self.part_of(sheet)?.to_string();
+        tables::merged_ranges(&mut self.package, &part)
+    }
+
+    fn read_sheet(&mut self, sheet: usize, visitor: &mut dyn SheetVisitor) -> Result<()> {
+        let part = self.part_of(sheet)?.to_string();
+        if let Strings::NotRead = self.strings {
+            let strings = &self.workbook.shared_strings;
+            self.strings = Strings::Read(SharedStrings::read(&mut self.package, strings)?);
+        }
+        let strings = match &self.strings {
+            Strings::Read(Some(strings)) => Some(strings),
+            _ => None,
+        };
+        let Some(bytes) = self.package.part(&part, PartKind::Sheet)? else {
+            return Ok(());
+        };
+        let reader = XmlReader::open(&self.path, &part, bytes)?;
+        let surroundings = Surroundings {
+            path: &self.path,
+            sheet: self
+                .workbook
+                .sheets
+                .get(sheet)
+                .map_or("", |entry| &entry.name),
+            strings,
+            styles: &self.styles,
+        };
+        SheetScan::new(reader, surroundings, visitor).run()
+    }
 }

@@ -1,0 +1,229 @@
+//! Widens the columns of a table that was created from a sample of the rows, while the load goes on.
+//!
+//! The reader looks at each batch before it hands it over. A cell that its column does not hold is no reason to fail: the
+//! reader waits until all batches handed over are written, the table's column gets the wider type, and the load goes on
+//! with the same batch. A cell in a column that was empty so far adds the column.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_channel::{Receiver, Sender};
+use deadpool_postgres::Object;
+use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::worker::RowPlan;
+use crate::db::ddl::{self, ColumnChange};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::batch::Batch;
+use crate::model::cell::Cell;
+use crate::model::column::TargetColumn;
+use crate::model::table::TableName;
+use crate::transform::coerce::Coercion;
+use crate::transform::infer::InferredType;
+use crate::transform::mapping::MappedColumn;
+use crate::transform::widening::widening;
+
+/// What a column of the new table holds.
+#[derive(Debug, Clone)]
+pub(super) enum ColumnState {
+    /// What the user said, whatever the cells.
+    Declared(TargetColumn),
+    /// What the cells read so far come to.
+    Inferred(InferredType),
+}
+
+/// The columns of a table that was created from a sample, shared by the loads of all its sheets.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SampledTable(Arc<Mutex<HashMap<String, ColumnState>>>);
+
+impl SampledTable {
+    pub(super) fn new(columns: HashMap<String, ColumnState>) -> Self {
+        Self(Arc::new(Mutex::new(columns)))
+    }
+
+    /// The columns that a sheet with these names has in the table so far.
+    pub(super) fn columns_of(&self, names: &[Option<String>]) -> Vec<MappedColumn> {
+        let states = self.lock();
+        let column = |(source, name): (usize, &Option<String>)| {
+            let name = name.as_ref()?;
+            let target = match states.get(name)? {
+                ColumnState::Declared(target) => target.clone(),
+                ColumnState::Inferred(inferred) => inferred.to_column(name.clone()),
+            };
+            Some(MappedColumn { source, target })
+        };
+        names.iter().enumerate().filter_map(column).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, ColumnState>> {
+        // A panic elsewhere leaves whole values behind.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the reader asks for: these columns are to hold these types.
+pub(super) struct Request {
+    wider: Vec<(String, InferredType)>,
+    reply: oneshot::Sender<Arc<RowPlan>>,
+}
+
+/// Looks at each batch before it is handed over.
+pub(super) struct TypeWatch {
+    coercion: Coercion,
+    names: Vec<Option<String>>,
+    table: SampledTable,
+    requests: Sender<Request>,
+}
+
+impl TypeWatch {
+    /// Makes the table hold a batch. Gives the new plan if it had to be changed; blocks until it is.
+    ///
+    /// # Errors
+    /// `Interrupted` when the load is being stopped; why is told by whoever stopped it.
+    pub(super) fn admit(&self, batch: &Batch) -> Result<Option<Arc<RowPlan>>> {
+        let wider = self.wider_columns(batch);
+        if wider.is_empty() {
+            return Ok(None);
+        }
+        let (reply, answer) = oneshot::channel();
+        let stopped = || Error::new(ErrorKind::Interrupted, "reading was stopped");
+        self.requests
+            .send_blocking(Request { wider, reply })
+            .map_err(|_closed| stopped())?;
+        answer
+            .blocking_recv()
+            .map(Some)
+            .map_err(|_dropped| stopped())
+    }
+
+    fn wider_columns(&self, batch: &Batch) -> Vec<(String, InferredType)> {
+        let states = self.table.lock();
+        let mut types = vec![InferredType::Unknown; self.names.len()];
+        for row in batch.rows() {
+            for (inferred, cell) in types.iter_mut().zip(row.cells) {
+                let text = match *cell {
+                    Cell::Text(span) | Cell::Iso(span) => batch.text(span),
+                    _ => "",
+                };
+                *inferred = inferred.join(self.coercion.type_of(*cell, text));
+            }
+        }
+        let mut wider = Vec::new();
+        for (name, seen) in self.names.iter().zip(types) {
+            let Some(name) = name else { continue };
+            match states.get(name) {
+                Some(ColumnState::Declared(_)) => {}
+                Some(ColumnState::Inferred(known)) if known.holds(seen) => {}
+                Some(ColumnState::Inferred(known)) => wider.push((name.clone(), known.join(seen))),
+                None if seen == InferredType::Unknown => {}
+                None => wider.push((name.clone(), seen)),
+            }
+        }
+        wider
+    }
+}
+
+/// What it takes to widen a table during the load of a sheet.
+pub struct Widening {
+    pub(super) client: Object,
+    pub(super) name: TableName,
+    /// For each of the header's columns its name in the table, if it is loaded.
+    pub(super) names: Vec<Option<String>>,
+    pub(super) table: SampledTable,
+}
+
+impl Widening {
+    /// The reader's part and the task that serves it.
+    pub(super) fn start(
+        self,
+        plan: &Arc<RowPlan>,
+        in_flight: watch::Receiver<u64>,
+        stop: &CancellationToken,
+    ) -> (TypeWatch, Widener) {
+        let (sender, requests) = async_channel::bounded(1);
+        let types = TypeWatch {
+            coercion: plan.coercion.clone(),
+            names: self.names.clone(),
+            table: self.table.clone(),
+            requests: sender,
+        };
+        let widener = Widener {
+            client: self.client,
+            name: self.name,
+            names: self.names,
+            table: self.table,
+            plan: Arc::clone(plan),
+            requests,
+            in_flight,
+            stop: stop.clone(),
+        };
+        (types, widener)
+    }
+}
+
+/// Changes the table when the reader asks for it.
+pub(super) struct Widener {
+    client: Object,
+    name: TableName,
+    names: Vec<Option<String>>,
+    table: SampledTable,
+    plan: Arc<RowPlan>,
+    requests: Receiver<Request>,
+    /// Batches handed over and not done with.
+    in_flight: watch::Receiver<u64>,
+    stop: CancellationToken,
+}
+
+impl Widener {
+    /// Serves requests until the reader is done or the load is stopped.
+    ///
+    /// # Errors
+    /// What the server says to the change.
+    pub(super) async fn serve(mut self) -> Result<()> {
+        while let Ok(request) = self.requests.recv().await {
+            tokio::select! {
+                () = self.stop.cancelled() => return Ok(()),
+                drained = self.in_flight.wait_for(|batches| *batches == 0) => {
+                    // The counter lives as long as the workers; without them there is nothing to go on with.
+                    if drained.is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+            let changes = self.changes(&request.wider);
+            ddl::change_columns(&self.client, &self.name, &changes).await?;
+            self.take_over(&request.wider);
+            // A reader that is gone needs no answer.
+            let _gone = request.reply.send(Arc::clone(&self.plan));
+        }
+        Ok(())
+    }
+
+    fn changes(&self, wider: &[(String, InferredType)]) -> Vec<ColumnChange> {
+        let states = self.table.lock();
+        let change = |(name, to): &(String, InferredType)| {
+            let column = to.to_column(name.clone());
+            match states.get(name) {
+                Some(ColumnState::Inferred(from)) => {
+                    widening(*from, *to, name).map(|using| ColumnChange::Widen { column, using })
+                }
+                Some(ColumnState::Declared(_)) => None,
+                None => Some(ColumnChange::Add { column }),
+            }
+        };
+        wider.iter().filter_map(change).collect()
+    }
+
+    fn take_over(&mut self, wider: &[(String, InferredType)]) {
+        let mut states = self.table.lock();
+        for (name, to) in wider {
+            states.insert(name.clone(), ColumnState::Inferred(*to));
+        }
+        drop(states);
+        self.plan = Arc::new(RowPlan {
+            columns: self.table.columns_of(&self.names),
+            ..RowPlan::clone(&self.plan)
+        });
+    }
+}

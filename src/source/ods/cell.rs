@@ -1,0 +1,237 @@
+//! One cell: its attributes, and what they and its text make of it (OpenDocument 1.3 part 3, 9.1.4 and 19.385).
+
+use std::path::Path;
+
+use quick_xml::events::BytesStart;
+
+use super::styles::Formats;
+use super::text::Prefixes;
+use super::xml::{attributes, name_of, value_of};
+use crate::error::Result;
+use crate::model::cell::{CellError, FormatId};
+use crate::source::workbook::Content;
+
+/// What a cell says that it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum ValueType {
+    /// It does not say.
+    #[default]
+    None,
+    Number,
+    Percentage,
+    Currency,
+    Bool,
+    Date,
+    Time,
+    Text,
+}
+
+/// The attributes of the cell in hand. The texts are kept from cell to cell for their room.
+#[derive(Debug, Default)]
+pub(super) struct CellHead {
+    value_type: ValueType,
+    is_error: bool,
+    has_formula: bool,
+    value: String,
+    moment: String,
+    truth: String,
+    string: String,
+    currency: String,
+    style: Option<FormatId>,
+    /// How many cells it stands for, at least one.
+    pub(super) repeated: u64,
+    /// How many columns and rows it covers.
+    pub(super) spanned: (u32, u32),
+}
+
+impl CellHead {
+    /// Reads a cell's tag.
+    ///
+    /// # Errors
+    /// `WorkbookBroken` for what is no attribute.
+    pub(super) fn read(
+        &mut self,
+        path: &Path,
+        tag: &BytesStart<'_>,
+        formats: &Formats,
+        prefixes: &Prefixes,
+    ) -> Result<()> {
+        self.clear();
+        for attribute in attributes(path, tag) {
+            let attribute = attribute?;
+            let (prefix, name) = name_of(&attribute);
+            let text = match name {
+                "formula" => {
+                    self.has_formula = true;
+                    continue;
+                }
+                "value-type" if prefix == prefixes.calcext => {
+                    self.is_error |= &*attribute.value == "error";
+                    continue;
+                }
+                "value-type" => {
+                    self.value_type = value_type(&attribute.value);
+                    continue;
+                }
+                "style-name" => {
+                    self.style = Some(formats.of_style(&value_of(path, &attribute)?));
+                    continue;
+                }
+                "number-columns-repeated" => {
+                    self.repeated = count(&attribute.value);
+                    continue;
+                }
+                "number-columns-spanned" => {
+                    self.spanned.0 = saturated(count(&attribute.value));
+                    continue;
+                }
+                "number-rows-spanned" => {
+                    self.spanned.1 = saturated(count(&attribute.value));
+                    continue;
+                }
+                "value" => &mut self.value,
+                "date-value" | "time-value" => &mut self.moment,
+                "boolean-value" => &mut self.truth,
+                "string-value" => &mut self.string,
+                "currency" => &mut self.currency,
+                _ => continue,
+            };
+            text.push_str(value_of(path, &attribute)?.trim_matches(is_blank(name)));
+        }
+        Ok(())
+    }
+
+    fn clear(&mut self) {
+        self.value_type = ValueType::None;
+        self.is_error = false;
+        self.has_formula = false;
+        self.style = None;
+        self.repeated = 1;
+        self.spanned = (1, 1);
+        for text in [
+            &mut self.value,
+            &mut self.moment,
+            &mut self.truth,
+            &mut self.string,
+            &mut self.currency,
+        ] {
+            text.clear();
+        }
+    }
+
+    /// The cell's number format; `inherited` is the one that cells without a style have here.
+    pub(super) fn format(
+        &self,
+        formats: &Formats,
+        inherited: impl FnOnce() -> FormatId,
+    ) -> FormatId {
+        let own = self.style.unwrap_or_else(inherited);
+        match self.value_type {
+            ValueType::Percentage => formats.of_percentage(own),
+            ValueType::Currency => formats.of_amount(own, &self.currency),
+            _ => own,
+        }
+    }
+
+    /// Whether the attributes alone say what the cell holds. A formula's result may be an error that only the text tells:
+    /// OpenOffice writes 0 as the value of `#DIV/0!`.
+    pub(super) fn needs_no_text(&self) -> bool {
+        !self.is_error && !self.has_formula && self.typed().is_some()
+    }
+
+    /// What the cell holds, with this text.
+    pub(super) fn content<'a>(&'a self, text: &'a str) -> Option<Content<'a>> {
+        let shown = || (self.has_formula || self.is_error).then(|| shown_error(text))?;
+        if let Some(error) = shown() {
+            return Some(Content::Error(error));
+        }
+        if self.is_error {
+            // In the language of the program that wrote it.
+            return Some(Content::Error(CellError::Unknown));
+        }
+        if let Some(content) = self.typed() {
+            return Some(content);
+        }
+        // A value that is none of its type is better kept as it is than lost.
+        let raw = match self.value_type {
+            ValueType::Text => "",
+            ValueType::Date | ValueType::Time => &self.moment,
+            ValueType::Bool => &self.truth,
+            _ => &self.value,
+        };
+        let kept = [text, &self.string, raw];
+        if let Some(text) = kept.into_iter().find(|text| !text.is_empty()) {
+            return Some(Content::Text(text));
+        }
+        let is_uncached = self.has_formula && self.value_type != ValueType::Text;
+        is_uncached.then_some(Content::Uncached)
+    }
+
+    /// The value that the attributes have, if it is one of the cell's type.
+    fn typed(&self) -> Option<Content<'_>> {
+        match self.value_type {
+            ValueType::None | ValueType::Text => None,
+            ValueType::Number | ValueType::Percentage | ValueType::Currency => {
+                let number: f64 = self.value.parse().ok()?;
+                // Beyond what a number can be, or what a program made of an error.
+                Some(match number.is_finite() {
+                    true => Content::Number(number),
+                    false => Content::Error(CellError::Number),
+                })
+            }
+            ValueType::Bool => match self.truth.as_str() {
+                "true" | "TRUE" | "1" => Some(Content::Bool(true)),
+                "false" | "FALSE" | "0" => Some(Content::Bool(false)),
+                _ => None,
+            },
+            ValueType::Date | ValueType::Time => {
+                (!self.moment.is_empty()).then_some(Content::Iso(&self.moment))
+            }
+        }
+    }
+}
+
+/// White space around a value means nothing, but around a text it does.
+fn is_blank(name: &str) -> fn(char) -> bool {
+    match name {
+        "string-value" => |_| false,
+        _ => char::is_whitespace,
+    }
+}
+
+fn value_type(name: &str) -> ValueType {
+    match name {
+        "float" => ValueType::Number,
+        "percentage" => ValueType::Percentage,
+        "currency" => ValueType::Currency,
+        "boolean" => ValueType::Bool,
+        "date" => ValueType::Date,
+        "time" => ValueType::Time,
+        "string" => ValueType::Text,
+        _ => ValueType::None,
+    }
+}
+
+/// A repetition: 1 where the attribute is no number, and at least that.
+pub(super) fn count(text: &str) -> u64 {
+    let text = text.trim();
+    let too_long = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let otherwise = if too_long { u64::MAX } else { 1 };
+    text.parse().unwrap_or(otherwise).max(1)
+}
+
+/// A count as far as rows and columns go.
+pub(super) fn saturated(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// The error whose text a cell shows (OpenFormula 1.3, 5.12, and LibreOffice, "Error Codes in LibreOffice Calc"). Those
+/// that have a code instead of a name are what other programs show for them: `#VALUE!`.
+fn shown_error(text: &str) -> Option<CellError> {
+    if let Some(code) = text.strip_prefix("Err:") {
+        let is_code = code.len() == 3 && code.bytes().all(|digit| digit.is_ascii_digit());
+        return is_code.then_some(CellError::Value);
+    }
+    let known = text.starts_with('#').then(|| CellError::from_name(text));
+    known.filter(|error| *error != CellError::Unknown || text == CellError::Unknown.name())
+}

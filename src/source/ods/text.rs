@@ -1,0 +1,142 @@
+//! The text of a cell: its paragraphs, with white space as OpenDocument defines it.
+
+use quick_xml::events::{BytesStart, Event};
+
+use super::xml::{Xml, attribute, character};
+use crate::error::Result;
+use crate::source::workbook::too_large;
+
+/// The most bytes that the text of a cell may have. Excel's cells end at 32,767 characters.
+const MAX_TEXT_BYTES: usize = 16 << 20;
+/// As many as are put into a text at a time.
+const SPACES: &str = "                                                                ";
+/// What XML and OpenDocument call white space in a paragraph.
+const WHITE_SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
+
+/// Which prefixes the document has for the namespaces that must be told apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Prefixes {
+    /// LibreOffice's additions to cells.
+    pub(super) calcext: String,
+    /// Drawings, which may lie in paragraphs and have texts of their own.
+    pub(super) draw: String,
+}
+
+impl Default for Prefixes {
+    fn default() -> Self {
+        Self {
+            calcext: "calcext".into(),
+            draw: "draw".into(),
+        }
+    }
+}
+
+/// A text that grows by the characters and elements of paragraphs (OpenDocument 1.3 part 3, 6.1.2): runs of white space
+/// become one space; spaces, tabs and line ends that are elements stay. A space at an end of a paragraph stays, too,
+/// unlike the specification has it: LibreOffice writes the last space of a text as it is, and reads it so.
+#[derive(Debug, Default)]
+pub(super) struct CellText {
+    text: String,
+    has_paragraph: bool,
+    ends_in_white_space: bool,
+}
+
+impl CellText {
+    /// Forgets the last cell.
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
+        self.has_paragraph = false;
+    }
+
+    /// What the cell says.
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Reads the paragraph whose start was the last event, to its end.
+    ///
+    /// # Errors
+    /// What is wrong with the XML; `WorkbookTooLarge` for a text that no cell has.
+    pub(super) fn read_paragraph(&mut self, xml: &mut Xml<'_>, prefixes: &Prefixes) -> Result<()> {
+        self.start_paragraph();
+        let (path, outside) = (xml.path(), xml.depth().saturating_sub(1));
+        while xml.depth() > outside {
+            let mut skip = false;
+            match xml.next()? {
+                Event::Start(tag) if is_apart(&tag, prefixes) => skip = true,
+                Event::Start(tag) => match tag.local_name().as_ref() {
+                    "s" => {
+                        let count = attribute(path, &tag, "c")?;
+                        let count = count.and_then(|count| count.trim().parse().ok());
+                        self.push_spaces(count.unwrap_or(1));
+                    }
+                    "tab" => self.push_kept('\t'),
+                    "line-break" => self.push_kept('\n'),
+                    _ => {}
+                },
+                Event::Text(text) => self.push_characters(&text),
+                Event::CData(text) => self.push_characters(&text),
+                Event::GeneralRef(reference) => {
+                    let c = character(path, &reference)?;
+                    self.push_characters(c.encode_utf8(&mut [0; 4]));
+                }
+                _ => {}
+            }
+            if skip {
+                xml.skip_element()?;
+            }
+            if self.text.len() > MAX_TEXT_BYTES {
+                let what = format!("has a cell with a text of over {MAX_TEXT_BYTES} bytes");
+                return Err(too_large(path, &what));
+            }
+        }
+        Ok(())
+    }
+
+    fn start_paragraph(&mut self) {
+        if self.has_paragraph {
+            self.text.push('\n');
+        }
+        self.has_paragraph = true;
+        self.ends_in_white_space = false;
+    }
+
+    fn push_characters(&mut self, characters: &str) {
+        for (index, word) in characters.split(WHITE_SPACE).enumerate() {
+            if index > 0 && !self.ends_in_white_space {
+                self.text.push(' ');
+                self.ends_in_white_space = true;
+            }
+            if !word.is_empty() {
+                self.text.push_str(word);
+                self.ends_in_white_space = false;
+            }
+        }
+    }
+
+    fn push_kept(&mut self, c: char) {
+        self.text.push(c);
+        self.ends_in_white_space = false;
+    }
+
+    fn push_spaces(&mut self, count: usize) {
+        // One more than a cell may have is refused; no need to make room for what the file claims.
+        let mut count = count.min(MAX_TEXT_BYTES + 1);
+        while let Some(rest) = count.checked_sub(SPACES.len()) {
+            self.text.push_str(SPACES);
+            count = rest;
+        }
+        self.text.push_str(SPACES.get(..count).unwrap_or_default());
+        self.ends_in_white_space = false;
+    }
+}
+
+/// Whether an element in a paragraph is no part of its text: comments, notes, the reading aid of a ruby, drawings.
+fn is_apart(tag: &BytesStart<'_>, prefixes: &Prefixes) -> bool {
+    let name = tag.name();
+    let (prefix, local_name) = name.0.split_once(':').unwrap_or(("", name.0));
+    matches!(
+        local_name,
+        "annotation" | "note" | "ruby-text" | "script" | "object" | "frame"
+    ) || prefix == prefixes.draw && local_name != "a"
+}

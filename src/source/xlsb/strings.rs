@@ -1,0 +1,91 @@
+//! The shared strings ([MS-XLSB] 2.1.7.45): texts that cells refer to by number.
+
+use std::io::BufRead;
+
+use super::fields::{Fields, append_utf16};
+use super::record::{Records, id};
+use crate::error::Result;
+use crate::source::workbook::too_large;
+
+/// All shared strings, one after the other in one text.
+#[derive(Debug, Default)]
+pub(super) struct SharedStrings {
+    text: String,
+    /// Where each of them ends, in bytes.
+    ends: Vec<u32>,
+}
+
+impl SharedStrings {
+    /// Reads the part. Runs of rich text are joined, phonetic readings are left out.
+    ///
+    /// # Errors
+    /// `WorkbookBroken`, `WorkbookTooLarge` for more than 4 GiB of text.
+    pub(super) fn read(mut records: Records<'_, impl BufRead>) -> Result<Self> {
+        let place = records.place();
+        let mut strings = Self::default();
+        while let Some(record) = records.next(|id| id == id::SHARED_STRING)? {
+            let units = Fields::new(record.payload)
+                .rich()
+                .map_err(|fault| place.too_short(fault))?;
+            append_utf16(units, &mut strings.text);
+            let end = u32::try_from(strings.text.len())
+                .map_err(|_| too_large(place.path, "has more than 4 GiB of shared text"))?;
+            strings.ends.push(end);
+        }
+        Ok(strings)
+    }
+
+    /// The text with this number, from 0.
+    pub(super) fn get(&self, index: u32) -> Option<&str> {
+        let index = usize::try_from(index).ok()?;
+        let end = *self.ends.get(index)? as usize;
+        let start = match index.checked_sub(1) {
+            Some(previous) => *self.ends.get(previous)? as usize,
+            None => 0,
+        };
+        self.text.get(start..end)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::source::xlsb::fields::tests::wide;
+    use crate::source::xlsb::record::tests::{place, record};
+
+    pub(in crate::source::xlsb) fn shared(texts: &[&str]) -> Vec<u8> {
+        let mut bytes = record(159, &[1, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]);
+        for text in texts {
+            let rich = [&[1_u8], wide(text).as_slice(), &[1, 0, 0, 0, 0, 0, 1, 0]].concat();
+            bytes.extend(record(id::SHARED_STRING, &rich));
+        }
+        bytes.extend(record(160, &[]));
+        bytes
+    }
+
+    #[test]
+    fn strings_are_found_by_number() {
+        let bytes = shared(&["", "é", "_x000D_", "", "last"]);
+        let strings = SharedStrings::read(Records::new(place(), bytes.as_slice())).unwrap();
+        let found: Vec<_> = (0..6).map(|index| strings.get(index)).collect();
+        let wanted = [
+            Some(""),
+            Some("é"),
+            Some("_x000D_"),
+            Some(""),
+            Some("last"),
+            None,
+        ];
+        assert_eq!(found, wanted);
+        assert_eq!(strings.get(u32::MAX), None);
+        assert_eq!(SharedStrings::default().get(0), None);
+    }
+
+    #[test]
+    fn a_string_longer_than_its_record_is_broken() {
+        let bytes = record(id::SHARED_STRING, &[0, 2, 0, 0, 0, 65, 0]);
+        let error = SharedStrings::read(Records::new(place(), bytes.as_slice())).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WorkbookBroken);
+    }
+}

@@ -1,0 +1,200 @@
+//! The workbook part (ECMA-376 Part 1, §18.2): its sheets, its epoch and its names.
+
+use std::collections::HashMap;
+
+use quick_xml::events::{BytesStart, Event};
+
+use super::text;
+use crate::error::Result;
+use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetKind, Visibility};
+use crate::source::package::{Package, PartKind, Relationship};
+use crate::source::workbook::{broken, too_large};
+use crate::source::xml::{self, XmlReader, is_blank};
+
+/// The most sheets, and the most names, that a workbook may have.
+const MAX_ENTRIES: usize = 1 << 20;
+
+/// What the workbook part says.
+#[derive(Debug, Default)]
+pub(super) struct WorkbookPart {
+    /// The sheets in their order.
+    pub(super) sheets: Vec<SheetEntry>,
+    /// The name of each sheet's part, if it has a relationship to any.
+    pub(super) parts: Vec<Option<String>>,
+    /// The epoch.
+    pub(super) date_system: DateSystem,
+    /// The names of ranges.
+    pub(super) names: Vec<NamedRange>,
+    /// The name of the styles part.
+    pub(super) styles: Option<String>,
+    /// The name of the shared strings' part.
+    pub(super) shared_strings: String,
+}
+
+/// A name whose sheet is not looked up yet.
+struct Definition {
+    name: String,
+    scope: Option<usize>,
+    formula: String,
+}
+
+impl WorkbookPart {
+    /// Reads the main part of a package, and its relationships.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub(super) fn read(package: &mut Package) -> Result<Self> {
+        let path = package.path().to_path_buf();
+        let part = package.main_part()?;
+        let relationships = package.relationships(&part)?;
+        let by_id = by_id(&relationships);
+        let Some(bytes) = package.part(&part, PartKind::Small)? else {
+            return Err(broken(&path, &format!("its part {part} is missing")));
+        };
+        let mut reader = XmlReader::open(&path, &part, bytes)?;
+        let mut workbook = Self::default();
+        let mut definitions = Vec::new();
+        let mut formula = String::new();
+        loop {
+            match reader.next()? {
+                Event::Start(tag) => match tag.local_name().as_ref() {
+                    "definedName" => {
+                        let (name, scope) = definition(&tag);
+                        formula.clear();
+                        reader.text(&mut formula)?;
+                        definitions.extend(name.map(|name| Definition {
+                            name,
+                            scope,
+                            formula: formula.clone(),
+                        }));
+                    }
+                    "extLst" => reader.skip(),
+                    _ => workbook.element(&tag, &by_id),
+                },
+                Event::Empty(tag) => workbook.element(&tag, &by_id),
+                Event::Eof => break,
+                _ => {}
+            }
+            if workbook.sheets.len().max(definitions.len()) > MAX_ENTRIES {
+                return Err(too_large(
+                    &path,
+                    "has more sheets or names than can be read",
+                ));
+            }
+        }
+        let folder = part.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let first = |kind: &str| {
+            let mut of_kind = relationships.iter();
+            let found = of_kind.find(|one| one.kind == kind && !one.external)?;
+            Some(found.target.clone())
+        };
+        workbook.styles = first("styles");
+        workbook.shared_strings =
+            first("sharedStrings").unwrap_or_else(|| format!("{folder}/sharedStrings.xml"));
+        workbook.names = named_ranges(definitions, &workbook.sheets);
+        Ok(workbook)
+    }
+
+    fn element(&mut self, tag: &BytesStart<'_>, relationships: &ById<'_>) {
+        match tag.local_name().as_ref() {
+            "workbookPr" => {
+                let is_1904 =
+                    xml::attribute(tag, "date1904").is_some_and(|value| xml::is_true(&value));
+                if is_1904 {
+                    self.date_system = DateSystem::From1904;
+                }
+            }
+            "sheet" => {
+                let id = xml::relationship_id(tag);
+                let to = id.and_then(|id| relationships.get(&*id));
+                self.sheets.push(SheetEntry {
+                    name: text_attribute(tag, "name").unwrap_or_default(),
+                    kind: to.map_or(SheetKind::Worksheet, |to| kind(&to.kind)),
+                    visibility: visibility(tag),
+                });
+                self.parts.push(to.map(|to| to.target.clone()));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Relationships to other parts by their ids.
+type ById<'a> = HashMap<&'a str, &'a Relationship>;
+
+/// Of several with one id the first counts.
+fn by_id(relationships: &[Relationship]) -> ById<'_> {
+    let inside = relationships.iter().filter(|one| !one.external);
+    inside.rev().map(|one| (one.id.as_str(), one)).collect()
+}
+
+/// Leaves out everything but single areas of one sheet of this workbook.
+fn named_ranges(definitions: Vec<Definition>, sheets: &[SheetEntry]) -> Vec<NamedRange> {
+    let places = sheets.iter().enumerate().rev();
+    let places: HashMap<String, usize> = places
+        .map(|(place, sheet)| (sheet.name.to_lowercase(), place))
+        .collect();
+    let named_range = |definition: Definition| {
+        let (sheet, area) = qualified(definition.formula.trim_matches(is_blank))?;
+        Some(NamedRange {
+            scope: match definition.scope {
+                Some(scope) if scope >= sheets.len() => return None,
+                scope => scope,
+            },
+            sheet: *places.get(&sheet.to_lowercase())?,
+            range: area.parse().ok()?,
+            name: definition.name,
+        })
+    };
+    definitions.into_iter().filter_map(named_range).collect()
+}
+
+fn definition(tag: &BytesStart<'_>) -> (Option<String>, Option<usize>) {
+    let scope = xml::attribute(tag, "localSheetId")
+        .map(|value| value.trim_matches(is_blank).parse().unwrap_or(usize::MAX));
+    (text_attribute(tag, "name"), scope)
+}
+
+/// An attribute that is a text (§22.9.2.19 ST_Xstring).
+pub(super) fn text_attribute(tag: &BytesStart<'_>, name: &str) -> Option<String> {
+    let value = xml::attribute(tag, name)?;
+    let mut decoded = String::new();
+    text::unescape(&value, &mut decoded);
+    Some(decoded)
+}
+
+/// What a sheet is, by the type of its relationship (§12.3; [MS-OE376] for macro sheets).
+fn kind(relationship: &str) -> SheetKind {
+    match relationship {
+        "chartsheet" => SheetKind::Chart,
+        "dialogsheet" | "macrosheet" | "xlMacrosheet" | "xlIntlMacrosheet" => SheetKind::Other,
+        _ => SheetKind::Worksheet,
+    }
+}
+
+fn visibility(tag: &BytesStart<'_>) -> Visibility {
+    match xml::attribute(tag, "state").as_deref() {
+        Some("hidden") => Visibility::Hidden,
+        Some("veryHidden") => Visibility::VeryHidden,
+        _ => Visibility::Visible,
+    }
+}
+
+/// Takes `'Bob''s'!$A$1:$B$2` apart.
+fn qualified(formula: &str) -> Option<(String, &str)> {
+    let Some(quoted) = formula.strip_prefix('\'') else {
+        let (sheet, area) = formula.split_once('!')?;
+        return Some((sheet.to_string(), area));
+    };
+    let mut name = String::new();
+    let mut rest = quoted;
+    loop {
+        let (before, after) = rest.split_once('\'')?;
+        name.push_str(before);
+        if let Some(area) = after.strip_prefix('!') {
+            return Some((name, area));
+        }
+        rest = after.strip_prefix('\'')?;
+        name.push('\'');
+    }
+}

@@ -1,0 +1,352 @@
+//! XML parts as events: any encoding, no document types, bounded depth, errors with the part's name.
+
+use std::borrow::Cow;
+use std::io::{self, BufRead, Cursor, Read};
+use std::path::{Path, PathBuf};
+
+use quick_xml::encoding::DecodingReader;
+use quick_xml::events::attributes::Attribute;
+use quick_xml::events::{BytesRef, BytesStart, Event};
+use quick_xml::name::QName;
+use quick_xml::{Reader, XmlVersion};
+
+use super::package::read_error;
+use super::workbook::broken;
+use crate::error::{Error, Result};
+
+/// How deep elements may be nested. Sheets need some 10 levels, extensions a few more.
+const MAX_DEPTH: u32 = 256;
+/// How far into a part its encoding may be declared.
+const MAX_DECLARATION_BYTES: u64 = 256;
+/// The byte order mark in UTF-8.
+const UTF8_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
+
+/// The longest piece of markup or text. A cell's text has some 200 kB if all its characters are escaped.
+const MAX_PIECE_BYTES: usize = 64 << 20;
+
+/// The events of an XML part. Of alternate content (ECMA-376 Part 3, §7.6 AlternateContent) it gives the fallback: the
+/// choices are for programs that show what newer ones made.
+pub(super) struct XmlReader<'a> {
+    reader: Reader<Metered<'a>>,
+    buffer: Vec<u8>,
+    depth: u32,
+    /// Everything is left out until this depth is reached again.
+    skip_to: Option<u32>,
+    /// The depths at which alternate content is open.
+    alternates: Vec<u32>,
+    path: PathBuf,
+    part: String,
+}
+
+impl<'a> XmlReader<'a> {
+    /// Finds out the encoding (XML 1.0, appendix F).
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub(super) fn open(path: &Path, part: &str, bytes: impl BufRead + 'a) -> Result<Self> {
+        let decoded = decoded(bytes).map_err(|error| read_error(path, part, error))?;
+        Ok(Self {
+            reader: Reader::from_reader(Metered {
+                inner: decoded,
+                left: MAX_PIECE_BYTES,
+            }),
+            buffer: Vec::new(),
+            depth: 0,
+            skip_to: None,
+            alternates: Vec::new(),
+            path: path.to_path_buf(),
+            part: part.to_string(),
+        })
+    }
+
+    /// The next event; `Eof` after the last, when all elements are closed.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub(super) fn next(&mut self) -> Result<Event<'_>> {
+        if let Some(depth) = self.skip_to.take() {
+            self.skip_until(depth)?;
+        }
+        self.buffer.clear();
+        self.reader.get_mut().left = MAX_PIECE_BYTES;
+        let event = match self.reader.read_event_into(&mut self.buffer) {
+            Ok(event) => event,
+            Err(error) => return Err(malformed(&self.path, &self.part, error)),
+        };
+        match &event {
+            Event::Start(tag) => {
+                self.depth += 1;
+                if self.depth > MAX_DEPTH {
+                    return Err(damaged(&self.path, &self.part, "is nested too deeply"));
+                }
+                let name = tag.name().into_inner();
+                if name.ends_with("AlternateContent") {
+                    self.alternates.push(self.depth);
+                } else if self.alternates.last() == Some(&(self.depth - 1))
+                    && tag.local_name().as_ref() == "Choice"
+                {
+                    self.skip_to = Some(self.depth - 1);
+                }
+            }
+            Event::End(_) => {
+                if self.alternates.last() == Some(&self.depth) {
+                    self.alternates.pop();
+                }
+                self.depth = self.depth.saturating_sub(1);
+            }
+            Event::DocType(_) => {
+                return Err(damaged(&self.path, &self.part, "has a document type"));
+            }
+            Event::Eof if self.depth > 0 => {
+                return Err(damaged(&self.path, &self.part, "is cut off"));
+            }
+            _ => {}
+        }
+        Ok(event)
+    }
+
+    /// Leaves out the rest of the element that has just started, its end included.
+    pub(super) fn skip(&mut self) {
+        self.skip_to = Some(self.depth.saturating_sub(1));
+    }
+
+    fn skip_until(&mut self, depth: u32) -> Result<()> {
+        self.alternates.retain(|open| *open <= depth);
+        while self.depth > depth {
+            self.buffer.clear();
+            self.reader.get_mut().left = MAX_PIECE_BYTES;
+            match self.reader.read_event_into(&mut self.buffer) {
+                Ok(Event::Start(_)) => self.depth = self.depth.saturating_add(1),
+                Ok(Event::End(_)) => self.depth = self.depth.saturating_sub(1),
+                Ok(Event::Eof) => return Err(self.broken("is cut off")),
+                Ok(_) => {}
+                Err(error) => return Err(malformed(&self.path, &self.part, error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// How many elements are open.
+    pub(super) fn depth(&self) -> u32 {
+        self.depth
+    }
+
+    /// Appends the text of the element that has just started, up to its end. Elements in it are left out.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub(super) fn text(&mut self, into: &mut String) -> Result<()> {
+        let outer = self.depth;
+        loop {
+            match self.next()? {
+                Event::Text(text) if text.contains('\r') => push_lines(&text, into),
+                Event::Text(text) => into.push_str(&text),
+                Event::CData(text) => push_lines(&text, into),
+                Event::GeneralRef(reference) => match referred(&reference) {
+                    Some(c) => into.push(c),
+                    None => return Err(self.broken("has an unknown entity")),
+                },
+                Event::Start(_) => self.skip(),
+                Event::End(_) => {
+                    if self.depth < outer {
+                        return Ok(());
+                    }
+                }
+                _ => {}
+            }
+            if into.len() > MAX_PIECE_BYTES {
+                return Err(self.broken("has a text without end"));
+            }
+        }
+    }
+
+    /// Reads the bytes that are left, so that the package checks the part's sum.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub(super) fn drain(&mut self) -> Result<()> {
+        let rest = io::copy(&mut self.reader.get_mut().inner, &mut io::sink());
+        rest.map(drop)
+            .map_err(|error| read_error(&self.path, &self.part, error))
+    }
+
+    /// An error at this place of the part.
+    pub(super) fn broken(&self, how: &str) -> Error {
+        damaged(&self.path, &self.part, how)
+    }
+}
+
+fn damaged(path: &Path, part: &str, how: &str) -> Error {
+    broken(path, &format!("its part {part} {how}"))
+}
+
+fn malformed(path: &Path, part: &str, error: quick_xml::Error) -> Error {
+    match error {
+        quick_xml::Error::Io(error) => match std::sync::Arc::try_unwrap(error) {
+            Ok(error) => read_error(path, part, error),
+            Err(error) => damaged(path, part, "cannot be read").caused_by(error),
+        },
+        error => damaged(path, part, "is no well-formed XML").caused_by(error),
+    }
+}
+
+/// The bytes as UTF-8.
+fn decoded<'a>(mut bytes: impl BufRead + 'a) -> io::Result<Box<dyn BufRead + 'a>> {
+    let mut start = Vec::new();
+    (&mut bytes)
+        .take(MAX_DECLARATION_BYTES)
+        .read_to_end(&mut start)?;
+    let is_wide = start.starts_with(&[0xFF, 0xFE])
+        || start.starts_with(&[0xFE, 0xFF])
+        || start.starts_with(b"<\0")
+        || start.starts_with(b"\0<");
+    let other = if is_wide { None } else { declared(&start) };
+    if start.starts_with(&UTF8_MARK) {
+        start.drain(..UTF8_MARK.len());
+    }
+    let whole = Cursor::new(start).chain(bytes);
+    if !is_wide && other.is_none() {
+        return Ok(Box::new(whole));
+    }
+    let mut decoding = DecodingReader::new(whole);
+    if let Some(encoding) = other {
+        decoding.set_encoding(encoding);
+    }
+    Ok(Box::new(decoding))
+}
+
+/// The encoding that the XML declaration names, if it is one of 8 bits and not UTF-8. A part in 8 bits that claims 16 is
+/// wrong, and in UTF-8.
+fn declared(start: &[u8]) -> Option<&'static encoding_rs::Encoding> {
+    let start = start.strip_prefix(&UTF8_MARK).unwrap_or(start);
+    let Ok(Event::Decl(declaration)) = Reader::from_reader(start).read_event() else {
+        return None;
+    };
+    declaration
+        .encoder()
+        .filter(|encoding| encoding.is_ascii_compatible() && encoding.name() != "UTF-8")
+}
+
+/// The attributes of a tag as written, names with their prefixes: faster than quick-xml's, which look for duplicates and
+/// blanks that nobody writes.
+pub(super) fn attributes<'t>(tag: &'t BytesStart<'_>) -> Attributes<'t> {
+    Attributes {
+        rest: tag.attributes_raw(),
+    }
+}
+
+/// See [`attributes`]. Ends at the first that is malformed.
+pub(super) struct Attributes<'t> {
+    rest: &'t str,
+}
+
+impl<'t> Iterator for Attributes<'t> {
+    type Item = (&'t str, &'t str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let start = self.rest.trim_start_matches(is_blank);
+        let (name, rest) = start.split_at(memchr(b'=', start)?);
+        let value = rest.get(1..)?.trim_start_matches(is_blank);
+        let quote = *value.as_bytes().first()?;
+        if !matches!(quote, b'"' | b'\'') {
+            return None;
+        }
+        let value = value.get(1..)?;
+        let end = memchr(quote, value)?;
+        let (value, rest) = value.split_at(end);
+        self.rest = rest.get(1..)?;
+        Some((name.trim_end_matches(is_blank), value))
+    }
+}
+
+fn memchr(wanted: u8, text: &str) -> Option<usize> {
+    text.bytes().position(|byte| byte == wanted)
+}
+
+/// XML's white space (XML 1.0, 2.3).
+pub(super) const fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r')
+}
+
+/// The value of an attribute, decoded. Values that do not decode count as missing.
+pub(super) fn attribute<'t>(tag: &'t BytesStart<'_>, name: &str) -> Option<Cow<'t, str>> {
+    let (_, value) = attributes(tag).find(|(found, _)| *found == name)?;
+    decode(value)
+}
+
+/// The value of an attribute in the namespace of relationships, whatever the prefix (ECMA-376 Part 1, §22.8).
+pub(super) fn relationship_id<'t>(tag: &'t BytesStart<'_>) -> Option<Cow<'t, str>> {
+    let of_namespace = |name: &str| name.split_once(':').is_some_and(|(_, local)| local == "id");
+    let (_, value) = attributes(tag).find(|(name, _)| of_namespace(name))?;
+    decode(value)
+}
+
+/// Whether an attribute says true (XML Schema, boolean).
+pub(super) fn is_true(value: &str) -> bool {
+    matches!(value, "1" | "true" | "on")
+}
+
+fn decode(value: &str) -> Option<Cow<'_, str>> {
+    if !value.contains(['&', '\t', '\n', '\r']) {
+        return Some(Cow::Borrowed(value));
+    }
+    let attribute = Attribute {
+        key: QName(""),
+        value: Cow::Borrowed(value),
+    };
+    attribute.normalized_value(XmlVersion::Implicit1_0).ok()
+}
+
+/// Appends text with its line ends normalised (XML 1.0, 2.11).
+fn push_lines(text: &str, into: &mut String) {
+    for (index, part) in text.split("\r\n").enumerate() {
+        if index > 0 {
+            into.push('\n');
+        }
+        let start = into.len();
+        into.push_str(part);
+        if part.contains('\r') {
+            let lines = part.replace('\r', "\n");
+            into.truncate(start);
+            into.push_str(&lines);
+        }
+    }
+}
+
+/// What a reference in text stands for. Entities of a document's own are not expanded.
+fn referred(reference: &BytesRef<'_>) -> Option<char> {
+    match &**reference {
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "amp" => Some('&'),
+        "apos" => Some('\''),
+        "quot" => Some('"'),
+        _ => reference.resolve_char_ref().ok().flatten(),
+    }
+}
+
+/// Bytes of which only so many may be taken at a time: what the parser must hold as one piece.
+struct Metered<'a> {
+    inner: Box<dyn BufRead + 'a>,
+    left: usize,
+}
+
+impl Read for Metered<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.inner.read(buffer)
+    }
+}
+
+impl BufRead for Metered<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.left == 0 {
+            return Err(io::Error::other("a piece of markup or text has no end"));
+        }
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.left = self.left.saturating_sub(amount);
+        self.inner.consume(amount);
+    }
+}
