@@ -30,7 +30,7 @@ impl Container {
         match self {
             Self::Xlsx => WorkbookFormat::Xlsx,
             Self::Xlsb => WorkbookFormat::Xlsb,
-            Self::CompoundFile => WorkbookFormat::Xls,
+            Self::CompoundFile | Self::Biff => WorkbookFormat::Xls,
             Self::Ods => WorkbookFormat::Ods,
         }
     }

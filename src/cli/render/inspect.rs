@@ -225,7 +225,7 @@ struct Text {
 impl Text {
     /// A line, cut.
     fn line(&mut self, line: &str) {
-        self.out.push_str(cut(&one_line(line), WIDTH).trim_end());
+        self.out.push_str(&cut(one_line(line).trim_end(), WIDTH));
         self.out.push('\n');
     }
 

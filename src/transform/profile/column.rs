@@ -8,9 +8,9 @@ use super::text::{Controls, TextLook, has_outer_white_space};
 use crate::model::batch::Batch;
 use crate::model::cell::{Cell, FormatId};
 use crate::model::inspection::{Exactness, FormatSeen};
+use crate::model::value::{MICROS_PER_DAY, Value};
 use crate::transform::display::display_number;
-use crate::transform::number_format::FormatClass;
-use crate::transform::serial_date;
+use crate::transform::parse;
 
 /// How many different values are shown.
 const SAMPLES: usize = 5;
@@ -34,6 +34,7 @@ pub(super) struct ColumnProfile {
     distinct: Distinct,
     booleans: [bool; 2],
     numbers: Option<[(f64, FormatId); 2]>,
+    moments: Option<[Moment; 2]>,
     texts: Option<TextBounds>,
     samples: Vec<(u64, Sample)>,
     formats: Vec<(FormatId, u64)>,
@@ -45,6 +46,32 @@ struct TextBounds {
     first: String,
     last: String,
     longest_chars: usize,
+}
+
+/// A date, time or duration that is stored as ISO 8601 text.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    /// Since 2000-01-01, since midnight, or for how long.
+    micros: i64,
+    value: Value<'static>,
+}
+
+impl Moment {
+    fn of_iso(text: &str) -> Option<Self> {
+        if let Some(day) = parse::day(text) {
+            return Some(Self {
+                micros: i64::from(day) * MICROS_PER_DAY,
+                value: Value::Date(day),
+            });
+        }
+        if let Some(micros) = parse::cell_timestamp(text) {
+            let value = Value::Timestamp(micros);
+            return Some(Self { micros, value });
+        }
+        let micros = parse::duration(text)?;
+        let value = Value::Interval(micros);
+        Some(Self { micros, value })
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -68,12 +95,7 @@ impl ColumnProfile {
             }
             Cell::Number { value, format } => self.number(value, format, row, rules),
             Cell::Text(span) => self.text(batch.text(span), row),
-            Cell::Iso(span) => {
-                let text = batch.text(span);
-                self.lossy.add(CellClass::of_iso(text), row);
-                self.bounds(text);
-                self.value(hash_text(text), || Sample::Text(cut(text).to_owned()));
-            }
+            Cell::Iso(span) => self.iso(batch.text(span), row),
         }
     }
 
@@ -126,6 +148,28 @@ impl ColumnProfile {
         }
         self.bounds(text);
         self.value(hash_text(text), || Sample::Text(cut(text).to_owned()));
+    }
+
+    fn iso(&mut self, text: &str, row: u32) {
+        self.lossy.add(CellClass::of_iso(text), row);
+        let Some(moment) = Moment::of_iso(text) else {
+            self.bounds(text);
+            self.value(hash_text(text), || Sample::Text(cut(text).to_owned()));
+            return;
+        };
+        match &mut self.moments {
+            Some([min, max]) => {
+                if moment.micros < min.micros {
+                    *min = moment;
+                }
+                if moment.micros > max.micros {
+                    *max = moment;
+                }
+            }
+            none => *none = Some([moment; 2]),
+        }
+        let hash = hash_bits(moment.micros as u64);
+        self.value(hash, || Sample::Text(moment.value.to_string()));
     }
 
     fn null_word(&mut self, word: &str, row: u32) {
@@ -204,6 +248,11 @@ impl ColumnProfile {
             let [min, max] = self.numbers?;
             Some((shown(min, rules), shown(max, rules)))
         };
+        let of_moments = || {
+            let [min, max] = self.moments?;
+            Some((min.value.to_string(), max.value.to_string()))
+        };
+        let of_numbers = || of_numbers().or_else(of_moments);
         let of_booleans = || match self.booleans {
             [false, false] => None,
             [no, yes] => Some(((!no).to_string(), yes.to_string())),
@@ -242,14 +291,6 @@ impl ColumnProfile {
 
 /// A number as people see it.
 fn shown((value, format): (f64, FormatId), rules: &NumberRules) -> String {
-    if rules.class(format) == FormatClass::Duration
-        && let Some(micros) = serial_date::duration(value)
-    {
-        let seconds = micros.unsigned_abs() / 1_000_000;
-        let sign = if micros < 0 { "-" } else { "" };
-        let (hours, rest) = (seconds / 3_600, seconds % 3_600);
-        return format!("{sign}{hours}:{:02}:{:02}", rest / 60, rest % 60);
-    }
     match rules.formats.get(usize::from(format.0)) {
         Some(format) => display_number(value, format, rules.date_system),
         None => format!("{}", value + 0.0),

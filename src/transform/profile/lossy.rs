@@ -6,15 +6,14 @@ use super::place::Places;
 use super::tally::Tally;
 use super::text::{DayMonth, DayOrder, day_month};
 use crate::model::batch::Batch;
-use crate::model::cell::Cell;
+use crate::model::cell::{Cell, FormatId};
 use crate::model::inspection::Finding;
 use crate::model::number_format::NumberFormat;
 use crate::model::sheet::{DateSystem, SheetDescription};
+use crate::model::value::MAX_EXACT_INTEGER;
 use crate::transform::infer::InferredType;
 use crate::transform::number_format::{FormatClass, classify};
 
-/// Above this, a double no longer holds every whole number.
-const MAX_EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
 /// The least number with 16 digits before the point.
 const SIXTEEN_DIGITS: f64 = 1e15;
 /// From here on digits after the point are looked at. Below, what lies beyond the 15th digit is the noise of a
@@ -41,7 +40,7 @@ impl NumberRules {
     }
 
     #[inline]
-    pub(super) fn class(&self, format: crate::model::cell::FormatId) -> FormatClass {
+    pub(super) fn class(&self, format: FormatId) -> FormatClass {
         let class = self.classes.get(usize::from(format.0)).copied();
         class.unwrap_or(FormatClass::General)
     }
