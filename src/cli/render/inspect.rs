@@ -40,7 +40,10 @@ pub(in crate::cli) fn describe(inspection: &Inspection) -> String {
     if !inspection.left_out.is_empty() {
         text.line("");
         let names = listed(&inspection.left_out);
-        text.wrapped(&format!("Hidden sheets left out: {names} (--hidden load)"), 2);
+        text.wrapped(
+            &format!("Hidden sheets left out: {names} (--hidden load)"),
+            2,
+        );
     }
     text.out.trim_end().to_owned()
 }
@@ -66,7 +69,11 @@ fn describe_sheet(text: &mut Text, sheet: &SheetInspection) {
         grouped(content.rows),
         if content.rows == 1 { "row" } else { "rows" },
         grouped(content.columns.len() as u64),
-        if content.columns.len() == 1 { "column" } else { "columns" },
+        if content.columns.len() == 1 {
+            "column"
+        } else {
+            "columns"
+        },
     );
     text.named("Sheet", &sheet.sheet, &tail);
     text.wrapped(&format!("  {}", where_it_is(content)), 2);
@@ -104,7 +111,11 @@ fn hidden(content: &SheetContent) -> Option<String> {
         }
     }
     if !hidden.columns.is_empty() {
-        let noun = if hidden.columns.len() == 1 { "column" } else { "columns" };
+        let noun = if hidden.columns.len() == 1 {
+            "column"
+        } else {
+            "columns"
+        };
         parts.push(format!("{noun} {}", listed(&hidden.columns)));
     }
     (!parts.is_empty()).then(|| format!("Hidden: {}", parts.join(", ")))
@@ -147,7 +158,11 @@ fn describe_columns(text: &mut Text, columns: &[ColumnInspection]) {
 
 /// Samples and formats in a line.
 fn details(column: &ColumnInspection) -> String {
-    let formats: Vec<&str> = column.formats.iter().map(|format| format.code.as_str()).collect();
+    let formats: Vec<&str> = column
+        .formats
+        .iter()
+        .map(|format| format.code.as_str())
+        .collect();
     let formats = match formats.as_slice() {
         [] | ["General"] => String::new(),
         codes => format!("  [{}]", one_line(&codes.join("; "))),
@@ -182,11 +197,22 @@ fn describe_findings(text: &mut Text, findings: &[Finding]) {
             Some(column) => format!(" in {}", cut(&one_line(column), 30)),
             None => String::new(),
         };
-        let mut head = format!("  {}{of_column}: {}", finding.kind.words(), grouped(finding.count));
+        let mut head = format!(
+            "  {}{of_column}: {}",
+            finding.kind.words(),
+            grouped(finding.count)
+        );
         if !finding.cells.is_empty() {
-            let cells = finding.cells.iter().map(|cell| cut_front(&one_line(cell), 40));
+            let cells = finding
+                .cells
+                .iter()
+                .map(|cell| cut_front(&one_line(cell), 40));
             let cells: Vec<String> = cells.collect();
-            let more = if finding.count > cells.len() as u64 { ", …" } else { "" };
+            let more = if finding.count > cells.len() as u64 {
+                ", …"
+            } else {
+                ""
+            };
             head = format!("{head} ({}{more})", cells.join(", "));
         }
         text.wrapped(&format!("  {head}"), 6);

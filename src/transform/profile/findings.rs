@@ -51,9 +51,13 @@ pub(super) fn lossy(column: &LossyColumn, place: &ColumnPlace<'_>, found: &mut V
 /// Cells of different kinds, of which the rarer ones are at fault.
 fn mixed(column: &LossyColumn, place: &ColumnPlace<'_>) -> Option<Finding> {
     let families = Family::ALL.map(|family| (family, column.of_family(family)));
-    let (most, of_most) = families
-        .iter()
-        .reduce(|most, next| if next.1.count() > most.1.count() { next } else { most })?;
+    let (most, of_most) = families.iter().reduce(|most, next| {
+        if next.1.count() > most.1.count() {
+            next
+        } else {
+            most
+        }
+    })?;
     let others = families
         .iter()
         .filter(|(family, tally)| family != most && tally.count() > 0);
@@ -120,7 +124,12 @@ fn ambiguous(days: &DayMonths, place: &ColumnPlace<'_>) -> Option<Finding> {
             None,
         ),
     };
-    Some(place.finding(FindingKind::AmbiguousDate, &days.ambiguous, explanation, flag))
+    Some(place.finding(
+        FindingKind::AmbiguousDate,
+        &days.ambiguous,
+        explanation,
+        flag,
+    ))
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -184,7 +193,10 @@ pub(super) fn others(column: &ColumnProfile, place: &ColumnPlace<'_>, found: &mu
         found.push(place.finding(
             FindingKind::NullWord,
             &column.null_words,
-            format!("{} may stand for nothing, and are loaded as text", words.join(", ")),
+            format!(
+                "{} may stand for nothing, and are loaded as text",
+                words.join(", ")
+            ),
             Some(format!("--null {}", words.join(" --null "))),
         ));
     }
@@ -227,7 +239,11 @@ fn looks_like_something_else(column: &ColumnProfile, place: &ColumnPlace<'_>) ->
         (FindingKind::DatesAsText, "a date", Some(flag))
     } else if all(&[TextLook::IsoDate, TextLook::IsoTimestamp]) {
         let flag = place.map_to("timestamp");
-        (FindingKind::TimestampsAsText, "a date with a time", Some(flag))
+        (
+            FindingKind::TimestampsAsText,
+            "a date with a time",
+            Some(flag),
+        )
     } else if all(&[TextLook::Time]) {
         let flag = place.map_to("time");
         (FindingKind::TimesAsText, "a time of day", Some(flag))

@@ -147,7 +147,9 @@ impl LossyColumn {
         let classes = CellClass::ALL.into_iter();
         classes
             .filter(|class| class.family() == family)
-            .fold(Tally::default(), |sum, class| sum.plus(self.of_class(class)))
+            .fold(Tally::default(), |sum, class| {
+                sum.plus(self.of_class(class))
+            })
     }
 
     /// Cells with a value.

@@ -19,8 +19,8 @@ pub use lossy::LossyValues;
 pub use sheet::{SheetFacts, sheet_findings};
 
 use column::ColumnProfile;
-use place::Places;
 use lossy::NumberRules;
+use place::Places;
 
 use crate::model::address::column_letters;
 use crate::model::batch::Batch;

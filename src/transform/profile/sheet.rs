@@ -153,7 +153,8 @@ fn duplicate_titles(facts: &SheetFacts<'_>) -> Option<Finding> {
 }
 
 fn long_titles(facts: &SheetFacts<'_>) -> Option<Finding> {
-    let explanation = format!("a column's name has at most {MAX_IDENTIFIER_BYTES} bytes and is cut");
+    let explanation =
+        format!("a column's name has at most {MAX_IDENTIFIER_BYTES} bytes and is cut");
     facts.titles(
         FindingKind::LongTitle,
         &facts.columns_with(|title| title.len() > MAX_IDENTIFIER_BYTES),
@@ -199,7 +200,10 @@ fn several_title_rows(facts: &SheetFacts<'_>, profile: &SheetProfile) -> Option<
 
 fn merged_cells(facts: &SheetFacts<'_>) -> Option<Finding> {
     let first_row = facts.sheet.header.first_row;
-    let below = facts.merged.iter().filter(|range| range.last.row >= first_row);
+    let below = facts
+        .merged
+        .iter()
+        .filter(|range| range.last.row >= first_row);
     let named = below.clone().take(NAMED);
     let cells: Vec<String> = named.map(|range| facts.cell(range.first)).collect();
     (!cells.is_empty()).then(|| {
