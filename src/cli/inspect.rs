@@ -50,11 +50,11 @@ impl InspectArgs {
 
 /// An inspection leaves nothing out unless it is told to.
 fn all_sheets(options: ReadOptions) -> ReadOptions {
-    if options.sheets != SheetChoice::FirstVisible || options.area != Area::Used {
-        return options;
-    }
     ReadOptions {
-        sheets: SheetChoice::All,
+        sheets: match options.sheets {
+            SheetChoice::FirstVisible if options.area == Area::Used => SheetChoice::All,
+            asked_for => asked_for,
+        },
         hidden: match options.hidden {
             Hidden::LoadRowsAndColumns => Hidden::Load,
             asked_for => asked_for,

@@ -10,6 +10,7 @@ mod bad_input;
 mod compare;
 mod formats;
 mod import;
+mod inspect;
 mod interrupt;
 mod output;
 mod private_server;

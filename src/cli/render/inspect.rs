@@ -12,7 +12,7 @@ use crate::model::sheet::{SheetKind, Visibility};
 const WIDTH: usize = 80;
 /// The widths of a column's figures: letters, title, type, nulls, distinct, min, max. With a space between each, and
 /// two in front, they fill a line.
-const FIGURES: [usize; 7] = [3, 19, 10, 9, 10, 10, 11];
+const FIGURES: [usize; 7] = [3, 17, 9, 9, 10, 12, 12];
 /// Where nulls and distinct stand, which are numbers and go to the right.
 const NUMBERS: std::ops::Range<usize> = 3..5;
 /// The most columns, samples or sheets listed by name.

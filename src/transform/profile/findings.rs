@@ -71,9 +71,10 @@ fn mixed(column: &LossyColumn, place: &ColumnPlace<'_>) -> Option<Finding> {
         .map(|(family, tally)| counted(tally.count(), family.words()))
         .collect();
     let explanation = format!(
-        "{} among {} make the column text",
+        "{} among {} {} the column text",
         parts.join(" and "),
-        counted(of_most.count(), most.words())
+        counted(of_most.count(), most.words()),
+        if rest.count() == 1 { "makes" } else { "make" }
     );
     let flag = type_of(*most, column).map(|sql_type| place.map_to(sql_type));
     Some(place.finding(FindingKind::MixedColumn, &rest, explanation, flag))
@@ -106,24 +107,25 @@ fn ambiguous(days: &DayMonths, place: &ColumnPlace<'_>) -> Option<Finding> {
         return None;
     }
     let example = |tally: &Tally| tally.rows().next().map(|row| place.cell(row));
-    let (explanation, flag) = match (example(&days.day_first), example(&days.month_first)) {
+    let (explanation, order) = match (example(&days.day_first), example(&days.month_first)) {
         (None, None) => (
             "nothing in the column tells which number is the day, which the month".to_owned(),
-            date_format(days, Order::DayFirst),
+            Some(Order::DayFirst),
         ),
         (Some(proof), None) => (
             format!("other values prove that the day stands first, such as {proof}"),
-            date_format(days, Order::DayFirst),
+            Some(Order::DayFirst),
         ),
         (None, Some(proof)) => (
             format!("other values prove that the month stands first, such as {proof}"),
-            date_format(days, Order::MonthFirst),
+            Some(Order::MonthFirst),
         ),
         (Some(day), Some(month)) => (
             format!("the column has both orders: day first in {day}, month first in {month}"),
             None,
         ),
     };
+    let flag = order.and_then(|order| date_flag(days, order, place));
     Some(place.finding(
         FindingKind::AmbiguousDate,
         &days.ambiguous,
@@ -138,8 +140,8 @@ enum Order {
     MonthFirst,
 }
 
-/// The option that says how the column's texts write dates.
-fn date_format(days: &DayMonths, order: Order) -> Option<String> {
+/// The options that make dates of the column's texts.
+fn date_flag(days: &DayMonths, order: Order, place: &ColumnPlace<'_>) -> Option<String> {
     let (_, shape) = days.first?;
     let (first, second) = match order {
         Order::DayFirst => ("DD", "MM"),
@@ -148,7 +150,8 @@ fn date_format(days: &DayMonths, order: Order) -> Option<String> {
     let year = if shape.year_digits == 2 { "YY" } else { "YYYY" };
     let separator = shape.separator;
     let pattern = format!("{first}{separator}{second}{separator}{year}");
-    Some(format!("--date-format {}", shell_argument(&pattern)))
+    let format = shell_argument(&pattern);
+    Some(format!("--date-format {format} {}", place.map_to("date")))
 }
 
 /// What else there is to say.
@@ -194,7 +197,7 @@ pub(super) fn others(column: &ColumnProfile, place: &ColumnPlace<'_>, found: &mu
             FindingKind::NullWord,
             &column.null_words,
             format!(
-                "{} may stand for nothing, and are loaded as text",
+                "{} may stand for nothing; such cells are loaded as text",
                 words.join(", ")
             ),
             Some(format!("--null {}", words.join(" --null "))),
@@ -247,8 +250,9 @@ fn looks_like_something_else(column: &ColumnProfile, place: &ColumnPlace<'_>) ->
     } else if all(&[TextLook::Time]) {
         let flag = place.map_to("time");
         (FindingKind::TimesAsText, "a time of day", Some(flag))
-    } else if column.day_months() == real {
-        let flag = date_flag(&column.lossy.days, place);
+    } else if column.day_months() == real && column.lossy.days.ambiguous.count() == 0 {
+        let days = &column.lossy.days;
+        let flag = proven_order(days).and_then(|order| date_flag(days, order, place));
         (FindingKind::DatesAsText, "a date", flag)
     } else {
         return None;
@@ -257,13 +261,11 @@ fn looks_like_something_else(column: &ColumnProfile, place: &ColumnPlace<'_>) ->
     Some(place.finding(kind, texts, explanation, flag))
 }
 
-/// The options that make dates of texts, if their order is proven.
-fn date_flag(days: &DayMonths, place: &ColumnPlace<'_>) -> Option<String> {
-    let order = match (days.day_first.count(), days.month_first.count()) {
-        (1.., 0) => Order::DayFirst,
-        (0, 1..) => Order::MonthFirst,
-        _ => return None,
-    };
-    let format = date_format(days, order)?;
-    Some(format!("{format} {}", place.map_to("date")))
+/// The order that the column's dates have, if they prove it.
+fn proven_order(days: &DayMonths) -> Option<Order> {
+    match (days.day_first.count(), days.month_first.count()) {
+        (1.., 0) => Some(Order::DayFirst),
+        (0, 1..) => Some(Order::MonthFirst),
+        _ => None,
+    }
 }

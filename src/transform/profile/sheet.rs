@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::SheetProfile;
-use crate::model::address::{CellAddress, CellRange, qualified};
+use crate::model::address::{CellAddress, CellRange, column_letters, qualified};
 use crate::model::inspection::{Finding, FindingKind};
 use crate::model::sheet::{SheetDescription, SheetTotals, Titled};
 use crate::transform::names::{MAX_IDENTIFIER_BYTES, snake_case};
@@ -103,13 +103,22 @@ impl SheetFacts<'_> {
 fn too_many_columns(facts: &SheetFacts<'_>) -> Option<Finding> {
     let width = facts.sheet.header.width();
     let beyond: Vec<usize> = (facts.max_columns..width).collect();
+    let letters = |index: usize| column_letters(facts.sheet.header.sheet_column(index));
+    let flag = format!(
+        "--range {}:{}",
+        letters(0),
+        letters(facts.max_columns.saturating_sub(1))
+    );
     (!beyond.is_empty()).then(|| {
         finding(
             FindingKind::TooManyColumns,
-            width as u64,
+            beyond.len() as u64,
             facts.title_cells(&beyond),
-            &format!("a table has at most {} columns", facts.max_columns),
-            Some("--range"),
+            &format!(
+                "the sheet has {width} columns, a table at most {}",
+                facts.max_columns
+            ),
+            Some(&flag),
         )
     })
 }
@@ -130,7 +139,7 @@ fn blank_titles(facts: &SheetFacts<'_>) -> Option<Finding> {
         FindingKind::BlankTitle,
         &facts.columns_with(|title| snake_case(title).is_empty()),
         "the columns are named after their letters",
-        Some("--header-row"),
+        Some("--header-row N"),
     )
 }
 
@@ -148,7 +157,7 @@ fn duplicate_titles(facts: &SheetFacts<'_>) -> Option<Finding> {
         FindingKind::DuplicateTitle,
         &again,
         "the columns' names get a number",
-        Some("--map"),
+        Some("--map \"Header=column\""),
     )
 }
 
@@ -159,7 +168,7 @@ fn long_titles(facts: &SheetFacts<'_>) -> Option<Finding> {
         FindingKind::LongTitle,
         &facts.columns_with(|title| title.len() > MAX_IDENTIFIER_BYTES),
         &explanation,
-        Some("--map"),
+        Some("--map \"Header=column\""),
     )
 }
 
