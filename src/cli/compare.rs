@@ -33,8 +33,6 @@ pub(super) struct CompareArgs {
     file: PathBuf,
     #[command(flatten)]
     target: TargetArgs,
-    #[command(flatten)]
-    read: ReadArgs,
     /// How often each mode runs
     #[arg(short, long, value_name = "N", default_value_t = DEFAULT_RUNS, value_parser = at_least_one)]
     runs: NonZeroUsize,
@@ -53,6 +51,8 @@ pub(super) struct CompareArgs {
     /// Show no progress
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    read: ReadArgs,
 }
 
 impl CompareArgs {

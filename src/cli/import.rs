@@ -10,13 +10,12 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::columns::ColumnArgs;
 use super::connection::{self, Connected, ConnectionArgs};
 use super::read::ReadArgs;
 use super::render;
 use super::render::progress::ProgressView;
-use crate::config::import::{
-    IfExists, ImportConfig, Lineage, Mode, NewTypes, OnError, SeveralSheets,
-};
+use crate::config::import::{IfExists, ImportConfig, Lineage, Mode, OnError, SeveralSheets};
 use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, QUERY_CANCELED, Result};
 use crate::exit;
@@ -42,14 +41,9 @@ pub(super) struct ImportArgs {
     file: PathBuf,
     #[command(flatten)]
     target: TargetArgs,
-    #[command(flatten)]
-    read: ReadArgs,
     /// Load several sheets with the same titles into one table, rather than each into its own
     #[arg(long)]
     union: bool,
-    /// The types of a table to be created
-    #[arg(long, value_name = "HOW", value_enum, default_value_t = TypesArg::Infer)]
-    types: TypesArg,
     /// Add the columns _file, _sheet, _row and _load_id, which tell where each row comes from
     #[arg(long)]
     lineage: bool,
@@ -75,6 +69,10 @@ pub(super) struct ImportArgs {
     /// Show no progress
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    read: ReadArgs,
+    #[command(flatten)]
+    columns: ColumnArgs,
 }
 
 /// The table.
@@ -113,14 +111,6 @@ enum ModeArg {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum TypesArg {
-    /// By the formats and values of all cells
-    Infer,
-    /// text, with values as displayed
-    Text,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
 enum IfExistsArg {
     /// Load nothing
     Fail,
@@ -152,8 +142,7 @@ enum OnCellErrorArg {
 
 impl ImportArgs {
     fn to_config(&self) -> Result<ImportConfig> {
-        Ok(ImportConfig {
-            file: self.file.clone(),
+        let mut config = ImportConfig {
             read: self.read.to_options()?,
             several: if self.union {
                 SeveralSheets::Union
@@ -161,10 +150,6 @@ impl ImportArgs {
                 SeveralSheets::OneTableEach
             },
             table: self.target.table.clone(),
-            types: match self.types {
-                TypesArg::Infer => NewTypes::Inferred,
-                TypesArg::Text => NewTypes::Text,
-            },
             lineage: if self.lineage {
                 Lineage::Columns
             } else {
@@ -192,7 +177,10 @@ impl ImportArgs {
                 OnCellErrorArg::Reject => OnCellError::Reject,
                 OnCellErrorArg::Text => OnCellError::Text,
             },
-        })
+            ..ImportConfig::new(self.file.clone())
+        };
+        self.columns.apply(&mut config);
+        Ok(config)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line: the only module that knows clap, and the only one that prints.
 
+mod columns;
 mod compare;
 mod connection;
 mod db;

@@ -124,7 +124,7 @@ impl<'a> Race<'a> {
         Ok(Load::new(
             &self.scenario.config.import(mode),
             source,
-            self.scenario.target.columns_of(0).to_vec(),
+            self.scenario.target.columns_of(0),
             table.constraint_columns.clone(),
         ))
     }

@@ -103,7 +103,7 @@ impl Scratch {
 
 async fn create(client: &Client, name: &TableName, target: &Target) -> Result<()> {
     if target.is_new() {
-        ddl::create_table(client, name, &target_columns(target.columns_of(0))).await?;
+        ddl::create_table(client, name, &target_columns(&target.columns_of(0))).await?;
     } else {
         ddl::create_table_like(client, name, target.name()).await?;
         ddl::give_own_sequences(client, name).await?;

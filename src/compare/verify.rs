@@ -161,7 +161,8 @@ pub(super) async fn tables_equal(
 
 /// The loaded columns as text: every type has one, whether it has an equality or not, and texts tell 1.0 from 1.00.
 fn compared_columns(scenario: &Scenario<'_>) -> String {
-    let columns = scenario.target.columns_of(0).iter().map(|column| {
+    let columns = scenario.target.columns_of(0);
+    let columns = columns.iter().map(|column| {
         let name = quote_identifier(&column.target.name);
         format!("{name}::text collate \"C\"")
     });

@@ -10,7 +10,9 @@ use crate::model::batch::BatchLimits;
 use crate::model::selection::ReadOptions;
 use crate::model::table::TableName;
 use crate::transform::coerce::OnCellError;
+use crate::transform::mapping::MappingRules;
 use crate::transform::names::table_name;
+use crate::transform::text_rules::TextRules;
 
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
@@ -134,6 +136,12 @@ pub struct ImportConfig {
     pub on_error: OnError,
     /// What becomes of error cells.
     pub on_cell_error: OnCellError,
+    /// How text cells are read.
+    pub text_rules: TextRules,
+    /// Names, types and omissions of columns.
+    pub mapping: MappingRules,
+    /// How many rows are read to find the types of a table to be created; without a number, all.
+    pub infer_rows: Option<NonZeroUsize>,
 }
 
 /// Bytes of a batch's cells and texts. With the queue and the workers it bounds the memory of a load.
@@ -163,6 +171,9 @@ impl ImportConfig {
             if_exists: IfExists::default(),
             on_error: OnError::default(),
             on_cell_error: OnCellError::default(),
+            text_rules: TextRules::default(),
+            mapping: MappingRules::default(),
+            infer_rows: None,
         }
     }
 

@@ -12,6 +12,7 @@ pub mod report;
 pub mod secret;
 pub mod selection;
 pub mod sheet;
+pub mod sql_type;
 pub mod table;
 pub mod value;
 mod value_text;

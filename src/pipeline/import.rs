@@ -224,7 +224,7 @@ impl Context<'_> {
         let mut load = Load::new(
             self.config,
             source,
-            target.columns_of(index).to_vec(),
+            target.columns_of(index),
             target.constraint_columns().clone(),
         );
         if !target.lineage().is_empty() {
@@ -235,6 +235,9 @@ impl Context<'_> {
                 load_id: self.load_id.clone(),
             };
             load.lineage = Some((target.lineage().to_vec(), origin));
+        }
+        if target.is_sampled() {
+            load.widening = target.widening(index, self.database.get().await?);
         }
         let pipeline = Pipeline::open(
             load,

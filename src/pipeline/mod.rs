@@ -8,6 +8,7 @@ mod infer;
 pub mod inspect;
 mod lineage;
 mod locate;
+mod new_table;
 pub mod progress;
 mod reader;
 mod rejects;
@@ -42,7 +43,6 @@ use crate::source::{self, Opened, RowSource};
 use crate::transform::coerce::Coercion;
 use crate::transform::display::display_number;
 use crate::transform::mapping::{MappedColumn, target_columns};
-use crate::transform::text_rules::TextRules;
 use lineage::RowOrigin;
 use locate::Locator;
 use progress::{Phase, Progress};
@@ -84,7 +84,7 @@ impl Load {
     ) -> Self {
         let sheet = source.describe();
         Self {
-            coercion: Coercion::for_sheet(sheet, config.on_cell_error, TextRules::default()),
+            coercion: Coercion::for_sheet(sheet, config.on_cell_error, config.text_rules.clone()),
             columns,
             lineage: None,
             widening: None,

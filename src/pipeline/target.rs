@@ -9,11 +9,13 @@ use deadpool_postgres::Object;
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
-use super::infer::{InferenceRules, infer_columns, require_rows};
+use super::infer::{infer_types, require_rows};
 use super::lineage;
+use super::new_table::{Sampled, new_table};
 use super::progress::Progress;
+use super::widen::Widening;
 use crate::config::import::{IfExists, ImportConfig};
-use crate::db::ddl;
+use crate::db::ddl::{self, ColumnChange};
 use crate::db::introspect::{Table, find_table, require_rights};
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::column::TargetColumn;
@@ -21,7 +23,10 @@ use crate::model::selection::Hidden;
 use crate::model::sheet::{Header, SheetDescription, Titled};
 use crate::model::table::{TableName, quote_identifier};
 use crate::source::RowSource;
-use crate::transform::mapping::{MappedColumn, Mismatch, match_columns};
+use crate::transform::infer::InferredType;
+use crate::transform::mapping::{
+    MappedColumn, Mapping, Mismatch, NewColumn, map_to_table, target_columns,
+};
 use crate::transform::positions::match_positions;
 
 /// How the rows get to where they belong.
@@ -46,6 +51,10 @@ pub struct Target {
     lineage: Vec<TargetColumn>,
     constraint_columns: HashMap<String, Vec<String>>,
     route: Route,
+    /// For a new table whose types come from a sample of the rows.
+    sampled: Option<Sampled>,
+    /// Columns that the table gets before the load.
+    added: Vec<TargetColumn>,
 }
 
 impl Target {
@@ -71,31 +80,46 @@ impl Target {
             .in_table(table.plain())
             .next_step("Name another table, or say --if-exists append, replace or truncate")),
             Some(found) => {
-                let target = Self::existing(found, &mut sources, config)?;
+                let (mut target, new_columns) = Self::existing(found, &mut sources, config)?;
                 let empties = matches!(if_exists, IfExists::Replace | IfExists::Truncate);
                 require_rights(client, &target.name, empties).await?;
-                let sources =
-                    super::blocking(move || require_rows(&mut sources).map(|()| sources)).await?;
-                Ok((target, sources))
+                let (interrupt, progress) = (interrupt.clone(), Arc::clone(progress));
+                let config = config.clone();
+                super::blocking(move || {
+                    if new_columns.iter().all(Vec::is_empty) {
+                        require_rows(&mut sources)?;
+                    } else {
+                        let added = add_columns(
+                            &mut sources,
+                            &new_columns,
+                            &config,
+                            &interrupt,
+                            &progress,
+                        )?;
+                        for (columns, added) in target.sheets.iter_mut().zip(added) {
+                            target.added.extend(target_columns(&added));
+                            columns.extend(added);
+                        }
+                    }
+                    Ok((target, sources))
+                })
+                .await
             }
             None => {
                 let (interrupt, progress) = (interrupt.clone(), Arc::clone(progress));
-                let rules = InferenceRules {
-                    on_cell_error: config.on_cell_error,
-                    hidden: config.read.hidden,
-                    types: config.types,
-                };
-                let (sheets, sources) = super::blocking(move || {
-                    infer_columns(&mut sources, rules, &interrupt, &progress)
-                        .map(|sheets| (sheets, sources))
+                let owned = config.clone();
+                let (new, sources) = super::blocking(move || {
+                    new_table(&mut sources, &owned, &interrupt, &progress).map(|new| (new, sources))
                 })
                 .await?;
                 let target = Self {
                     name: table.clone(),
-                    sheets,
+                    sheets: new.sheets,
                     lineage: lineage::new_columns(config.lineage),
                     constraint_columns: HashMap::new(),
                     route: Route::IntoNewTable,
+                    sampled: new.sampled,
+                    added: Vec::new(),
                 };
                 Ok((target, sources))
             }
@@ -106,11 +130,11 @@ impl Target {
         mut found: Table,
         sources: &mut [Box<dyn RowSource>],
         config: &ImportConfig,
-    ) -> Result<Self> {
+    ) -> Result<(Self, Vec<Vec<NewColumn>>)> {
         let lineage = lineage::take_columns(config.lineage, &mut found.columns)
             .map_err(|missing| no_lineage(&found.name, &missing))?;
-        let mut sheets = Vec::with_capacity(sources.len());
-        for source in sources {
+        let (mut sheets, mut new_columns) = (Vec::new(), Vec::new());
+        for source in &mut *sources {
             if source.describe().header.titled == Titled::No {
                 let first = source.describe().header.first_column;
                 let width = u32::try_from(found.columns.len()).unwrap_or(u32::MAX);
@@ -118,13 +142,19 @@ impl Target {
             }
             let sheet = source.describe();
             let header = visible_header(sheet, config.read.hidden);
-            let columns = match header.titled {
-                Titled::Yes => match_columns(&header, &found.columns),
-                Titled::No => match_positions(&header, &found.columns),
+            let mapping = match header.titled {
+                Titled::No if config.mapping.specs.is_empty() => {
+                    match_positions(&header, &found.columns).map(|columns| Mapping {
+                        columns,
+                        new_columns: Vec::new(),
+                    })
+                }
+                _ => map_to_table(&header, &found.columns, &config.mapping),
             };
-            let columns =
-                columns.map_err(|mismatches| mismatch_error(&found, &sheet.sheet, &mismatches))?;
-            sheets.push(columns);
+            let mapping =
+                mapping.map_err(|mismatches| mismatch_error(&found, &sheet.sheet, &mismatches))?;
+            sheets.push(mapping.columns);
+            new_columns.push(mapping.new_columns);
         }
         let route = match config.if_exists {
             IfExists::Replace => Route::Replace {
@@ -133,13 +163,16 @@ impl Target {
             IfExists::Truncate => Route::AfterTruncate,
             IfExists::Append | IfExists::Fail => Route::InPlace,
         };
-        Ok(Self {
+        let target = Self {
             name: found.name,
             sheets,
             lineage,
             constraint_columns: found.constraint_columns,
             route,
-        })
+            sampled: None,
+            added: Vec::new(),
+        };
+        Ok((target, new_columns))
     }
 
     /// All columns that are written.
@@ -159,6 +192,19 @@ impl Target {
     /// # Errors
     /// What the server says.
     pub(super) async fn prepare(&mut self, client: &Client) -> Result<()> {
+        let mut added: Vec<ColumnChange> = Vec::new();
+        for column in &self.added {
+            let is_new = |change: &ColumnChange| match change {
+                ColumnChange::Add { column: known } | ColumnChange::Widen { column: known, .. } => {
+                    known.name != column.name
+                }
+            };
+            if added.iter().all(is_new) {
+                let column = column.clone();
+                added.push(ColumnChange::Add { column });
+            }
+        }
+        ddl::change_columns(client, &self.name, &added).await?;
         match &self.route {
             Route::InPlace => Ok(()),
             Route::AfterTruncate => ddl::truncate(client, &self.name).await,
@@ -252,8 +298,30 @@ impl Target {
 
     /// Which of the header's columns goes where, for the sheet at this place.
     #[must_use]
-    pub fn columns_of(&self, sheet: usize) -> &[MappedColumn] {
-        self.sheets.get(sheet).map_or(&[], Vec::as_slice)
+    pub fn columns_of(&self, sheet: usize) -> Vec<MappedColumn> {
+        if let Some(sampled) = &self.sampled
+            && let Some(names) = sampled.names.get(sheet)
+        {
+            // The sheets before may have widened the table.
+            return sampled.table.columns_of(names);
+        }
+        self.sheets.get(sheet).cloned().unwrap_or_default()
+    }
+
+    /// What it takes to widen the table while a sheet is loaded; none for a table whose types are settled.
+    pub(super) fn widening(&self, sheet: usize, client: Object) -> Option<Widening> {
+        let sampled = self.sampled.as_ref()?;
+        Some(Widening {
+            client,
+            name: self.name.clone(),
+            names: sampled.names.get(sheet)?.clone(),
+            table: sampled.table.clone(),
+        })
+    }
+
+    /// Whether the table may be widened while it is loaded.
+    pub(super) fn is_sampled(&self) -> bool {
+        self.sampled.is_some()
     }
 
     /// The columns that tell where a row comes from.
@@ -267,6 +335,38 @@ impl Target {
     pub fn constraint_columns(&self) -> &HashMap<String, Vec<String>> {
         &self.constraint_columns
     }
+}
+
+/// Finds the types of columns that the table gets.
+fn add_columns(
+    sources: &mut [Box<dyn RowSource>],
+    new_columns: &[Vec<NewColumn>],
+    config: &ImportConfig,
+    interrupt: &CancellationToken,
+    progress: &Arc<Progress>,
+) -> Result<Vec<Vec<MappedColumn>>> {
+    // A table that exists is not widened on the way, so that all rows are looked at.
+    let config = ImportConfig {
+        infer_rows: None,
+        ..config.clone()
+    };
+    let mut joined: HashMap<&str, InferredType> = HashMap::new();
+    for (source, new_columns) in sources.iter_mut().zip(new_columns) {
+        let (types, _rows) = infer_types(source.as_mut(), &config, interrupt, progress)?;
+        for column in new_columns {
+            let inferred = types.get(column.source).copied().unwrap_or_default();
+            let known = joined.entry(&column.name).or_default();
+            *known = known.join(inferred);
+        }
+    }
+    let mapped = |column: &NewColumn| {
+        let inferred = joined.get(column.name.as_str()).copied();
+        column.to_mapped(inferred.unwrap_or_default())
+    };
+    let sheets = new_columns.iter();
+    Ok(sheets
+        .map(|columns| columns.iter().map(mapped).collect())
+        .collect())
 }
 
 /// The header without the titles of columns that shall be left out because they are hidden.

@@ -125,7 +125,7 @@ impl TypeWatch {
 }
 
 /// What it takes to widen a table during the load of a sheet.
-pub struct Widening {
+pub(super) struct Widening {
     pub(super) client: Object,
     pub(super) name: TableName,
     /// For each of the header's columns its name in the table, if it is loaded.

@@ -43,15 +43,45 @@ pub(super) fn refusal(row: usize, error: &DbError) -> Refusal {
 pub(super) fn rows_before_fault(error: &DbError, table: &str) -> Option<usize> {
     let context = error.where_()?;
     let (before, after) = context.split_once(table).unwrap_or(("", context));
-    let number = |text: &str| -> Option<usize> {
-        let start = text.find(|c: char| c.is_ascii_digit())?;
-        let digits = &text[start..];
-        let end = digits
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(digits.len());
-        digits[..end].parse().ok()
-    };
-    number(after).or_else(|| number(before))?.checked_sub(1)
+    let row = |text: &str| line_number(text)?.0.checked_sub(1);
+    row(after).or_else(|| row(before))
+}
+
+/// The column that the context of a failed COPY names, if it names one of these: `COPY t, line 12, column c: "x"`. A type
+/// whose input function refuses a value says no more about where it was.
+///
+/// The words are in the server's language, so it is the name that stands between the line's number and the value.
+pub(super) fn column_of_fault<'c>(
+    error: &DbError,
+    table: &str,
+    columns: &'c [String],
+) -> Option<&'c String> {
+    column_in_context(error.where_()?, table, columns)
+}
+
+fn column_in_context<'c>(context: &str, table: &str, columns: &'c [String]) -> Option<&'c String> {
+    let line = context.lines().find(|line| line.contains(table))?;
+    let (_, after_table) = line.split_once(table)?;
+    let (_, place) = line_number(after_table)?;
+    columns
+        .iter()
+        .filter(|name| {
+            place
+                .find(&format!(" {name}: "))
+                .is_some_and(|at| !place[..at].contains(':'))
+                || place.ends_with(&format!(" {name}")) && !place.contains(": ")
+        })
+        .max_by_key(|name| name.len())
+}
+
+/// The first number of a text, and what follows it.
+fn line_number(text: &str) -> Option<(usize, &str)> {
+    let digits = &text[text.find(|c: char| c.is_ascii_digit())?..];
+    let end = digits
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(digits.len());
+    let (digits, rest) = digits.split_at(end);
+    Some((digits.parse().ok()?, rest))
 }
 
 #[cfg(test)]
@@ -69,6 +99,31 @@ mod tests {
             "40001", "53300", "57014", "42501", "42P01", "08006", "0A000", "XX000", "55P03",
         ] {
             assert!(!is_row_fault(&SqlState::from_code(code)), "{code}");
+        }
+    }
+
+    #[test]
+    fn the_context_of_a_copy_names_the_column_in_any_language() {
+        let columns = ["v", "Name", "First Name", "a: b"].map(String::from);
+        let named = |context: &str| column_in_context(context, "t1", &columns).map(String::as_str);
+        for (context, column) in [
+            ("COPY t1, line 12, column v: \"soon\"", Some("v")),
+            (
+                "COPY t1, Zeile 3, Spalte First Name: »x«",
+                Some("First Name"),
+            ),
+            ("COPY t1, line 1, column Name", Some("Name")),
+            (
+                "SQL function \"f\" statement 1\nCOPY t1, line 1, column v",
+                Some("v"),
+            ),
+            ("COPY t1, line 1, column a: b: \"x\"", Some("a: b")),
+            ("COPY t1, line 1: \"5\t v: x\"", None),
+            ("COPY t1, line 1, column other: \" v: x\"", None),
+            ("COPY t1", None),
+            ("", None),
+        ] {
+            assert_eq!(named(context), column, "{context}");
         }
     }
 }

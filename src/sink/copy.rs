@@ -6,6 +6,7 @@ use tokio_postgres::Statement;
 use super::classify::row_fault;
 use super::copy_stream::copy_rows;
 use super::encode::{EncodedBatch, FieldForm};
+use super::isolate::WrittenColumns;
 use super::{Sink, WriteFailure, Written, isolate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::column::TargetColumn;
@@ -17,7 +18,7 @@ pub struct CopySink {
     /// None once a COPY failed for another reason than its rows: see [`CopySink::abandon`].
     client: Option<Object>,
     statement: Statement,
-    table: TableName,
+    target: WrittenColumns,
 }
 
 impl CopySink {
@@ -34,7 +35,10 @@ impl CopySink {
         Ok(Self {
             client: Some(client),
             statement,
-            table: table.clone(),
+            target: WrittenColumns {
+                table: table.clone(),
+                columns: columns.iter().map(|column| column.name.clone()).collect(),
+            },
         })
     }
 }
@@ -63,7 +67,7 @@ impl CopySink {
                 ErrorKind::ConnectionLost,
                 format!(
                     "cannot write rows to {}: the connection was given up",
-                    self.table.plain()
+                    self.target.table.plain()
                 ),
             ));
         };
@@ -81,14 +85,14 @@ impl CopySink {
         };
         let isolated = match row_fault(&error) {
             Some(fault) => {
-                isolate::load_without_bad_rows(client, &self.statement, &self.table, batch, fault)
+                isolate::load_without_bad_rows(client, &self.statement, &self.target, batch, fault)
                     .await
             }
             None => Err(error),
         };
         isolated.map_err(|error| {
             self.abandon();
-            super::write_error(error, &self.table)
+            super::write_error(error, &self.target.table)
         })
     }
 
@@ -104,7 +108,8 @@ impl CopySink {
 impl Sink for CopySink {
     async fn set_columns(&mut self, columns: &[TargetColumn]) -> Result<()> {
         if let Some(client) = &self.client {
-            self.statement = copy(client, &self.table, columns).await?;
+            self.statement = copy(client, &self.target.table, columns).await?;
+            self.target.columns = columns.iter().map(|column| column.name.clone()).collect();
         }
         Ok(())
     }

@@ -4,8 +4,9 @@ use deadpool_postgres::Object;
 use tokio_postgres::Statement;
 use tokio_postgres::error::DbError;
 
+use super::Refusal;
 use super::Written;
-use super::classify::{refusal, row_fault, rows_before_fault};
+use super::classify::{column_of_fault, refusal, row_fault, rows_before_fault};
 use super::copy_stream::copy_rows;
 use super::encode::EncodedBatch;
 use crate::model::table::TableName;
@@ -14,16 +15,36 @@ use crate::model::table::TableName;
 /// close together do not send the whole rest again for each of them.
 const ROWS_AFTER_A_FAULT: usize = 64;
 
+/// The columns that rows are copied into.
+#[derive(Debug)]
+pub(super) struct WrittenColumns {
+    /// The table.
+    pub(super) table: TableName,
+    /// Its columns that are written.
+    pub(super) columns: Vec<String>,
+}
+
+impl WrittenColumns {
+    /// A refusal of one row, with the column if the server gave a sign of it.
+    fn refusal(&self, row: usize, fault: &DbError) -> Refusal {
+        let mut refusal = refusal(row, fault);
+        if refusal.column.is_none() {
+            refusal.column = column_of_fault(fault, &self.table.table, &self.columns).cloned();
+        }
+        refusal
+    }
+}
+
 /// Loads the rows of a batch that failed as a whole, leaves out the bad ones, and commits the others together.
 pub(super) async fn load_without_bad_rows(
     client: &mut Object,
     statement: &Statement,
-    table: &TableName,
+    target: &WrittenColumns,
     batch: &EncodedBatch,
     first_fault: &DbError,
 ) -> Result<Written, tokio_postgres::Error> {
     let mut search = Search::new(batch.row_count());
-    search.failed(rows_before_fault(first_fault, &table.table));
+    search.failed(rows_before_fault(first_fault, &target.table.table));
     let mut written = Written::default();
     let mut transaction = client.transaction().await?;
     // Constraints that are checked at commit would fail the batch there, where no row can be told from the others.
@@ -44,10 +65,10 @@ pub(super) async fn load_without_bad_rows(
                 };
                 savepoint.rollback().await?;
                 if rows.len() == 1 {
-                    written.refused.push(refusal(rows.start, fault));
+                    written.refused.push(target.refusal(rows.start, fault));
                     search.refused();
                 } else {
-                    search.failed(rows_before_fault(fault, &table.table));
+                    search.failed(rows_before_fault(fault, &target.table.table));
                 }
             }
         }

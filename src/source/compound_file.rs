@@ -38,6 +38,8 @@ pub(super) struct CompoundFile {
     mini_sectors: Sectors,
     mini_fat: Vec<u32>,
     directory: Vec<Entry>,
+    /// What is wrong with tables that not every stream needs.
+    fault: Option<Fault>,
 }
 
 /// A stream or storage by the directory's word.
@@ -62,6 +64,13 @@ struct Sectors {
     bytes: Vec<u8>,
     first_at: usize,
     size: usize,
+}
+
+/// What becomes of a stream whose sectors lead out of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    Refused,
+    LeftOut,
 }
 
 /// Why a chain cannot be followed.
@@ -108,7 +117,11 @@ impl CompoundFile {
         }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(unreadable)?;
-        Self::parse(bytes).map_err(|fault| broken(path, fault))
+        let opened = Self::of_bytes(path, bytes)?;
+        match opened.fault {
+            Some(fault) => Err(broken(path, fault)),
+            None => Ok(opened),
+        }
     }
 
     /// A compound file that is in memory already.
@@ -130,30 +143,35 @@ impl CompoundFile {
     /// `WorkbookBroken` when the stream's chain is a loop or leaves the file.
     pub(super) fn stream(&self, path: &Path, name: &str) -> Result<Option<Vec<u8>>> {
         self.entry(name)
-            .map(|entry| self.content(entry))
+            .map(|entry| self.content(entry, Missing::Refused))
             .transpose()
             .map_err(|fault| broken(path, fault))
     }
 
     /// The bytes of a stream of the root storage, not of one of the documents inside of this one; `None` when there is
-    /// no such stream.
+    /// no such stream. Of a file that is cut off, as far as it goes: what is needed of the stream may all be there.
     ///
     /// # Errors
-    /// `WorkbookBroken` when the stream's chain is a loop or leaves the file.
+    /// `WorkbookBroken` when the stream's chain is a loop, or nothing of it is there.
     pub(super) fn root_stream(&self, path: &Path, name: &str) -> Result<Option<Vec<u8>>> {
         self.root_entry(name)
-            .map(|entry| self.content(entry))
+            .map(|entry| self.content(entry, Missing::LeftOut))
             .transpose()
             .map_err(|fault| broken(path, fault))
     }
 
-    fn content(&self, entry: &Entry) -> Result<Vec<u8>, Fault> {
+    fn content(&self, entry: &Entry, missing: Missing) -> Result<Vec<u8>, Fault> {
         let (sectors, table) = if entry.len < MINI_CUTOFF {
             (&self.mini_sectors, &self.mini_fat)
         } else {
             (&self.sectors, &self.fat)
         };
-        sectors.chain(entry.start, table, entry.len)
+        let mut bytes = Vec::new();
+        match sectors.follow(entry.start, table, entry.len, &mut bytes) {
+            Err(Fault::OutOfFile) if missing == Missing::LeftOut && !bytes.is_empty() => {}
+            outcome => outcome?,
+        }
+        Ok(bytes)
     }
 
     /// A stream of the root storage. Its tree is searched as a whole: programs have sorted it in orders of their own.
@@ -202,23 +220,21 @@ impl CompoundFile {
             first_at: size,
             size,
         };
-        let fat = sectors.fat(&header)?;
+        let (fat, mut fault) = sectors.fat(&header)?;
         let entries = sectors.chain(u32_at(&header, 48), &fat, u64::MAX)?;
         let directory: Vec<Entry> = entries
             .chunks_exact(ENTRY_BYTES)
             .map(|entry| Entry::parse(entry, size))
             .collect();
         let root = directory.first().ok_or(Fault::NoDirectory)?;
+        let (mut mini_stream, mut mini_table) = (Vec::new(), Vec::new());
         let mini_fat_sectors = u64::from(u32_at(&header, 64));
-        let (mini_stream, mini_fat) = if mini_fat_sectors > 0 {
+        if mini_fat_sectors > 0 {
             let len = mini_fat_sectors * size as u64;
-            (
-                sectors.chain(root.start, &fat, root.len)?,
-                numbers(&sectors.chain(u32_at(&header, 60), &fat, len)?).collect(),
-            )
-        } else {
-            (Vec::new(), Vec::new())
-        };
+            let table = sectors.follow(u32_at(&header, 60), &fat, len, &mut mini_table);
+            let stream = sectors.follow(root.start, &fat, root.len, &mut mini_stream);
+            fault = fault.or(table.and(stream).err());
+        }
         Ok(Self {
             sectors,
             fat,
@@ -227,8 +243,9 @@ impl CompoundFile {
                 first_at: 0,
                 size: MINI_SECTOR_BYTES,
             },
-            mini_fat,
+            mini_fat: numbers(&mini_table).collect(),
             directory,
+            fault,
         })
     }
 }
@@ -248,8 +265,8 @@ impl Sectors {
         self.bytes.get(start..end).ok_or(Fault::OutOfFile)
     }
 
-    /// The file's allocation table: which sector follows which ([MS-CFB] 2.3 and 2.5).
-    fn fat(&self, header: &[u8; HEADER_BYTES]) -> Result<Vec<u32>, Fault> {
+    /// The file's allocation table: which sector follows which ([MS-CFB] 2.3 and 2.5), and what is wrong with it.
+    fn fat(&self, header: &[u8; HEADER_BYTES]) -> Result<(Vec<u32>, Option<Fault>), Fault> {
         let mut ids: Vec<u32> = numbers(&header[DIFAT_IN_HEADER]).collect();
         let mut next = u32_at(header, 68);
         let mut visited = 0;
@@ -266,16 +283,35 @@ impl Sectors {
         if ids.len() > self.count() {
             return Err(Fault::OutOfFile);
         }
-        let mut fat = Vec::with_capacity(ids.len() * self.size / 4);
-        for id in ids {
-            fat.extend(numbers(self.get(id)?));
+        let per_sector = self.size / 4;
+        let mut fat = Vec::with_capacity(ids.len() * per_sector);
+        let mut fault = None;
+        for (index, id) in ids.into_iter().enumerate() {
+            match self.get(id) {
+                Ok(sector) => fat.extend(numbers(sector)),
+                Err(missing) => fault = Some(missing),
+            }
+            // What is missing leads nowhere.
+            fat.resize((index + 1) * per_sector, FIRST_MARK);
         }
-        Ok(fat)
+        Ok((fat, fault))
     }
 
     /// The first `len` bytes of the chain that begins with this sector ([MS-CFB] 2.3).
     fn chain(&self, start: u32, table: &[u32], len: u64) -> Result<Vec<u8>, Fault> {
         let mut bytes = Vec::new();
+        self.follow(start, table, len, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Appends the bytes of a chain as far as it can be followed.
+    fn follow(
+        &self,
+        start: u32,
+        table: &[u32],
+        len: u64,
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), Fault> {
         let mut visited = 0;
         let mut id = start;
         while id != END_OF_CHAIN && (bytes.len() as u64) < len {
@@ -292,7 +328,7 @@ impl Sectors {
                 id = *table.get(index).ok_or(Fault::OutOfFile)?;
             }
         }
-        Ok(bytes)
+        Ok(())
     }
 }
 
@@ -453,6 +489,33 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_of_a_cut_off_file_is_read() {
+        let path = Path::new("a.xls");
+        let mut bytes = file(&sound(), 4096);
+        bytes.truncate(512 * 6);
+        let left = CompoundFile::of_bytes(path, bytes.clone()).unwrap();
+        let left = left.root_stream(path, "Book").unwrap().unwrap();
+        let wanted: Vec<u8> = (2..=4).flat_map(|sector| [sector; 512]).collect();
+        assert_eq!(left, wanted);
+        assert!(read(bytes.clone()).is_err());
+        // Nothing of the stream is left.
+        bytes.truncate(512 * 3);
+        let left = CompoundFile::of_bytes(path, bytes).unwrap();
+        assert!(left.root_stream(path, "Book").is_err());
+
+        // A second FAT sector that is not there, and that nothing needs.
+        let mut bytes = file(&sound(), 4096);
+        bytes[80..84].copy_from_slice(&4000_u32.to_le_bytes());
+        let parsed = CompoundFile::parse(bytes.clone()).unwrap();
+        assert_eq!(parsed.fault, Some(Fault::OutOfFile));
+        let whole = parsed.root_stream(path, "Book").unwrap().unwrap();
+        assert_eq!(whole.len(), 4096);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        assert!(CompoundFile::open(file.path()).is_err());
+    }
+
+    #[test]
     fn short_streams_lie_in_the_mini_stream() {
         // The root's chain (sectors 2 to 9) is the mini stream; sector 10 is the mini FAT.
         let mut fat = sound();
@@ -473,6 +536,45 @@ mod tests {
         bytes[512 * 11 + 4 * 9..][..4].copy_from_slice(&5000_u32.to_le_bytes());
         bytes[512 * 2 + ENTRY_BYTES + 120] = 200;
         assert!(read(bytes).is_err());
+    }
+
+    /// The start of the root's stream "Book" in a directory of the root, "Book", a storage, and another "Book".
+    fn found_in(children: [(u32, u32, u32, u8); 4]) -> Option<u32> {
+        let bytes = file(&sound(), 4096);
+        let mut parsed = CompoundFile::parse(bytes).unwrap();
+        parsed.directory.truncate(4);
+        let named = ["Root Entry", "Book", "Storage", "Book"];
+        for (index, entry) in parsed.directory.iter_mut().enumerate() {
+            let (left, right, child, kind) = children[index];
+            entry.siblings = [left, right];
+            entry.child = child;
+            entry.name = named[index].to_owned();
+            entry.is_stream = kind == 2;
+            entry.start = u32::try_from(index).unwrap();
+        }
+        parsed.root_entry("BOOK").map(|entry| entry.start)
+    }
+
+    #[test]
+    fn the_streams_of_documents_inside_are_not_the_roots() {
+        const NO: u32 = NO_ENTRY;
+        let storage = |child| (NO, NO, child, 1);
+        let stream = (NO, NO, NO, 2);
+        // The root has the storage, which has the first of the two; the other one is the storage's sibling.
+        let inside = [(NO, NO, 2, 5), stream, (3, NO, 1, 1), stream];
+        assert_eq!(found_in(inside), Some(3));
+        let inside = [(NO, NO, 2, 5), stream, (NO, 3, 1, 1), stream];
+        assert_eq!(found_in(inside), Some(3));
+        // Only documents inside have it.
+        let only_inside = [(NO, NO, 2, 5), (NO, 3, NO, 2), storage(1), stream];
+        assert_eq!(found_in(only_inside), None);
+        // A tree that is not there, leads out of the directory or round in a loop.
+        let none = [(NO, NO, NO, 5), stream, storage(3), stream];
+        assert_eq!(found_in(none), Some(1));
+        let outside = [(NO, NO, 2, 5), stream, (77, NO, NO, 1), stream];
+        assert_eq!(found_in(outside), Some(1));
+        let round = [(NO, NO, 2, 5), stream, (2, 2, NO, 1), stream];
+        assert_eq!(found_in(round), Some(1));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What kind of file the bytes are, whatever the name says.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use zip::ZipArchive;
@@ -58,14 +58,20 @@ pub(super) fn unreadable(path: &Path, error: std::io::Error) -> Error {
 /// Looks at a file's bytes.
 pub(super) fn detect(path: &Path) -> Result<Container> {
     let unreadable = |error| unreadable(path, error);
-    let mut file = File::open(path).map_err(unreadable)?;
+    let file = File::open(path).map_err(unreadable)?;
     if file.metadata().map_err(unreadable)?.is_dir() {
         return Err(not_a_workbook(path, "is a folder, not a workbook"));
     }
+    detect_in(path, file)
+}
+
+/// Looks at bytes that are, or were in, the file with this path.
+pub(super) fn detect_in(path: &Path, mut bytes: impl Read + Seek) -> Result<Container> {
+    let unreadable = |error| unreadable(path, error);
     let mut magic = [0_u8; 8];
     let mut filled = 0;
     while filled < magic.len() {
-        match file.read(&mut magic[filled..]).map_err(unreadable)? {
+        match bytes.read(&mut magic[filled..]).map_err(unreadable)? {
             0 => break,
             n => filled += n,
         }
@@ -75,10 +81,10 @@ pub(super) fn detect(path: &Path) -> Result<Container> {
         start if start == COMPOUND_FILE_MAGIC => Ok(Container::CompoundFile),
         start if is_bof(start) => Ok(Container::Biff),
         start if start.starts_with(&ZIP_MAGIC) => {
-            file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
-            detect_in_zip(path, file)
+            bytes.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+            detect_in_zip(path, bytes)
         }
-        _ if is_flat_document(&magic[..filled], file) => {
+        _ if is_flat_document(&magic[..filled], bytes) => {
             let flat = not_a_workbook(path, "is a flat OpenDocument file, not a package");
             Err(flat.next_step("Open it in LibreOffice and save it as .ods"))
         }
@@ -96,7 +102,7 @@ fn is_bof(start: &[u8]) -> bool {
 }
 
 /// Whether a file is an OpenDocument in one piece of XML (OpenDocument 1.3 part 3, 3.1.2).
-fn is_flat_document(start: &[u8], file: File) -> bool {
+fn is_flat_document(start: &[u8], rest: impl Read) -> bool {
     /// The root's tag begins behind a declaration and perhaps a comment.
     const PROLOG_BYTES: u64 = 4 << 10;
     let start = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
@@ -104,12 +110,12 @@ fn is_flat_document(start: &[u8], file: File) -> bool {
         return false;
     }
     let mut prolog = Vec::new();
-    let read = file.take(PROLOG_BYTES).read_to_end(&mut prolog);
+    let read = rest.take(PROLOG_BYTES).read_to_end(&mut prolog);
     read.is_ok() && String::from_utf8_lossy(&prolog).contains("opendocument")
 }
 
-fn detect_in_zip(path: &Path, file: File) -> Result<Container> {
-    let mut archive = ZipArchive::new(file).map_err(|error| {
+fn detect_in_zip(path: &Path, bytes: impl Read + Seek) -> Result<Container> {
+    let mut archive = ZipArchive::new(bytes).map_err(|error| {
         tracing::debug!(%error, "no zip directory");
         Error::new(
             ErrorKind::WorkbookBroken,
@@ -144,7 +150,7 @@ fn detect_in_zip(path: &Path, file: File) -> Result<Container> {
 
 /// Whether a zip file is a text or a presentation: OpenDocument says so in its `mimetype` member (OpenDocument 1.3
 /// part 2, 3.3), Office Open XML by where its main part is by custom.
-fn is_another_document(archive: &mut ZipArchive<File>) -> bool {
+fn is_another_document(archive: &mut ZipArchive<impl Read + Seek>) -> bool {
     /// Long enough for every media type of OpenDocument.
     const MEDIA_TYPE_BYTES: u64 = 128;
     let other_part = ["word/document.xml", "ppt/presentation.xml"];
@@ -166,7 +172,8 @@ fn is_another_document(archive: &mut ZipArchive<File>) -> bool {
         && !media_type.contains("spreadsheet")
 }
 
-fn not_a_workbook(path: &Path, what: &str) -> Error {
+/// A file that is something else.
+pub(super) fn not_a_workbook(path: &Path, what: &str) -> Error {
     Error::new(
         ErrorKind::NotAWorkbook,
         format!("{} {what}", path.display()),
@@ -230,6 +237,27 @@ mod tests {
         assert_eq!(kind_of(file.path()), Ok(Container::Xlsx));
         let file = zip_of(&["/[Content_Types].xml", "/xl/WorkBook.bin"]);
         assert_eq!(kind_of(file.path()), Ok(Container::Xlsb));
+    }
+
+    #[test]
+    fn records_without_a_compound_file_are_told_by_the_first() {
+        for start in [
+            b"\x09\0\x04\0\x02\0\x10\0".as_slice(),
+            b"\x09\x02\x06\0\0\0\x10\0\0\0",
+            b"\x09\x04\x06\0\0\0\x10\0\0\0",
+            b"\x09\x08\x10\0\0\x06\x05\0",
+        ] {
+            assert_eq!(kind_of(file_of(start).path()), Ok(Container::Biff));
+        }
+        for start in [
+            b"\x09\0\x04\0\x02\0\x10".as_slice(),
+            b"\x09\x01\x04\0\x02\0\x10\0",
+            b"\x09\0\x04\x01\x02\0\x10\0",
+            b"\tA\tB\nC\tD\n",
+        ] {
+            let kind = kind_of(file_of(start).path());
+            assert_eq!(kind, Err(ErrorKind::NotAWorkbook));
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod compound_file;
 mod container;
 #[cfg(test)]
 mod damage;
+mod encryption;
 mod header;
 mod input;
 mod merged;
@@ -22,9 +23,11 @@ mod xlsx;
 mod xml;
 
 use std::fs::File;
+use std::io::Cursor;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use compound_file::CompoundFile;
 use container::Container;
 pub use header::DisplayNumber;
 use input::Input;
@@ -36,6 +39,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::address::CellRange;
 use crate::model::batch::{Batch, BatchExchange};
 use crate::model::inspection::WorkbookFormat;
+use crate::model::secret::Password;
 use crate::model::selection::{Area, HeaderRows, ReadOptions, Reader, SheetChoice};
 use crate::model::sheet::{SheetDescription, SheetEntry, SheetKind, SheetTotals};
 
@@ -178,11 +182,19 @@ fn survey_workbook(
     Ok((survey, last_empty))
 }
 
-/// Opens a workbook of any format and reads its lists. Blocks.
+/// Opens a workbook of any format and reads its lists, with the password if it is encrypted. Blocks.
 fn open_workbook(path: &Path, options: &ReadOptions) -> Result<Box<dyn Workbook>> {
     let container = container::detect(path)?;
     if options.reader == Reader::Calamine {
         return calamine::open(path, container);
+    }
+    // What is wrong with a compound file that is no package, its own reader says.
+    if container == Container::CompoundFile
+        && let Ok(file) = CompoundFile::open(path)
+        && encryption::is_encrypted_package(&file)
+    {
+        let password = options.password.as_ref().map(Password::reveal);
+        return open_decrypted(path, encryption::decrypt(path, &file, password)?);
     }
     let file = File::open(path).map_err(|error| container::unreadable(path, error))?;
     let input = Input::File(file);
@@ -191,6 +203,19 @@ fn open_workbook(path: &Path, options: &ReadOptions) -> Result<Box<dyn Workbook>
         Container::Xlsb => xlsb::open(path, input),
         Container::CompoundFile | Container::Biff => xls::open(path, input),
         Container::Ods => ods::open(path, input),
+    }
+}
+
+/// Opens what was in an encrypted package: by what it is, since the file's name may say anything.
+fn open_decrypted(path: &Path, bytes: Arc<[u8]>) -> Result<Box<dyn Workbook>> {
+    let container = container::detect_in(path, Cursor::new(&bytes))?;
+    let input = Input::Decrypted(Cursor::new(bytes));
+    match container {
+        Container::Xlsx => xlsx::open(path, input),
+        Container::Xlsb => xlsb::open(path, input),
+        Container::CompoundFile | Container::Biff | Container::Ods => Err(
+            container::not_a_workbook(path, "is encrypted, but not a workbook of Excel"),
+        ),
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) enum PartKind {
     Small,
     /// The shared strings, all of them held in memory.
     SharedStrings,
-    /// A sheet, which is read as a stream. A full one (2^34 cells) would have some TB; nobody has one.
+    /// A sheet, which is read as a stream. One with all rows and 1,000 columns has some 30 GB.
     Sheet,
 }
 
@@ -40,7 +40,7 @@ impl PartKind {
         match self {
             Self::Small => 256 << 20,
             Self::SharedStrings => 1 << 30,
-            Self::Sheet => 1 << 40,
+            Self::Sheet => 64 << 30,
         }
     }
 }

@@ -71,6 +71,10 @@ impl SheetSource {
             formats: book.formats().to_vec(),
             header,
             hidden_columns,
+            declared_last_column: dimension.map(|dimension| {
+                let within = selected.range.map_or(u32::MAX, |range| range.last.column);
+                dimension.last.column.min(within)
+            }),
             declared_rows,
         };
         drop(book);

@@ -147,12 +147,10 @@ impl<'a> XmlReader<'a> {
                     None => return Err(self.broken("has an unknown entity")),
                 },
                 Event::Start(_) => self.skip(),
-                Event::End(_) => {
-                    if self.depth < outer {
-                        return Ok(());
-                    }
-                }
                 _ => {}
+            }
+            if self.depth < outer {
+                return Ok(());
             }
             if into.len() > MAX_PIECE_BYTES {
                 return Err(self.broken("has a text without end"));

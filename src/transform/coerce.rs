@@ -10,7 +10,7 @@ use crate::model::cell::{Cell, FormatId};
 use crate::model::column::{ColumnKind, TargetColumn};
 use crate::model::reject::{Fault, RejectReason};
 use crate::model::sheet::{DateSystem, SheetDescription};
-use crate::model::value::{Decimal, Value};
+use crate::model::value::{Decimal, MAX_EXACT_INTEGER, Value};
 
 /// What becomes of an error cell such as `#N/A`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -90,7 +90,7 @@ impl Coercion {
                 // There is one zero only, whatever its sign.
                 self.number(value + 0.0, self.class(format), column)?
             }
-            Cell::Text(_) => self.from_text(text, column)?,
+            Cell::Text(_) => self.text_value(text, column)?,
             Cell::Iso(_) => from_iso(text, column)?,
             Cell::Error(error) => match self.on_cell_error {
                 OnCellError::Null => {
@@ -128,7 +128,7 @@ impl Coercion {
         let is_moment = matches!(inferred, T::Date | T::Timestamp | T::Time | T::Interval);
         match column.kind {
             ColumnKind::Text | ColumnKind::OtherText | ColumnKind::Other => {
-                self.displayed(value, class, inferred, column)
+                Ok(self.displayed(value, class, inferred, column))
             }
             ColumnKind::Date | ColumnKind::Timestamp | ColumnKind::Time | ColumnKind::Interval => {
                 self.moment(value, inferred, column)
@@ -177,7 +177,7 @@ impl Coercion {
         class: &'a FormatClass,
         inferred: InferredType,
         column: &TargetColumn,
-    ) -> Attempt<'a> {
+    ) -> Value<'a> {
         use InferredType as T;
         let system = self.date_system;
         let moment = match inferred {
@@ -190,11 +190,11 @@ impl Coercion {
             T::Interval => serial_date::duration(value).map(Value::Interval),
             _ => None,
         };
-        let shown = moment.unwrap_or(match class {
-            FormatClass::ZeroPadded(padding) if value.fract() == 0.0 => {
-                if value.abs() >= 1e15 {
-                    return Err(too_many_digits(column));
-                }
+        moment.unwrap_or(match class {
+            // Beyond, a double is no number of digits that anybody wrote.
+            FormatClass::ZeroPadded(padding)
+                if value.fract() == 0.0 && value.abs() < MAX_EXACT_INTEGER =>
+            {
                 let number = value as i64;
                 Value::Padded {
                     number,
@@ -203,8 +203,7 @@ impl Coercion {
             }
             _ if value.fract() == 0.0 && value.abs() < 1e15 => Value::Int(value as i64),
             class => Value::Float(as_shown(value, *class)),
-        });
-        Ok(shown)
+        })
     }
 }
 
@@ -215,17 +214,6 @@ fn as_shown(value: f64, class: FormatClass) -> f64 {
     } else {
         value
     }
-}
-
-fn too_many_digits(column: &TargetColumn) -> Fault {
-    fault(
-        RejectReason::OutOfRange,
-        sqlstate::NUMERIC_VALUE_OUT_OF_RANGE,
-        format!(
-            "the number has more than 15 digits, {} would not be exact",
-            column.sql_type
-        ),
-    )
 }
 
 fn boolean<'a>(truth: bool, column: &TargetColumn) -> Attempt<'a> {
@@ -244,7 +232,7 @@ fn integer<'a>(value: f64, column: &TargetColumn) -> Attempt<'a> {
     if value.fract() != 0.0 {
         return Err(wrong_type(column, "a number with decimals"));
     }
-    let fits = value.abs() <= 9_007_199_254_740_992.0;
+    let fits = value.abs() <= MAX_EXACT_INTEGER;
     integer_in_range(if fits { Some(value as i64) } else { None }, column)
 }
 

@@ -9,7 +9,7 @@ use crate::model::value::Value;
 
 impl Coercion {
     /// A text cell for any column.
-    pub(super) fn from_text<'a>(&self, text: &'a str, column: &TargetColumn) -> Attempt<'a> {
+    pub(super) fn text_value<'a>(&self, text: &'a str, column: &TargetColumn) -> Attempt<'a> {
         let rules = &self.text_rules;
         let Some(text) = rules.content(text) else {
             return Ok(Value::Null);

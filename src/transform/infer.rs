@@ -177,7 +177,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::number_format::{ZeroPadding, ZeroPattern};
+    use crate::model::cell::{CellError, FormatId, TextSpan};
+    use crate::model::number_format::{NumberFormat, ZeroPadding, ZeroPattern};
+    use crate::model::value::Value;
+    use crate::transform::number_format::classify;
+    use crate::transform::text_rules::TextRules;
 
     const ALL: [T; 10] = [
         T::Unknown,
@@ -208,6 +212,24 @@ mod tests {
     }
 
     #[test]
+    fn iso_cells_are_what_they_say() {
+        for (text, inferred) in [
+            ("2024-01-02", T::Date),
+            ("2024-01-02T00:00:00", T::Date),
+            ("2024-01-02T10:00:00", T::Timestamp),
+            ("2024-01-02T10:00:00Z", T::Timestamp),
+            ("10:30:00", T::Time),
+            ("PT02H30M00S", T::Time),
+            ("PT24H00M00S", T::Interval),
+            ("PT26H30M00.5S", T::Interval),
+            ("-PT1H", T::Interval),
+            ("P1Y", T::Text),
+        ] {
+            assert_eq!(T::of_iso(text), inferred, "{text}");
+        }
+    }
+
+    #[test]
     fn numbers_follow_their_format() {
         let of = |value, class| T::of_number(value, class, DateSystem::From1900);
         assert_eq!(of(42.0, FormatClass::General), T::Integer);
@@ -234,5 +256,90 @@ mod tests {
             column.reverse();
             prop_assert_eq!(join(&column), before);
         }
+
+        /// A column's type takes each of its cells, and no two values become one.
+        #[test]
+        fn a_wider_column_takes_every_cell_and_loses_nothing(
+            cells in prop::collection::vec(any_cell(), 1..12),
+        ) {
+            let coercion = all_formats();
+            let types: Vec<T> = cells.iter().map(|(cell, text)| coercion.type_of(*cell, text)).collect();
+            let joined = types.iter().fold(T::Unknown, |a, b| a.join(*b));
+            let column = joined.to_column("c".into());
+            let mut values = Vec::new();
+            for ((cell, text), own) in cells.iter().zip(&types) {
+                prop_assert!(joined.holds(*own));
+                let narrow = coercion.coerce(*cell, text, &own.to_column("c".into()));
+                let wide = coercion.coerce(*cell, text, &column);
+                prop_assert!(narrow.is_ok() && wide.is_ok(), "{cell:?} {text} {own:?} {joined:?} {wide:?}");
+                let (narrow, wide) = (narrow.unwrap().value, wide.unwrap().value);
+                prop_assert_eq!(narrow == Value::Null, wide == Value::Null);
+                values.push((*own, narrow.to_string(), wide.to_string()));
+            }
+            for (own, narrow, wide) in &values {
+                for (other_own, other_narrow, other_wide) in &values {
+                    if own == other_own && narrow != other_narrow {
+                        prop_assert_ne!(wide, other_wide, "{:?} in {:?}", own, joined);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn adding_a_cell_never_narrows_a_column(a in prop::sample::select(ALL.to_vec()), b in prop::sample::select(ALL.to_vec())) {
+            prop_assert!(a.join(b).holds(a) && a.join(b).holds(b));
+        }
+    }
+
+    const CODES: [&str; 9] = [
+        "General",
+        "0.00",
+        "$0.00",
+        "0%",
+        "00000",
+        "yyyy-mm-dd",
+        "yyyy-mm-dd hh:mm",
+        "hh:mm",
+        "[h]:mm",
+    ];
+
+    fn all_formats() -> Coercion {
+        Coercion {
+            date_system: DateSystem::From1900,
+            formats: CODES
+                .iter()
+                .map(|code| classify(&NumberFormat::new(*code)))
+                .collect(),
+            on_cell_error: OnCellError::Text,
+            text_rules: TextRules {
+                null_words: vec!["n/a".into()],
+                trim: true,
+                ..TextRules::default()
+            },
+        }
+    }
+
+    fn any_cell() -> impl Strategy<Value = (Cell, String)> {
+        let span = TextSpan { start: 0, len: 0 };
+        let number = prop_oneof![
+            any::<f64>().prop_filter("sheets hold finite numbers", |value| value.is_finite()),
+            -1e6_f64..1e6,
+            (-100_000_i32..3_000_000).prop_map(f64::from),
+            (0_u32..2_958_465, 0_u32..86_400_000)
+                .prop_map(|(day, milli)| f64::from(day) + f64::from(milli) / 86_400_000.0),
+        ];
+        prop_oneof![
+            1 => Just((Cell::Empty, String::new())),
+            2 => any::<bool>().prop_map(|truth| (Cell::Bool(truth), String::new())),
+            9 => (number, 0..CODES.len()).prop_map(|(value, format)| {
+                (Cell::Number { value, format: FormatId(format as u16) }, String::new())
+            }),
+            2 => "[ a-z0-9./-]{1,12}|n/a| ".prop_map(move |text| (Cell::Text(span), text)),
+            2 => prop::sample::select(vec![
+                "2024-01-02", "2024-01-02T00:00:00", "2024-01-02T10:00:00Z", "PT02H30M00S", "PT26H30M00.5S", "-PT1H",
+                "10:30:00", "P1Y", "soon",
+            ]).prop_map(move |text| (Cell::Iso(span), text.to_owned())),
+            1 => Just((Cell::Error(CellError::NotAvailable), String::new())),
+        ]
     }
 }

@@ -1,12 +1,14 @@
 //! Pure functions between reading and writing: types, names, mapping, conversion.
 
 pub mod coerce;
+pub mod column_spec;
 pub mod date_format;
 pub mod display;
 pub mod fault;
 mod from_text;
 pub mod infer;
 pub mod mapping;
+mod mismatch;
 pub mod names;
 pub mod number_format;
 pub mod parse;

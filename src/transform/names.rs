@@ -50,14 +50,48 @@ fn is_capital(c: char) -> bool {
     c.is_uppercase() && c.to_lowercase().ne([c])
 }
 
+/// How titles become names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NameStyle {
+    /// Lower case, words joined by `_`.
+    #[default]
+    SnakeCase,
+    /// As the title is, without white space at its ends, cut to the length of an identifier.
+    AsIs,
+}
+
+impl NameStyle {
+    /// The name of a title; empty when it has none.
+    #[must_use]
+    pub fn name(self, title: &str) -> String {
+        match self {
+            Self::SnakeCase => snake_case(title),
+            Self::AsIs => {
+                let title = title.replace('\0', "");
+                let mut end = title.trim().len().min(MAX_IDENTIFIER_BYTES);
+                while !title.trim().is_char_boundary(end) {
+                    end -= 1;
+                }
+                title.trim()[..end].trim_end().to_owned()
+            }
+        }
+    }
+}
+
 /// A column name for each of the header's columns: unique, never empty. A column without title is named after its
 /// letter, a name that was there before gets a number.
 #[must_use]
 pub fn column_names(header: &Header) -> Vec<String> {
-    let mut taken = HashSet::new();
+    styled_names(header, NameStyle::SnakeCase, &HashSet::new())
+}
+
+/// The same in a style, and without names that are taken.
+#[must_use]
+pub fn styled_names(header: &Header, style: NameStyle, taken: &HashSet<String>) -> Vec<String> {
+    let mut taken = taken.clone();
     let mut names = Vec::with_capacity(header.width());
     for (index, title) in header.titles.iter().enumerate() {
-        let mut name = snake_case(title);
+        let mut name = style.name(title);
         if name.is_empty() {
             name = untitled(header, index);
         }
@@ -109,7 +143,7 @@ pub fn numbered(name: &str, number: u32) -> String {
 }
 
 /// Columns that every table has (PostgreSQL documentation, "System Columns"); CREATE TABLE refuses them.
-fn is_system_column(name: &str) -> bool {
+pub(super) fn is_system_column(name: &str) -> bool {
     matches!(
         name,
         "tableoid" | "xmin" | "cmin" | "xmax" | "cmax" | "ctid"
@@ -170,7 +204,39 @@ mod tests {
         );
     }
 
+    #[test]
+    fn names_stay_as_they_are_where_asked() {
+        let titles = ["Unit Price (€)", " Name ", "Name", "", "xmin", "a\0b"];
+        let names = styled_names(
+            &header(&titles),
+            NameStyle::AsIs,
+            &HashSet::from(["ab".into()]),
+        );
+        assert_eq!(
+            names,
+            [
+                "Unit Price (€)",
+                "Name",
+                "Name_2",
+                "column_e",
+                "xmin_2",
+                "ab_2"
+            ]
+        );
+    }
+
     proptest! {
+        #[test]
+        fn names_as_they_are_fit_and_differ(titles in prop::collection::vec(".{0,90}", 0..12)) {
+            let titles: Vec<&str> = titles.iter().map(String::as_str).collect();
+            let names = styled_names(&header(&titles), NameStyle::AsIs, &HashSet::new());
+            let distinct: HashSet<&String> = names.iter().collect();
+            prop_assert_eq!(distinct.len(), titles.len());
+            for name in &names {
+                prop_assert!(!name.is_empty() && name.len() <= MAX_IDENTIFIER_BYTES);
+            }
+        }
+
         #[test]
         fn names_always_fit_and_differ(titles in prop::collection::vec(".{0,90}", 0..12)) {
             let titles: Vec<&str> = titles.iter().map(String::as_str).collect();

@@ -18,3 +18,4 @@ mod sample;
 mod structure;
 mod support;
 mod tls;
+mod types;

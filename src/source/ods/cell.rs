@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use quick_xml::events::BytesStart;
+use quick_xml::events::attributes::Attribute;
 
 use super::styles::Formats;
 use super::text::Prefixes;
@@ -12,10 +13,9 @@ use crate::model::cell::{CellError, FormatId};
 use crate::source::workbook::Content;
 
 /// What a cell says that it holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ValueType {
     /// It does not say.
-    #[default]
     None,
     Number,
     Percentage,
@@ -27,7 +27,7 @@ enum ValueType {
 }
 
 /// The attributes of the cell in hand. The texts are kept from cell to cell for their room.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct CellHead {
     value_type: ValueType,
     is_error: bool,
@@ -38,10 +38,31 @@ pub(super) struct CellHead {
     string: String,
     currency: String,
     style: Option<FormatId>,
+    /// The style met last, as the file has it, and its format: neighbours often share one.
+    known_style: (String, FormatId),
     /// How many cells it stands for, at least one.
     pub(super) repeated: u64,
     /// How many columns and rows it covers.
     pub(super) spanned: (u32, u32),
+}
+
+impl Default for CellHead {
+    fn default() -> Self {
+        Self {
+            value_type: ValueType::None,
+            is_error: false,
+            has_formula: false,
+            value: String::new(),
+            moment: String::new(),
+            truth: String::new(),
+            string: String::new(),
+            currency: String::new(),
+            style: None,
+            known_style: (String::new(), FormatId(0)),
+            repeated: 1,
+            spanned: (1, 1),
+        }
+    }
 }
 
 impl CellHead {
@@ -74,7 +95,7 @@ impl CellHead {
                     continue;
                 }
                 "style-name" => {
-                    self.style = Some(formats.of_style(&value_of(path, &attribute)?));
+                    self.style = Some(self.format_of_style(path, &attribute, formats)?);
                     continue;
                 }
                 "number-columns-repeated" => {
@@ -99,6 +120,20 @@ impl CellHead {
             text.push_str(value_of(path, &attribute)?.trim_matches(is_blank(name)));
         }
         Ok(())
+    }
+
+    fn format_of_style(
+        &mut self,
+        path: &Path,
+        attribute: &Attribute<'_>,
+        formats: &Formats,
+    ) -> Result<FormatId> {
+        if self.known_style.0.is_empty() || self.known_style.0 != *attribute.value {
+            self.known_style.1 = formats.of_style(&value_of(path, attribute)?);
+            self.known_style.0.clear();
+            self.known_style.0.push_str(&attribute.value);
+        }
+        Ok(self.known_style.1)
     }
 
     fn clear(&mut self) {

@@ -25,10 +25,10 @@ pub(super) struct Map {
     pub(super) style: String,
 }
 
-/// The most sections that a format has.
-const MAX_MAPS: usize = 8;
-/// The most bytes of a section's code.
-const MAX_CODE_BYTES: usize = 1 << 10;
+/// The most conditions that a format has.
+const MAX_MAPS: usize = 3;
+/// The most bytes of a section's code. Excel has at most 255 characters for all sections.
+const MAX_CODE_BYTES: usize = 255;
 
 /// What a data style is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

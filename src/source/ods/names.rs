@@ -1,5 +1,7 @@
 //! Names of ranges and of tables, and the addresses in them (OpenDocument 1.3 part 3, 9.4.11, 9.4.15 and 18.3.3).
 
+use std::collections::HashMap;
+
 use quick_xml::events::{BytesStart, Event};
 
 use super::xml::{Xml, attributes, name_of, value_of};
@@ -58,8 +60,9 @@ impl Names {
 
     /// The names of ranges of these sheets.
     pub(super) fn ranges(&self, sheets: &[SheetEntry]) -> Vec<NamedRange> {
+        let places = places(sheets);
         let ranges = self.ranges.iter().filter_map(|named| {
-            let (sheet, range) = range_of(&named.address, sheets)?;
+            let (sheet, range) = range_of(&named.address, &places)?;
             Some(NamedRange {
                 name: named.name.clone(),
                 scope: named.scope,
@@ -72,8 +75,9 @@ impl Names {
 
     /// The tables of these sheets.
     pub(super) fn tables(&self, sheets: &[SheetEntry]) -> Vec<SheetTable> {
+        let places = places(sheets);
         let tables = self.tables.iter().filter_map(|named| {
-            let (sheet, range) = range_of(&named.address, sheets)?;
+            let (sheet, range) = range_of(&named.address, &places)?;
             Some(SheetTable {
                 name: named.name.clone(),
                 sheet,
@@ -112,9 +116,17 @@ impl Named {
     }
 }
 
+/// The place of each sheet; of several with one name, the first.
+fn places(sheets: &[SheetEntry]) -> HashMap<&str, usize> {
+    let sheets = sheets.iter().enumerate().rev();
+    sheets
+        .map(|(place, sheet)| (sheet.name.as_str(), place))
+        .collect()
+}
+
 /// A range and the place of its sheet: `$Sheet1.$A$1:.$B$4`, `'Bob''s.sheet'.A1`. None for several areas, for areas over
 /// several sheets, and for what is no address.
-fn range_of(address: &str, sheets: &[SheetEntry]) -> Option<(usize, CellRange)> {
+fn range_of(address: &str, sheets: &HashMap<&str, usize>) -> Option<(usize, CellRange)> {
     let (first, last) = corners(address.trim())?;
     let (sheet, first) = sheet_and_cell(first)?;
     let sheet = sheet_place(sheet, sheets)?;
@@ -155,8 +167,8 @@ fn sheet_and_cell(corner: &str) -> Option<(&str, &str)> {
     Some((sheet.strip_prefix('$').unwrap_or(sheet), cell))
 }
 
-fn sheet_place(name: &str, sheets: &[SheetEntry]) -> Option<usize> {
-    let place = |name: &str| sheets.iter().position(|sheet| sheet.name == name);
+fn sheet_place(name: &str, sheets: &HashMap<&str, usize>) -> Option<usize> {
+    let place = |name: &str| sheets.get(name).copied();
     let unquoted = name
         .strip_prefix('\'')
         .and_then(|name| name.strip_suffix('\''))
@@ -184,7 +196,7 @@ mod tests {
             kind: SheetKind::Worksheet,
             visibility: Visibility::Visible,
         });
-        range_of(address, &sheets).map(|(sheet, range)| (sheet, range.to_string()))
+        range_of(address, &places(&sheets)).map(|(sheet, range)| (sheet, range.to_string()))
     }
 
     #[test]

@@ -94,8 +94,19 @@ impl Package {
         index_of(&self.archive, name)
     }
 
-    /// Looks into the manifest for a part that is encrypted (OpenDocument 1.3 part 2, 4.4 and 4.8.3).
+    /// Refuses a package that its manifest calls encrypted. A manifest that cannot be read is not needed for anything else.
     fn refuse_encrypted(&mut self) -> Result<()> {
+        match self.look_for_encryption() {
+            Err(error) if error.kind() == ErrorKind::WorkbookBroken => {
+                tracing::debug!(%error, "no readable manifest");
+                Ok(())
+            }
+            verdict => verdict,
+        }
+    }
+
+    /// Looks into the manifest for a part that is encrypted (OpenDocument 1.3 part 2, 4.4 and 4.8.3).
+    fn look_for_encryption(&mut self) -> Result<()> {
         let Some(mut manifest) = self.part(MANIFEST)? else {
             return Ok(());
         };

@@ -202,6 +202,10 @@ pub(super) fn name_of<'t>(attribute: &Attribute<'t>) -> (&'t str, &'t str) {
 /// # Errors
 /// `WorkbookBroken` for an unknown reference.
 pub(super) fn value_of<'t>(path: &Path, attribute: &Attribute<'t>) -> Result<Cow<'t, str>> {
+    let is_special = |byte: &u8| matches!(byte, b'&' | b'\t' | b'\n' | b'\r');
+    if !attribute.value.as_bytes().iter().any(is_special) {
+        return Ok(attribute.value.clone());
+    }
     attribute
         .normalized_value(XmlVersion::Implicit1_0)
         .map_err(|error| broken(path, "an attribute has no proper value").caused_by(error))

@@ -125,7 +125,7 @@ impl StyleRecords {
         }
         // Excel 2 had no fractions, which later came in at numbers 12 and 13.
         let modern = match version {
-            Version::Biff2 if id >= 12 => id + 2,
+            Version::Biff2 if id >= 12 => id.saturating_add(2),
             _ => id,
         };
         match NumberFormat::built_in(modern) {

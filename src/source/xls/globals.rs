@@ -99,9 +99,7 @@ impl Globals {
         // What begins there knows better: the figures behind a chart look like cells.
         let found = Substream::open(stream, start).map(|sheet| sheet.bof().holds);
         let kind = match (listed, found) {
-            (SheetKind::Worksheet, Some(holds @ (Holds::Chart | Holds::Globals))) => {
-                kind_of_sheet(holds)
-            }
+            (SheetKind::Worksheet, Some(Holds::Chart)) => SheetKind::Chart,
             _ => listed,
         };
         let visibility = match state & 0x03 {

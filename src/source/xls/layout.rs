@@ -70,9 +70,9 @@ fn hidden_columns(record: &Record<'_>) -> Option<(u32, u32)> {
 /// no height).
 pub(super) fn hidden_row(record: &Record<'_>) -> Option<u32> {
     const HIDDEN: u8 = 0x20;
-    const HEIGHT: u16 = 0x7FFF;
     let hidden = match record.kind {
-        kind::ROW_2 => u16_at(record.body, 6)? & HEIGHT == 0,
+        // The uppermost bit, alone, would mean the height that all rows have.
+        kind::ROW_2 => u16_at(record.body, 6)? == 0,
         _ => record.body.get(12)? & HIDDEN != 0,
     };
     let row = u16_at(record.body, 0)?;

@@ -4,6 +4,7 @@
 //! The whole stream is in memory; each reading of a sheet walks over its records once. Texts are decoded one at a time.
 
 mod cells;
+mod ciphers;
 mod code_pages;
 mod formats;
 mod globals;
@@ -29,7 +30,7 @@ use crate::model::address::CellRange;
 use crate::model::number_format::NumberFormat;
 use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetKind, SheetTable};
 use globals::Globals;
-use records::Substream;
+use records::{Holds, Substream};
 
 /// Opens a workbook and reads its lists.
 ///
@@ -59,13 +60,19 @@ pub(super) fn open(path: &Path, input: Input) -> Result<Box<dyn Workbook>> {
 }
 
 /// The stream of a compound file that has the records ([MS-XLS] 2.1.2). A file for old and new programs has both, the
-/// newer one under the newer name.
+/// newer one under the newer name; a stream of neither kind does not hide the other.
 fn workbook_stream(path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>> {
     let file = CompoundFile::of_bytes(path, bytes)?;
+    let mut other = None;
     for name in ["Workbook", "Book"] {
-        if let Some(stream) = file.root_stream(path, name)? {
-            return Ok(stream);
+        let found = file.root_stream(path, name)?;
+        match found {
+            Some(stream) if Substream::open(&stream, 0).is_some() => return Ok(stream),
+            found => other = other.or(found),
         }
+    }
+    if let Some(stream) = other {
+        return Ok(stream);
     }
     // An encrypted Office Open XML package is a compound file, too ([MS-OFFCRYPTO] 2.3.4.4).
     if file.contains("EncryptedPackage") {
@@ -97,7 +104,8 @@ impl XlsWorkbook {
         if entry.kind != SheetKind::Worksheet {
             return Ok(None);
         }
-        let found = Substream::open(&self.stream, *start);
+        let found = Substream::open(&self.stream, *start)
+            .filter(|found| found.bof().holds != Holds::Globals);
         let missing = || {
             let how = format!("sheet {:?} is not where its list says", entry.name);
             broken(&self.path, &how).in_sheet(entry.name.as_str())

@@ -14,15 +14,18 @@ pub(super) fn read(globals: &Globals, stream: &[u8]) -> Vec<NamedRange> {
     if globals.version < Version::Biff5 {
         return names;
     }
-    let Some(records) = Substream::open(stream, 0) else {
+    let Some(mut records) = Substream::open(stream, 0) else {
         return names;
     };
-    let named: Vec<Record<'_>> = records
-        .filter(|record| {
-            books.note(record);
-            record.kind == kind::NAME
-        })
-        .collect();
+    let mut named = Vec::new();
+    while let Some(record) = records.next() {
+        match record.kind {
+            kind::SUP_BOOK => books.add_book(&record),
+            kind::EXTERN_SHEET => books.add_references(records.joined(&record)),
+            kind::NAME => named.push(record),
+            _ => {}
+        }
+    }
     for record in named {
         names.extend(name(globals, &books, record.body));
     }
@@ -43,19 +46,17 @@ struct Books {
 }
 
 impl Books {
-    fn note(&mut self, record: &Record<'_>) {
+    fn add_book(&mut self, record: &Record<'_>) {
         /// Stands for this workbook in place of a name's length ([MS-XLS] 2.4.271, cch).
         const OWN: u16 = 0x0401;
-        match record.kind {
-            kind::SUP_BOOK => self.own.push(u16_at(record.body, 2) == Some(OWN)),
-            kind::EXTERN_SHEET => {
-                let listed = record.body.get(2..).unwrap_or_default();
-                self.references.extend(listed.chunks_exact(6).map(|bytes| {
-                    let at = |at| u16_at(bytes, at).unwrap_or(u16::MAX);
-                    [at(0), at(2), at(4)]
-                }));
-            }
-            _ => {}
+        self.own.push(u16_at(record.body, 2) == Some(OWN));
+    }
+
+    fn add_references(&mut self, mut from: Joined<'_>) {
+        // As many as there are, whatever their number is said to be.
+        let _count = from.u16();
+        while let (Some(book), Some(first), Some(last)) = (from.u16(), from.u16(), from.u16()) {
+            self.references.push([book, first, last]);
         }
     }
 

@@ -2,25 +2,77 @@
 
 use std::path::Path;
 
+use super::ciphers::{Cipher, Scheme};
 use super::globals::kind_of_stream;
 use super::kind;
-use super::records::{Substream, Version, u16_at};
+use super::records::{Substream, Version, is_bof, u16_at};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Refuses a workbook that is encrypted.
+/// Decrypts a workbook that Excel opens without asking for a password, and refuses one that needs another.
 pub(super) fn remove(path: &Path, stream: &mut [u8]) -> Result<()> {
     let (version, _) = kind_of_stream(path, stream)?;
-    let records = Substream::open(stream, 0).into_iter().flatten();
-    let mut records = records.filter(|record| record.kind == kind::FILE_PASS);
-    let Some(record) = records.next() else {
+    let Some(mut records) = Substream::open(stream, 0) else {
         return Ok(());
     };
-    let how = match (version, u16_at(record.body, 0), u16_at(record.body, 2)) {
-        (Version::Biff8, Some(1), Some(1)) => "encrypted with a password (RC4)",
-        (Version::Biff8, Some(1), _) => "encrypted with a password (RC4 CryptoAPI)",
-        _ => "protected by a password (XOR obfuscation)",
+    let Some(record) = records.find(|record| record.kind == kind::FILE_PASS) else {
+        return Ok(());
     };
-    Err(encrypted(path, how))
+    let (scheme, body) = scheme(version, record.body);
+    let Some(mut cipher) = scheme.with_default_password(body) else {
+        return Err(encrypted(path, scheme.words()));
+    };
+    let begin = records.position();
+    decrypt(stream, begin, &mut cipher);
+    Ok(())
+}
+
+/// How the workbook is encrypted, and what more the record says about it.
+fn scheme(version: Version, body: &[u8]) -> (Scheme, &[u8]) {
+    let rest = body.get(2..).unwrap_or_default();
+    match (version, u16_at(body, 0), u16_at(body, 2)) {
+        (Version::Biff8, Some(1), Some(1)) => (Scheme::Rc4, rest),
+        (Version::Biff8, Some(1), _) => (Scheme::Rc4CryptoApi, rest),
+        (Version::Biff8, ..) => (Scheme::Xor, rest),
+        // Before there was a choice.
+        _ => (Scheme::Xor, body),
+    }
+}
+
+/// Decrypts all records from this place on. Their types and lengths are plain.
+fn decrypt(stream: &mut [u8], begin: usize, cipher: &mut Cipher) {
+    let mut at = begin;
+    while let (Some(kind), Some(len)) = (u16_at(stream, at), u16_at(stream, at.saturating_add(2))) {
+        let start = at + 4;
+        let end = start + usize::from(len);
+        let encrypted = start + plain_bytes(kind).min(usize::from(len));
+        // The last record may be cut off.
+        let until = end.min(stream.len());
+        if let Some(bytes) = stream.get_mut(encrypted..until) {
+            cipher.decrypt(bytes, encrypted, (start, end));
+        }
+        at = end;
+    }
+}
+
+/// How many of a record's first bytes are not encrypted ([MS-XLS] 2.2.10).
+fn plain_bytes(kind: u16) -> usize {
+    const USER_EXCLUSIVE: u16 = 0x0194;
+    const FILE_LOCK: u16 = 0x0195;
+    const INTERFACE_HEADER: u16 = 0x00E1;
+    const REVISION_INFO: u16 = 0x0196;
+    const REVISION_HEAD: u16 = 0x0138;
+    match kind {
+        kind::FILE_PASS
+        | USER_EXCLUSIVE
+        | FILE_LOCK
+        | INTERFACE_HEADER
+        | REVISION_INFO
+        | REVISION_HEAD => usize::MAX,
+        // Where the sheet begins.
+        kind::BOUND_SHEET => 4,
+        kind if is_bof(kind) => usize::MAX,
+        _ => 0,
+    }
 }
 
 /// A workbook that only its password opens.

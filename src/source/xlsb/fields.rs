@@ -29,14 +29,17 @@ impl<'r> Fields<'r> {
         Ok(*bytes)
     }
 
+    /// A byte.
     pub(super) fn u8(&mut self) -> Result<u8, TooShort> {
         self.array().map(u8::from_le_bytes)
     }
 
+    /// A number of 16 bits.
     pub(super) fn u16(&mut self) -> Result<u16, TooShort> {
         self.array().map(u16::from_le_bytes)
     }
 
+    /// A number of 32 bits.
     pub(super) fn u32(&mut self) -> Result<u32, TooShort> {
         self.array().map(u32::from_le_bytes)
     }
@@ -76,7 +79,7 @@ impl<'r> Fields<'r> {
         Ok(text)
     }
 
-    /// An `XLNullableWideString` ([MS-XLSB] 2.5.167).
+    /// An `XLNullableWideString` ([MS-XLSB] 2.5).
     pub(super) fn nullable_text(&mut self) -> Result<Option<String>, TooShort> {
         const NULL: [u8; 4] = [0xFF; 4];
         if let Some(rest) = self.0.strip_prefix(&NULL) {
@@ -86,13 +89,13 @@ impl<'r> Fields<'r> {
         self.text().map(Some)
     }
 
-    /// The UTF-16 bytes of a `RichStr` ([MS-XLSB] 2.5.121); its runs and its phonetic reading stay where they are.
+    /// The UTF-16 bytes of a `RichStr` ([MS-XLSB] 2.5); its runs and its phonetic reading stay where they are.
     pub(super) fn rich(&mut self) -> Result<&'r [u8], TooShort> {
         let _has_runs_or_phonetics = self.u8()?;
         self.wide()
     }
 
-    /// An `UncheckedRfX` ([MS-XLSB] 2.5.155): four numbers.
+    /// An `UncheckedRfX` ([MS-XLSB] 2.5.154): four numbers.
     pub(super) fn rectangle(&mut self) -> Result<Rectangle, TooShort> {
         Ok(Rectangle {
             rows: (self.u32()?, self.u32()?),

@@ -8,21 +8,28 @@ use crate::error::Result;
 use crate::model::sheet::{DateSystem, NamedRange, Visibility};
 use crate::source::workbook::too_large;
 
-/// The most sheets and the most names that are read; Excel's own bound is the machine's memory.
-const MAX_ENTRIES: usize = 1 << 20;
+/// The most sheets that are read; Excel's own bound is the machine's memory.
+const MAX_SHEETS: usize = 1 << 16;
+/// The most names that are read.
+const MAX_NAMES: usize = 1 << 20;
 
 /// What the workbook part lists.
 #[derive(Debug, Default)]
 pub(super) struct Lists {
+    /// From which day serial dates count.
     pub(super) date_system: DateSystem,
+    /// In the workbook's order.
     pub(super) sheets: Vec<SheetRecord>,
+    /// Names of ranges.
     pub(super) names: Vec<NamedRange>,
 }
 
-/// A sheet as the workbook lists it (`BrtBundleSh`, [MS-XLSB] 2.4.313).
+/// A sheet as the workbook lists it (`BrtBundleSh`, [MS-XLSB] 2.4).
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SheetRecord {
+    /// Its name.
     pub(super) name: String,
+    /// Whether people see it.
     pub(super) visibility: Visibility,
     /// The relationship that leads to its part.
     pub(super) relationship: Option<String>,
@@ -64,7 +71,8 @@ impl Lists {
                 book => books.add(book, fields),
             }
             .map_err(|fault| place.too_short(fault))?;
-            refuse_too_many(place, lists.sheets.len().max(names.len()))?;
+            refuse_more_than(MAX_SHEETS, "sheets", lists.sheets.len(), place)?;
+            refuse_more_than(MAX_NAMES, "names", names.len(), place)?;
         }
         if lists.sheets.is_empty() {
             return Err(place.broken("lists no sheets"));
@@ -92,15 +100,17 @@ fn is_wanted(id: u16) -> bool {
     )
 }
 
-fn refuse_too_many(place: PartPlace<'_>, count: usize) -> Result<()> {
-    if count <= MAX_ENTRIES {
+fn refuse_more_than(most: usize, what: &str, count: usize, place: PartPlace<'_>) -> Result<()> {
+    if count <= most {
         return Ok(());
     }
-    let what = format!("lists more than {MAX_ENTRIES} sheets or names");
-    Err(too_large(place.path, &what))
+    Err(too_large(
+        place.path,
+        &format!("lists more than {most} {what}"),
+    ))
 }
 
-/// `BrtWbProp` ([MS-XLSB] 2.4.822). Some programs write its flags alone.
+/// `BrtWbProp` ([MS-XLSB] 2.4). Some programs write its flags alone.
 fn date_system(mut fields: Fields<'_>) -> Result<DateSystem, TooShort> {
     const FROM_1904: u8 = 1;
     Ok(match fields.u8()? & FROM_1904 {
@@ -152,7 +162,8 @@ fn name(mut fields: Fields<'_>) -> Result<Option<NameRecord>, TooShort> {
 }
 
 /// The number of the sheet and the cells that a formula is about, if it is a single `PtgRef3d` or `PtgArea3d`
-/// ([MS-XLSB] 2.5.97.74 and 2.5.97.22).
+/// ([MS-XLSB] 2.5.98.69 and 2.5.98.19). References that move with the cell count
+/// from A1, as in other formats.
 fn range_formula(formula: &[u8]) -> Option<(u16, Rectangle)> {
     /// The token without its data type: reference, value or array.
     const TOKEN: u8 = 0x9F;
@@ -183,7 +194,8 @@ fn range_formula(formula: &[u8]) -> Option<(u16, Rectangle)> {
 }
 
 impl Books {
-    /// Takes one of the records that are about the books that formulas refer to ([MS-XLSB] 2.4.660 and following).
+    /// Takes one of the records that are about the books that formulas refer to (`BrtSupSelf`, `BrtExternSheet` and others,
+    /// [MS-XLSB] 2.4).
     fn add(&mut self, record: u16, mut fields: Fields<'_>) -> Result<(), TooShort> {
         if record == id::SHEET_REFERENCES {
             let count = fields.u32()?;

@@ -8,6 +8,7 @@ mod styles;
 mod table;
 mod worksheet;
 
+use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
@@ -60,10 +61,12 @@ pub(super) fn open(path: &Path, input: Input) -> Result<Box<dyn Workbook>> {
         }
         None => Styles::default(),
     };
+    let internal = relationships.iter().filter(|one| !one.external);
+    let by_id = internal.map(|one| (one.id.as_str(), one)).collect();
     let (sheets, parts) = lists
         .sheets
         .into_iter()
-        .map(|sheet| with_part(sheet, &relationships))
+        .map(|sheet| with_part(sheet, &by_id))
         .unzip();
     Ok(Box::new(XlsbWorkbook {
         path: path.to_owned(),
@@ -96,15 +99,18 @@ impl Workbook for XlsbWorkbook {
 
     fn tables(&mut self) -> Result<Vec<SheetTable>> {
         let mut tables = Vec::new();
+        // Each part once, however often a damaged list names it.
+        let mut known = HashSet::new();
         for (index, (sheet, part)) in self.sheets.iter().zip(&self.parts).enumerate() {
-            let Some(part) = part
-                .as_deref()
-                .filter(|_| sheet.kind == SheetKind::Worksheet)
-            else {
+            let Some(part) = part else { continue };
+            if sheet.kind != SheetKind::Worksheet || !known.insert(part.clone()) {
                 continue;
-            };
+            }
             let relationships = self.package.relationships(part)?;
             for name in targets(&relationships, "table") {
+                if !known.insert(name.to_owned()) {
+                    continue;
+                }
                 let path = &self.path;
                 let part = required_part(&mut self.package, path, name, PartKind::Small)?;
                 let records = Records::new(PartPlace { path, part: name }, part);
@@ -182,12 +188,12 @@ fn targets<'r>(relationships: &'r [Relationship], kind: &'r str) -> impl Iterato
 }
 
 /// A sheet is what its relationship says. Without one it may hold cells, for all that is known.
-fn with_part(sheet: SheetRecord, relationships: &[Relationship]) -> (SheetEntry, Option<String>) {
-    let relationship = sheet.relationship.and_then(|id| {
-        relationships
-            .iter()
-            .find(|one| one.id == id && !one.external)
-    });
+fn with_part(
+    sheet: SheetRecord,
+    relationships: &HashMap<&str, &Relationship>,
+) -> (SheetEntry, Option<String>) {
+    let id = sheet.relationship.as_deref();
+    let relationship = id.and_then(|id| relationships.get(id));
     let kind = match relationship.map(|one| one.kind.as_str()) {
         None | Some("worksheet") => SheetKind::Worksheet,
         Some("chartsheet") => SheetKind::Chart,

@@ -92,12 +92,12 @@ fn is_wanted(id: u16) -> bool {
     )
 }
 
-/// `BrtFmt` ([MS-XLSB] 2.4.656).
+/// `BrtFmt` ([MS-XLSB] 2.4).
 fn number_format(fields: &mut Fields<'_>) -> Result<(u16, String), TooShort> {
     Ok((fields.u16()?, fields.text()?))
 }
 
-/// The number of a `BrtXF`'s format ([MS-XLSB] 2.4.816).
+/// The number of a `BrtXF`'s format ([MS-XLSB] 2.4.862).
 fn cell_format(fields: &mut Fields<'_>) -> Result<u16, TooShort> {
     let _parent = fields.u16()?;
     fields.u16()

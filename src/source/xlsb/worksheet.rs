@@ -19,8 +19,11 @@ const MAX_MERGED_RANGES: usize = 1 << 22;
 /// What cells refer to.
 #[derive(Clone, Copy)]
 pub(super) struct CellLists<'a> {
+    /// The sheet's name, for errors.
     pub(super) sheet: &'a str,
+    /// What cells with shared texts refer to.
     pub(super) strings: &'a SharedStrings,
+    /// What every cell refers to.
     pub(super) styles: &'a Styles,
 }
 
@@ -142,7 +145,7 @@ impl CellReader<'_, '_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// `BrtColInfo` ([MS-XLSB] 2.4.323): columns of one look.
+    /// `BrtColInfo` ([MS-XLSB] 2.4): columns of one look.
     fn columns(&mut self, mut fields: Fields<'_>) -> Result<(), TooShort> {
         const HIDDEN: u8 = 1;
         let (first, last) = (fields.u32()?, fields.u32()?);
@@ -183,7 +186,7 @@ impl CellReader<'_, '_> {
     }
 }
 
-/// The row and whether it is hidden (`BrtRowHdr`, [MS-XLSB] 2.4.742).
+/// The row and whether it is hidden (`BrtRowHdr`, [MS-XLSB] 2.4.761).
 fn row_header(mut fields: Fields<'_>) -> Result<(u32, bool), TooShort> {
     /// `fDyZero`.
     const HIDDEN: u8 = 1 << 4;

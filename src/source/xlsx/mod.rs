@@ -5,6 +5,8 @@ mod sheet;
 mod styles;
 mod tables;
 mod tags;
+#[cfg(test)]
+mod tests;
 mod text;
 mod value;
 mod workbook_part;

@@ -129,12 +129,10 @@ impl<'a> SheetScan<'a> {
                         return Ok(ControlFlow::Break(()));
                     }
                 }
-                Event::End(_) => {
-                    if self.reader.depth() < outer {
-                        return Ok(ControlFlow::Continue(()));
-                    }
-                }
                 _ => {}
+            }
+            if self.reader.depth() < outer {
+                return Ok(ControlFlow::Continue(()));
             }
         }
     }
@@ -168,12 +166,10 @@ impl<'a> SheetScan<'a> {
                     let cell = cell_tag(&tag, self.row, self.next_column, &self.around)?;
                     self.place(cell);
                 }
-                Event::End(_) => {
-                    if self.reader.depth() < outer {
-                        return Ok(ControlFlow::Continue(()));
-                    }
-                }
                 _ => {}
+            }
+            if self.reader.depth() < outer {
+                return Ok(ControlFlow::Continue(()));
             }
         }
     }
@@ -211,12 +207,10 @@ impl<'a> SheetScan<'a> {
                     _ => self.reader.skip(),
                 },
                 Event::Empty(tag) if tag.local_name().as_ref() == "f" => elements.formula = true,
-                Event::End(_) => {
-                    if self.reader.depth() < outer {
-                        break;
-                    }
-                }
                 _ => {}
+            }
+            if self.reader.depth() < outer {
+                break;
             }
         }
         let Some(content) = content(cell, elements, texts, &self.around)? else {

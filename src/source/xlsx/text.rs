@@ -26,8 +26,8 @@ pub(super) fn read_item(
 ) -> Result<()> {
     let outer = reader.depth();
     loop {
-        match reader.next()? {
-            Event::Start(tag) => match tag.local_name().as_ref() {
+        if let Event::Start(tag) = reader.next()? {
+            match tag.local_name().as_ref() {
                 "t" => {
                     let ends = ends(&tag);
                     scratch.clear();
@@ -36,13 +36,10 @@ pub(super) fn read_item(
                 }
                 "r" | "AlternateContent" | "Fallback" => {}
                 _ => reader.skip(),
-            },
-            Event::End(_) => {
-                if reader.depth() < outer {
-                    return Ok(());
-                }
             }
-            _ => {}
+        }
+        if reader.depth() < outer {
+            return Ok(());
         }
     }
 }

@@ -45,6 +45,7 @@ fn sheet(titles: &[&str]) -> SheetDescription {
         },
         hidden_columns: Vec::new(),
         declared_rows: None,
+        declared_last_column: None,
     }
 }
 

@@ -1,0 +1,223 @@
+//! The columns of a table to be created, for one sheet or several that go into it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::infer::{infer_types, no_rows};
+use super::progress::{Phase, Progress};
+use super::widen::{ColumnState, SampledTable};
+use crate::config::import::{ImportConfig, NewTypes};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::column::TargetColumn;
+use crate::model::selection::Hidden;
+use crate::source::RowSource;
+use crate::transform::column_spec::ColumnAction;
+use crate::transform::infer::InferredType;
+use crate::transform::mapping::{MappedColumn, map_to_new_table};
+
+/// The columns of a new table.
+pub(super) struct NewTable {
+    /// For each sheet, which of its columns goes where.
+    pub(super) sheets: Vec<Vec<MappedColumn>>,
+    /// What it takes to widen them later, if they come from a sample.
+    pub(super) sampled: Option<Sampled>,
+}
+
+/// A table whose types come from a sample.
+#[derive(Debug, Clone)]
+pub(super) struct Sampled {
+    pub(super) table: SampledTable,
+    /// For each sheet and each of its header's columns its name in the table, if it is loaded.
+    pub(super) names: Vec<Vec<Option<String>>>,
+}
+
+/// Reads the rows and gives the columns. Blocks.
+///
+/// # Errors
+/// `ColumnMismatch` when the sheets' headers differ, or for specifications that fit no column; `SheetEmpty` without
+/// rows; what is wrong with the file.
+pub(super) fn new_table(
+    sources: &mut [Box<dyn RowSource>],
+    config: &ImportConfig,
+    interrupt: &CancellationToken,
+    progress: &Arc<Progress>,
+) -> Result<NewTable> {
+    progress.enter(Phase::Inferring);
+    let (mut types, mut rows) = (Vec::with_capacity(sources.len()), 0);
+    for source in &mut *sources {
+        let (of_sheet, sheet_rows) = infer_types(source.as_mut(), config, interrupt, progress)?;
+        rows += sheet_rows;
+        types.push(match config.types {
+            NewTypes::Inferred => of_sheet,
+            NewTypes::Text => vec![InferredType::Text; of_sheet.len()],
+        });
+    }
+    if rows == 0 {
+        return Err(no_rows(sources));
+    }
+    if config.infer_rows.is_none() {
+        progress.expect_rows(rows);
+    }
+    let mut sheets = Vec::with_capacity(sources.len());
+    for (source, types) in sources.iter().zip(&types) {
+        sheets.push(columns_of(source.as_ref(), types, config)?);
+    }
+    same_columns(sources, &sheets)?;
+    let joined = join_types(&sheets, &types);
+    for (source, columns) in sources.iter().zip(&mut sheets) {
+        for column in columns {
+            if let Some(inferred) = joined.get(&column.target.name)
+                && !is_declared(source.as_ref(), column.source, config)
+            {
+                column.target = inferred.to_column(column.target.name.clone());
+            }
+        }
+    }
+    let sampled = config
+        .infer_rows
+        .map(|_rows| sampled(sources, &mut sheets, &types, config));
+    Ok(NewTable { sheets, sampled })
+}
+
+/// The columns of one sheet by its own cells.
+fn columns_of(
+    source: &dyn RowSource,
+    types: &[InferredType],
+    config: &ImportConfig,
+) -> Result<Vec<MappedColumn>> {
+    let sheet = source.describe();
+    let mut columns = map_to_new_table(&sheet.header, types, &config.mapping).map_err(|found| {
+        let list: Vec<String> = found.iter().map(ToString::to_string).collect();
+        Error::new(
+            ErrorKind::ColumnMismatch,
+            format!("the columns do not fit: {}", list.join("; ")),
+        )
+        .in_sheet(&sheet.sheet)
+        .next_step("Name columns by their titles or letters: --map \"Title=column:type\"")
+    })?;
+    if config.read.hidden == Hidden::Skip {
+        columns.retain(|column| !sheet.is_hidden_column(column.source));
+    }
+    Ok(columns)
+}
+
+/// The type that all sheets' cells of a column come to, by the column's name.
+fn join_types(
+    sheets: &[Vec<MappedColumn>],
+    types: &[Vec<InferredType>],
+) -> HashMap<String, InferredType> {
+    let mut joined: HashMap<String, InferredType> = HashMap::new();
+    for (columns, types) in sheets.iter().zip(types) {
+        for column in columns {
+            let inferred = types.get(column.source).copied().unwrap_or_default();
+            let known = joined.entry(column.target.name.clone()).or_default();
+            *known = known.join(inferred);
+        }
+    }
+    joined
+}
+
+fn is_declared(source: &dyn RowSource, column: usize, config: &ImportConfig) -> bool {
+    let header = &source.describe().header;
+    config.mapping.specs.iter().any(|spec| {
+        let declares = matches!(
+            spec.action,
+            ColumnAction::Load {
+                sql_type: Some(_),
+                ..
+            }
+        );
+        declares && spec.find(header) == Ok(column)
+    })
+}
+
+/// Leaves columns out that have neither a title nor a cell in the sample; the first cell adds them.
+fn sampled(
+    sources: &[Box<dyn RowSource>],
+    sheets: &mut [Vec<MappedColumn>],
+    types: &[Vec<InferredType>],
+    config: &ImportConfig,
+) -> Sampled {
+    let (mut states, mut names) = (HashMap::new(), Vec::with_capacity(sheets.len()));
+    let joined = join_types(sheets, types);
+    for (source, columns) in sources.iter().zip(sheets) {
+        let header = &source.describe().header;
+        let mut of_sheet = vec![None; header.width()];
+        for column in &*columns {
+            if let Some(place) = of_sheet.get_mut(column.source) {
+                *place = Some(column.target.name.clone());
+            }
+        }
+        columns.retain(|column| {
+            let title = header.titles.get(column.source);
+            title.is_some_and(|title| !title.trim().is_empty())
+                || joined.get(&column.target.name) != Some(&InferredType::Unknown)
+                || is_declared(source.as_ref(), column.source, config)
+        });
+        for MappedColumn { source: at, target } in &*columns {
+            let state = if is_declared(source.as_ref(), *at, config) {
+                ColumnState::Declared(TargetColumn::clone(target))
+            } else {
+                let inferred = match config.types {
+                    NewTypes::Text => InferredType::Text,
+                    NewTypes::Inferred => joined.get(&target.name).copied().unwrap_or_default(),
+                };
+                ColumnState::Inferred(inferred)
+            };
+            states.insert(target.name.clone(), state);
+        }
+        names.push(of_sheet);
+    }
+    Sampled {
+        table: SampledTable::new(states),
+        names,
+    }
+}
+
+/// Makes sure that all sheets have the same columns, in any order.
+fn same_columns(sources: &[Box<dyn RowSource>], sheets: &[Vec<MappedColumn>]) -> Result<()> {
+    let [first, others @ ..] = sheets else {
+        return Ok(());
+    };
+    for (index, other) in others.iter().enumerate() {
+        let (more, less) = (names_without(other, first), names_without(first, other));
+        if !more.is_empty() || !less.is_empty() {
+            let name = |index: usize| -> &str {
+                let source = sources.get(index);
+                source.map_or("", |source| &source.describe().sheet)
+            };
+            return Err(headers_differ(name(0), name(index + 1), &more, &less));
+        }
+    }
+    Ok(())
+}
+
+/// The names of the columns that others lack.
+fn names_without(columns: &[MappedColumn], others: &[MappedColumn]) -> Vec<String> {
+    let others: HashSet<&str> = others.iter().map(|c| c.target.name.as_str()).collect();
+    let names = columns.iter().map(|column| column.target.name.clone());
+    names
+        .filter(|name| !others.contains(name.as_str()))
+        .collect()
+}
+
+fn headers_differ(first: &str, other: &str, more: &[String], less: &[String]) -> Error {
+    let mut differences = Vec::new();
+    if !more.is_empty() {
+        differences.push(format!("has also {}", more.join(", ")));
+    }
+    if !less.is_empty() {
+        differences.push(format!("lacks {}", less.join(", ")));
+    }
+    Error::new(
+        ErrorKind::ColumnMismatch,
+        format!(
+            "the headers differ: sheet \"{other}\" {}, compared with \"{first}\"",
+            differences.join(" and ")
+        ),
+    )
+    .in_sheet(other)
+    .next_step("Load them into a table each, without --union")
+}
