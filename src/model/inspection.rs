@@ -1,5 +1,7 @@
 //! What a workbook holds and what would become of it, found without a database.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::sheet::{SheetKind, Visibility};
@@ -161,6 +163,27 @@ pub struct Finding {
     pub explanation: String,
     /// The option of `sheetload import` that settles it, if one does.
     pub flag: Option<String>,
+}
+
+/// The finding in a line, for warnings.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.words())?;
+        if let Some(column) = &self.column {
+            write!(f, " in {column}")?;
+        }
+        write!(f, ": {}", self.count)?;
+        if !self.cells.is_empty() {
+            let more = self.count > self.cells.len() as u64;
+            let more = if more { ", …" } else { "" };
+            write!(f, " ({}{more})", self.cells.join(", "))?;
+        }
+        write!(f, ": {}", self.explanation)?;
+        match &self.flag {
+            Some(flag) => write!(f, " ({flag})"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// What a finding is about. The names are the JSON document's.

@@ -204,7 +204,7 @@ fn people_read_what_is_in_a_workbook_and_what_would_be_lost() {
           texts begin or end with white space, and are loaded so
           --trim
         words for nothing in note: 1 (Orders!E5)
-          "N/A" may stand for nothing; such cells are loaded as text
+          N/A may stand for nothing; such cells are loaded as text
           --null "N/A"
         whole numbers as text in count: 4 (Orders!F2, Orders!F3, Orders!F4, …)
           each text is a whole number, and is loaded as text
@@ -213,7 +213,7 @@ fn people_read_what_is_in_a_workbook_and_what_would_be_lost() {
           each text is a number with a decimal comma, and is loaded as text
           --decimal-comma --map "Weight=weight:numeric"
         words for nothing in weight: 1 (Orders!G5)
-          "-" may stand for nothing; such cells are loaded as text
+          - may stand for nothing; such cells are loaded as text
           --null "-"
         yes or no as text in paid: 4 (Orders!H2, Orders!H3, Orders!H4, …)
           each text is yes or no, and is loaded as text

@@ -191,16 +191,15 @@ pub(super) fn others(column: &ColumnProfile, place: &ColumnPlace<'_>, found: &mu
         ));
     }
     if column.null_words.count() > 0 {
-        let words = column.null_word_list.iter();
-        let words: Vec<String> = words.map(|word| shell_argument(word)).collect();
+        let words = column.null_word_list.join(", ");
         found.push(place.finding(
             FindingKind::NullWord,
             &column.null_words,
-            format!(
-                "{} may stand for nothing; such cells are loaded as text",
-                words.join(", ")
-            ),
-            Some(format!("--null {}", words.join(" --null "))),
+            format!("{words} may stand for nothing; such cells are loaded as text"),
+            Some(format!(
+                "--null {}",
+                shell_argument(&column.null_word_list.join(","))
+            )),
         ));
     }
 }

@@ -13,6 +13,7 @@ use crate::model::sheet::{DateSystem, SheetDescription};
 use crate::model::value::MAX_EXACT_INTEGER;
 use crate::transform::infer::InferredType;
 use crate::transform::number_format::{FormatClass, classify};
+use crate::transform::text_rules::TextRules;
 
 /// The least number with 16 digits before the point.
 const SIXTEEN_DIGITS: f64 = 1e15;
@@ -116,19 +117,6 @@ impl LossyColumn {
         }
     }
 
-    #[inline]
-    fn observe(&mut self, cell: Cell, row: u32, batch: &Batch, rules: &NumberRules) {
-        match cell {
-            Cell::Empty | Cell::Error(_) => {}
-            Cell::Bool(_) => self.add(CellClass::Bool, row),
-            Cell::Number { value, format } => {
-                self.number(row, value, rules.class(format), rules.date_system);
-            }
-            Cell::Text(span) => self.text(row, batch.text(span)),
-            Cell::Iso(span) => self.add(CellClass::of_iso(batch.text(span)), row),
-        }
-    }
-
     pub(super) fn of_class(&self, class: CellClass) -> &Tally {
         &self.classes[class as usize]
     }
@@ -179,15 +167,17 @@ fn has_many_digits(value: f64) -> bool {
 #[derive(Debug, Clone)]
 pub struct LossyValues {
     rules: NumberRules,
+    text_rules: TextRules,
     columns: Vec<LossyColumn>,
 }
 
 impl LossyValues {
-    /// For the columns of a sheet's header.
+    /// For the columns of a sheet's header. Texts that stand for NULL by the user's rules are no values.
     #[must_use]
-    pub fn of(sheet: &SheetDescription) -> Self {
+    pub fn of(sheet: &SheetDescription, text_rules: TextRules) -> Self {
         Self {
             rules: NumberRules::of(sheet),
+            text_rules,
             columns: vec![LossyColumn::default(); sheet.header.width()],
         }
     }
@@ -196,7 +186,21 @@ impl LossyValues {
     pub fn observe(&mut self, batch: &Batch) {
         for row in batch.rows() {
             for (column, cell) in self.columns.iter_mut().zip(row.cells) {
-                column.observe(*cell, row.sheet_row, batch, &self.rules);
+                let row = row.sheet_row;
+                match *cell {
+                    Cell::Empty | Cell::Error(_) => {}
+                    Cell::Bool(_) => column.add(CellClass::Bool, row),
+                    Cell::Number { value, format } => {
+                        let class = self.rules.class(format);
+                        column.number(row, value, class, self.rules.date_system);
+                    }
+                    Cell::Text(span) => {
+                        if let Some(text) = self.text_rules.content(batch.text(span)) {
+                            column.text(row, text);
+                        }
+                    }
+                    Cell::Iso(span) => column.add(CellClass::of_iso(batch.text(span)), row),
+                }
             }
         }
     }
@@ -206,12 +210,17 @@ impl LossyValues {
         self.columns.iter().map(LossyColumn::inferred)
     }
 
-    /// What would be lost, column by column. The sheet is the one that the cells were read from.
-    #[must_use]
-    pub fn warnings(&self, sheet: &SheetDescription) -> Vec<Finding> {
+    /// What would be lost, column by column, in those of the header's columns that `is_inferred` names: what the user
+    /// declared is not to be warned of. The sheet is the one that the cells were read from.
+    pub fn warnings(
+        &self,
+        sheet: &SheetDescription,
+        is_inferred: impl Fn(usize) -> bool,
+    ) -> Vec<Finding> {
         let places = Places::of(sheet);
         let mut found = Vec::new();
-        for (column, place) in self.columns.iter().zip(places.columns()) {
+        let columns = self.columns.iter().zip(places.columns()).enumerate();
+        for (_, (column, place)) in columns.filter(|(index, _)| is_inferred(*index)) {
             findings::lossy(column, &place, &mut found);
         }
         found

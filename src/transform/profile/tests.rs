@@ -11,6 +11,7 @@ use crate::model::cell::{Cell, CellError, FormatId};
 use crate::model::inspection::{Exactness, FindingKind as K};
 use crate::model::number_format::NumberFormat;
 use crate::model::sheet::{DateSystem, Header, SheetTotals, Titled, Visibility};
+use crate::transform::text_rules::TextRules;
 
 /// A cell with its text.
 #[derive(Debug, Clone, PartialEq)]
@@ -315,7 +316,7 @@ fn the_rest_is_named_too() {
     );
     assert_eq!(
         found(&texts(&["a", "N/A", "-", "N/A"])),
-        one(K::NullWord, 3, "A3 A4 A5", "--null \"N/A\" --null \"-\"")
+        one(K::NullWord, 3, "A3 A4 A5", "--null \"N/A,-\"")
     );
     assert_eq!(
         found(&[number(1.0), Given::Error]),
@@ -425,9 +426,10 @@ fn what_an_import_warns_of_is_what_an_inspection_finds() {
     ];
     let rows: Vec<_> = (1..).zip(cells.map(|cell| vec![cell])).collect();
     let sheet = sheet(&["Title"]);
-    let mut lossy = LossyValues::of(&sheet);
+    let mut lossy = LossyValues::of(&sheet, TextRules::default());
     lossy.observe(&batch(&rows));
-    let warned = lossy.warnings(&sheet);
+    let warned = lossy.warnings(&sheet, |_| true);
+    assert!(lossy.warnings(&sheet, |index| index > 0).is_empty());
     let kinds: Vec<K> = warned.iter().map(|finding| finding.kind).collect();
     assert_eq!(
         kinds,
@@ -475,6 +477,31 @@ fn values_are_shown_as_people_see_them() {
     );
     let text = inspected(&texts(&["éé", "a"]));
     assert_eq!(text.longest_text, Some(2));
+}
+
+#[test]
+fn words_that_stand_for_null_make_no_column_mixed() {
+    let sheet = sheet(&["Title"]);
+    let rows = [(1, vec![number(1.0)]), (2, texts(&["N/A"]))];
+    let warned = |null_words: &[&str]| {
+        let null_words = null_words.iter().map(|word| (*word).to_owned()).collect();
+        let rules = TextRules {
+            null_words,
+            ..TextRules::default()
+        };
+        let mut lossy = LossyValues::of(&sheet, rules);
+        lossy.observe(&batch(&rows));
+        lossy.warnings(&sheet, |_| true)
+    };
+    assert!(warned(&["N/A"]).is_empty());
+    let warned: Vec<String> = warned(&[]).iter().map(Finding::to_string).collect();
+    assert_eq!(
+        warned,
+        [
+            "mixed column in title: 1 (Sheet1!A3): 1 text among 1 number makes the column text \
+             (--map \"Title=title:bigint\")"
+        ]
+    );
 }
 
 fn any_given() -> impl Strategy<Value = Given> {
