@@ -9,12 +9,17 @@ use super::text::TextLook;
 use crate::model::inspection::{Finding, FindingKind};
 use crate::transform::infer::InferredType;
 
-/// Values that do not survive.
-pub(super) fn lossy(column: &LossyColumn, place: &ColumnPlace<'_>, found: &mut Vec<Finding>) {
-    if column.many_digits.count() > 0 {
+/// Values that do not survive; `digits` are the numbers with too many digits to be told of.
+pub(super) fn lossy(
+    column: &LossyColumn,
+    digits: &Tally,
+    place: &ColumnPlace<'_>,
+    found: &mut Vec<Finding>,
+) {
+    if digits.count() > 0 {
         found.push(place.finding(
             FindingKind::MoreThan15Digits,
-            &column.many_digits,
+            digits,
             "spreadsheets keep 15 digits of a number: the others may be wrong in the file already",
             Some(place.map_to("text")),
         ));

@@ -51,7 +51,10 @@ impl NumberRules {
 #[derive(Debug, Clone, Default)]
 pub(super) struct LossyColumn {
     classes: [Tally; CellClass::ALL.len()],
+    /// Numbers of more than 15 digits.
     pub(super) many_digits: Tally,
+    /// Those of them that a double does not hold exactly; whole numbers below 2^53 are loaded as they are.
+    pub(super) inexact: Tally,
     pub(super) early_dates: Tally,
     pub(super) nul: Tally,
     pub(super) days: DayMonths,
@@ -95,6 +98,9 @@ impl LossyColumn {
             CellClass::Integer | CellClass::Decimal | CellClass::Float | CellClass::Padded => {
                 if value.abs() >= LARGE_FRACTION && has_many_digits(value) {
                     self.many_digits.add(row);
+                    if value.fract() != 0.0 || value.abs() >= MAX_EXACT_INTEGER {
+                        self.inexact.add(row);
+                    }
                 }
             }
             CellClass::Date | CellClass::Timestamp | CellClass::NoDate
@@ -221,7 +227,7 @@ impl LossyValues {
         let mut found = Vec::new();
         let columns = self.columns.iter().zip(places.columns()).enumerate();
         for (_, (column, place)) in columns.filter(|(index, _)| is_inferred(*index)) {
-            findings::lossy(column, &place, &mut found);
+            findings::lossy(column, &column.inexact, &place, &mut found);
         }
         found
     }

@@ -111,7 +111,7 @@ impl SheetProfile {
         let places = Places::of(sheet);
         let mut found = Vec::new();
         for (column, place) in self.columns.iter().zip(places.columns()) {
-            findings::lossy(&column.lossy, &place, &mut found);
+            findings::lossy(&column.lossy, &column.lossy.many_digits, &place, &mut found);
             findings::others(column, &place, &mut found);
         }
         found
