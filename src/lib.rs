@@ -11,7 +11,7 @@
 //! | `main`, [`cli`] | arguments to settings, calls, what people see | the only place that knows clap, and that prints |
 //! | [`compare`] | the modes against each other, in throw-away tables | never touches the target |
 //! | [`sample`] | deterministic workbooks and the figures they must give | knows nothing of reading or loading |
-//! | [`pipeline`] | reader, workers, supervision, progress, the report | the only place that spawns tasks |
+//! | [`pipeline`] | reader, workers, supervision, progress, the report; inspection | the only place that spawns tasks |
 //! | [`db`] | connections, TLS, migrations, what tables look like, the private server | |
 //! | [`config`] | settings as plain data | no I/O but finding the connection's settings |
 //! | [`source`] | workbooks to flat batches | the only place that knows file formats |

@@ -321,7 +321,9 @@ impl Context<'_> {
         if state == LoadState::Interrupted {
             errors.push(Error::new(ErrorKind::Interrupted, "interrupted"));
         }
-        Ok((report::write(facts, &end, snapshot, milestones), errors))
+        let mut report = report::write(facts, &end, snapshot, milestones);
+        report.warnings.splice(0..0, target.warnings().to_vec());
+        Ok((report, errors))
     }
 
     async fn publish(&self, target: &Target, errors: &mut Vec<Error>) -> bool {

@@ -14,6 +14,7 @@ use crate::model::sheet::SheetTotals;
 use crate::source::RowSource;
 use crate::transform::coerce::Coercion;
 use crate::transform::infer::InferredType;
+use crate::transform::profile::LossyValues;
 
 /// Batches of the inference are emptied at once, so small ones serve.
 const LIMITS: BatchLimits = BatchLimits {
@@ -24,6 +25,7 @@ const LIMITS: BatchLimits = BatchLimits {
 /// Joins the cells of each column.
 struct Observe {
     types: Vec<InferredType>,
+    lossy: LossyValues,
     coercion: Coercion,
     progress: Arc<Progress>,
     interrupt: CancellationToken,
@@ -46,13 +48,22 @@ impl BatchExchange for Observe {
                 *inferred = inferred.join(self.coercion.type_of(*cell, text));
             }
         }
+        self.lossy.observe(&full);
         self.progress.inferred(full.row_count());
         full.clear();
         Ok(full)
     }
 }
 
-/// The types of the header's columns, and how many rows they were found in. Reads the first `rows` rows, or all; cells
+/// What the rows tell about the header's columns.
+pub(super) struct Inferred {
+    pub(super) types: Vec<InferredType>,
+    pub(super) lossy: LossyValues,
+    /// How many rows were looked at.
+    pub(super) rows: u64,
+}
+
+/// The types of the header's columns. Reads the first `rows` rows, or all; cells
 /// without a title above them widen the header, so that no cell is left out. Blocks.
 ///
 /// # Errors
@@ -62,17 +73,17 @@ pub(super) fn infer_types(
     config: &ImportConfig,
     interrupt: &CancellationToken,
     progress: &Arc<Progress>,
-) -> Result<(Vec<InferredType>, u64)> {
+) -> Result<Inferred> {
     if let Some(rows) = config.infer_rows {
         widen_to_declared(source);
         return sample(source, config, rows.get(), interrupt, progress);
     }
-    let (mut types, mut totals) = observe_all(source, config, interrupt, progress)?;
+    let (mut observed, mut totals) = observe_all(source, config, interrupt, progress)?;
     if totals.cells_outside_header > 0 {
         source.widen(totals.first_column.unwrap_or_default(), totals.last_column);
-        (types, totals) = observe_all(source, config, interrupt, progress)?;
+        (observed, totals) = observe_all(source, config, interrupt, progress)?;
     }
-    Ok((types, totals.rows))
+    Ok(observed.inferred(totals.rows))
 }
 
 /// A sample does not show how wide the sheet is, but the sheet says so itself.
@@ -141,9 +152,18 @@ impl Observe {
         let sheet = source.describe();
         Self {
             types: vec![InferredType::Unknown; sheet.header.width()],
+            lossy: LossyValues::of(sheet, config.text_rules.clone()),
             coercion: Coercion::for_sheet(sheet, config.on_cell_error, config.text_rules.clone()),
             progress: Arc::clone(progress),
             interrupt: interrupt.clone(),
+        }
+    }
+
+    fn inferred(self, rows: u64) -> Inferred {
+        Inferred {
+            types: self.types,
+            lossy: self.lossy,
+            rows,
         }
     }
 }
@@ -153,11 +173,11 @@ fn observe_all(
     config: &ImportConfig,
     interrupt: &CancellationToken,
     progress: &Arc<Progress>,
-) -> Result<(Vec<InferredType>, SheetTotals)> {
+) -> Result<(Observe, SheetTotals)> {
     let mut observe = Observe::new(source, config, interrupt, progress);
     let width = source.describe().header.width();
     let totals = source.read(Batch::new(width, LIMITS), &mut observe)?;
-    Ok((observe.types, totals))
+    Ok((observe, totals))
 }
 
 /// Stops reading after some rows.
@@ -192,7 +212,7 @@ fn sample(
     rows: usize,
     interrupt: &CancellationToken,
     progress: &Arc<Progress>,
-) -> Result<(Vec<InferredType>, u64)> {
+) -> Result<Inferred> {
     let mut sample = Sample {
         observe: Observe::new(source, config, interrupt, progress),
         seen: 0,
@@ -204,5 +224,5 @@ fn sample(
         Err(error) => return Err(error),
         Ok(_all) => {}
     }
-    Ok((sample.observe.types, sample.seen as u64))
+    Ok(sample.observe.inferred(sample.seen as u64))
 }

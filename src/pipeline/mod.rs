@@ -5,6 +5,7 @@
 
 pub mod import;
 mod infer;
+pub mod inspect;
 mod lineage;
 mod locate;
 mod new_table;

@@ -17,6 +17,7 @@ use crate::source::RowSource;
 use crate::transform::column_spec::ColumnAction;
 use crate::transform::infer::InferredType;
 use crate::transform::mapping::{MappedColumn, map_to_new_table};
+use crate::transform::profile::LossyValues;
 
 /// The columns of a new table.
 pub(super) struct NewTable {
@@ -24,6 +25,8 @@ pub(super) struct NewTable {
     pub(super) sheets: Vec<Vec<MappedColumn>>,
     /// What it takes to widen them later, if they come from a sample.
     pub(super) sampled: Option<Sampled>,
+    /// What its cells lose, in a line each.
+    pub(super) warnings: Vec<String>,
 }
 
 /// A table whose types come from a sample.
@@ -46,16 +49,17 @@ pub(super) fn new_table(
     progress: &Arc<Progress>,
 ) -> Result<NewTable> {
     progress.enter(Phase::Inferring);
-    let (mut types, mut rows) = (Vec::with_capacity(sources.len()), 0);
+    let (mut types, mut lossy, mut rows) = (Vec::new(), Vec::new(), 0);
     let mut void = Vec::with_capacity(sources.len());
     for source in &mut *sources {
-        let (of_sheet, sheet_rows) = infer_types(source.as_mut(), config, interrupt, progress)?;
-        rows += sheet_rows;
-        void.push(void_columns(source.as_ref(), &of_sheet));
+        let inferred = infer_types(source.as_mut(), config, interrupt, progress)?;
+        rows += inferred.rows;
+        void.push(void_columns(source.as_ref(), &inferred.types));
         types.push(match config.types {
-            NewTypes::Inferred => of_sheet,
-            NewTypes::Text => vec![InferredType::Text; of_sheet.len()],
+            NewTypes::Inferred => inferred.types,
+            NewTypes::Text => vec![InferredType::Text; inferred.types.len()],
         });
+        lossy.push(inferred.lossy);
     }
     if rows == 0 {
         return Err(no_rows(sources));
@@ -86,10 +90,37 @@ pub(super) fn new_table(
             }
         }
     }
+    let warnings = warnings(sources, &sheets, &lossy, config);
     let sampled = config
         .infer_rows
         .map(|_rows| sampled(sources, &mut sheets, &types, config));
-    Ok(NewTable { sheets, sampled })
+    Ok(NewTable {
+        sheets,
+        sampled,
+        warnings,
+    })
+}
+
+/// What the cells of columns lose whose types the user left to the program.
+fn warnings(
+    sources: &[Box<dyn RowSource>],
+    sheets: &[Vec<MappedColumn>],
+    lossy: &[LossyValues],
+    config: &ImportConfig,
+) -> Vec<String> {
+    if config.types == NewTypes::Text {
+        return Vec::new();
+    }
+    let mut warnings = Vec::new();
+    for ((source, columns), lossy) in sources.iter().zip(sheets).zip(lossy) {
+        let inferred = columns.iter().map(|column| column.source);
+        let inferred: HashSet<usize> = inferred
+            .filter(|column| !is_declared(source.as_ref(), *column, config))
+            .collect();
+        let found = lossy.warnings(source.describe(), |index| inferred.contains(&index));
+        warnings.extend(found.iter().map(ToString::to_string));
+    }
+    warnings
 }
 
 /// Leaves columns out, but not all: no row goes into a table without columns. Errors that become NULL are no values, and

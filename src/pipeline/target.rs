@@ -55,6 +55,8 @@ pub struct Target {
     sampled: Option<Sampled>,
     /// Columns that the table gets before the load.
     added: Vec<TargetColumn>,
+    /// What the cells of a new table's columns lose, in a line each.
+    warnings: Vec<String>,
 }
 
 impl Target {
@@ -120,6 +122,7 @@ impl Target {
                     route: Route::IntoNewTable,
                     sampled: new.sampled,
                     added: Vec::new(),
+                    warnings: new.warnings,
                 };
                 Ok((target, sources))
             }
@@ -171,6 +174,7 @@ impl Target {
             route,
             sampled: None,
             added: Vec::new(),
+            warnings: Vec::new(),
         };
         Ok((target, new_columns))
     }
@@ -330,6 +334,12 @@ impl Target {
         &self.lineage
     }
 
+    /// What the cells of a new table's columns lose, in a line each.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
     /// The columns of the constraints and indexes of the table that is written, by name.
     #[must_use]
     pub fn constraint_columns(&self) -> &HashMap<String, Vec<String>> {
@@ -352,7 +362,7 @@ fn add_columns(
     };
     let mut joined: HashMap<&str, InferredType> = HashMap::new();
     for (source, new_columns) in sources.iter_mut().zip(new_columns) {
-        let (types, _rows) = infer_types(source.as_mut(), &config, interrupt, progress)?;
+        let types = infer_types(source.as_mut(), &config, interrupt, progress)?.types;
         for column in new_columns {
             let inferred = types.get(column.source).copied().unwrap_or_default();
             let known = joined.entry(&column.name).or_default();

@@ -12,6 +12,7 @@ mod conformance;
 mod formats;
 mod hazards;
 mod import;
+mod inspect;
 mod interrupt;
 mod output;
 mod private_server;
