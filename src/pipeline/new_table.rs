@@ -9,6 +9,7 @@ use super::infer::{infer_types, no_rows};
 use super::progress::{Phase, Progress};
 use super::widen::{ColumnState, SampledTable};
 use crate::config::import::{ImportConfig, NewTypes};
+use crate::db::ddl::MAX_COLUMNS;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::column::TargetColumn;
 use crate::model::selection::Hidden;
@@ -49,9 +50,11 @@ pub(super) fn new_table(
 ) -> Result<NewTable> {
     progress.enter(Phase::Inferring);
     let (mut types, mut lossy, mut rows) = (Vec::new(), Vec::new(), 0);
+    let mut void = Vec::with_capacity(sources.len());
     for source in &mut *sources {
         let inferred = infer_types(source.as_mut(), config, interrupt, progress)?;
         rows += inferred.rows;
+        void.push(void_columns(source.as_ref(), &inferred.types));
         types.push(match config.types {
             NewTypes::Inferred => inferred.types,
             NewTypes::Text => vec![InferredType::Text; inferred.types.len()],
@@ -65,8 +68,16 @@ pub(super) fn new_table(
         progress.expect_rows(rows);
     }
     let mut sheets = Vec::with_capacity(sources.len());
-    for (source, types) in sources.iter().zip(&types) {
-        sheets.push(columns_of(source.as_ref(), types, config)?);
+    for ((source, types), void) in sources.iter().zip(&types).zip(&void) {
+        let mut columns = columns_of(source.as_ref(), types, config)?;
+        // A few cells far to the right make a sheet wider than any table, but need few columns.
+        if columns.len() > MAX_COLUMNS {
+            retain_some(&mut columns, |column| {
+                void.get(column.source) == Some(&false)
+                    || is_declared(source.as_ref(), column.source, config)
+            });
+        }
+        sheets.push(columns);
     }
     same_columns(sources, &sheets)?;
     let joined = join_types(&sheets, &types);
@@ -110,6 +121,26 @@ fn warnings(
         warnings.extend(found.iter().map(ToString::to_string));
     }
     warnings
+}
+
+/// Leaves columns out, but not all: no row goes into a table without columns. Errors that become NULL are no values, and
+/// yet their rows are loaded.
+fn retain_some(columns: &mut Vec<MappedColumn>, is_kept: impl Fn(&MappedColumn) -> bool) {
+    if columns.iter().any(&is_kept) {
+        columns.retain(is_kept);
+    } else {
+        columns.truncate(1);
+    }
+}
+
+/// Which of the header's columns have neither a title nor a value.
+fn void_columns(source: &dyn RowSource, types: &[InferredType]) -> Vec<bool> {
+    let titles = &source.describe().header.titles;
+    let titled = |index: usize| titles.get(index).is_some_and(|title| !title.is_empty());
+    let types = types.iter().enumerate();
+    types
+        .map(|(index, inferred)| *inferred == InferredType::Unknown && !titled(index))
+        .collect()
 }
 
 /// The columns of one sheet by its own cells.
@@ -181,12 +212,13 @@ fn sampled(
                 *place = Some(column.target.name.clone());
             }
         }
-        columns.retain(|column| {
+        let is_kept = |column: &MappedColumn| {
             let title = header.titles.get(column.source);
             title.is_some_and(|title| !title.trim().is_empty())
                 || joined.get(&column.target.name) != Some(&InferredType::Unknown)
                 || is_declared(source.as_ref(), column.source, config)
-        });
+        };
+        retain_some(columns, is_kept);
         for MappedColumn { source: at, target } in &*columns {
             let state = if is_declared(source.as_ref(), *at, config) {
                 ColumnState::Declared(TargetColumn::clone(target))

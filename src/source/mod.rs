@@ -11,8 +11,6 @@ mod header;
 mod input;
 mod merged;
 mod ods;
-#[cfg(test)]
-mod oracle;
 mod package;
 mod select;
 mod sheet;

@@ -451,3 +451,26 @@ fn values_that_a_new_table_loses_are_warned_of_unless_the_column_is_declared() {
     assert_eq!(declared, Vec::<String>::new());
     assert_eq!(warnings(&["--types", "text"]), Vec::<String>::new());
 }
+
+#[test]
+fn rows_of_nothing_but_errors_are_loaded_whatever_is_sampled() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("errors.xlsx");
+    let mut workbook = rust_xlsxwriter::Workbook::new();
+    let sheet = workbook.add_worksheet();
+    for row in 0..3 {
+        let error = rust_xlsxwriter::Formula::new("1/0").set_result("#DIV/0!");
+        sheet.write(row, 1, error).unwrap();
+    }
+    workbook.save(&file).unwrap();
+    for mode in MODES {
+        let database = TestDatabase::create();
+        let args = ["--mode", mode, "--infer-rows", "1", "--header-row", "none"];
+        let (code, report) = import(&database, &file, &args);
+        assert_eq!(code, 0, "{mode}: {report}");
+        assert_eq!(
+            database.value("select count(*) - count(column_b) from errors"),
+            "3"
+        );
+    }
+}

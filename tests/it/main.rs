@@ -8,7 +8,9 @@
 
 mod bad_input;
 mod compare;
+mod conformance;
 mod formats;
+mod hazards;
 mod import;
 mod inspect;
 mod interrupt;
