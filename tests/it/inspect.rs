@@ -116,6 +116,7 @@ fn hazardous_workbook(directory: &Path) -> PathBuf {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "most of them are what is printed")]
 fn people_read_what_is_in_a_workbook_and_what_would_be_lost() {
     let directory = tempfile::tempdir().unwrap();
     hazardous_workbook(directory.path());

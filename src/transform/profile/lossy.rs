@@ -95,12 +95,12 @@ impl LossyColumn {
         let cell = CellClass::of_number(value, class, system);
         self.add(cell, row);
         match cell {
-            CellClass::Integer | CellClass::Decimal | CellClass::Float | CellClass::Padded => {
-                if value.abs() >= LARGE_FRACTION && has_many_digits(value) {
-                    self.many_digits.add(row);
-                    if value.fract() != 0.0 || value.abs() >= MAX_EXACT_INTEGER {
-                        self.inexact.add(row);
-                    }
+            CellClass::Integer | CellClass::Decimal | CellClass::Float | CellClass::Padded
+                if value.abs() >= LARGE_FRACTION && has_many_digits(value) =>
+            {
+                self.many_digits.add(row);
+                if value.fract() != 0.0 || value.abs() >= MAX_EXACT_INTEGER {
+                    self.inexact.add(row);
                 }
             }
             CellClass::Date | CellClass::Timestamp | CellClass::NoDate
