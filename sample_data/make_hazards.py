@@ -209,7 +209,9 @@ def layout():
     xlsx("hidden.xlsx", [("Shown", shown, ""), ("Hidden", other, ' state="hidden"'), ("Buried", other, ' state="veryHidden"')])
     january = sheet_xml(data_xml([["Item", "Count"], ["Tea", 1], ["Salt", 2]], []))
     february = sheet_xml(data_xml([["Count", "Item"], [2.5, "Oil"]], []))
-    xlsx("several-sheets.xlsx", [("January", january, ""), ("Empty", sheet_xml("<sheetData/>"), ""), ("February", february, "")])
+    titles = sheet_xml(data_xml([["Item", "Count"]], []))
+    xlsx("several-sheets.xlsx", [("January", january, ""), ("Empty", sheet_xml("<sheetData/>"), ""), ("Titles", titles, ""),
+                                 ("February", february, "")])
     simple("blank-rows.xlsx", {1: ["Item", "Count"], 2: ["Tea", 1], 3: [BLANK, BLANK], 5: ["Salt", 2], 6: [BLANK, BLANK],
                                900: [BLANK, BLANK]}, [DAY])
     simple("titles.xlsx", [["Name", "name", "", None, " Unit Price (€) ", 2024, N(45351, DAY), "x" * 70, "Größe"],

@@ -238,7 +238,7 @@ pub(super) async fn run(args: ImportArgs) -> Result<u8> {
         }
     }
     for sheet in &imported.empty_sheets {
-        render::note(&format!("sheetload: sheet \"{sheet}\" is empty"));
+        render::note(&format!("sheetload: sheet \"{sheet}\" has no rows"));
     }
     let emptied = config.if_exists == IfExists::Truncate;
     Ok(conclude(&imported, emptied))

@@ -32,7 +32,7 @@ pub struct Imported {
     pub errors: Vec<Error>,
     /// Worksheets that were left out because they are hidden.
     pub hidden_sheets: Vec<String>,
-    /// Worksheets that were left out because they are empty.
+    /// Worksheets that were left out because they are empty, or hold titles alone.
     pub empty_sheets: Vec<String>,
 }
 
@@ -80,7 +80,11 @@ pub async fn import(
         ..Imported::default()
     };
     let mut started = Some(started);
+    let (is_alone, mut without_rows) = (groups.len() == 1, None);
     for Group { table, sources } in groups {
+        let sheet = sources
+            .first()
+            .map(|source| source.describe().sheet.clone());
         let context = Context {
             config,
             database,
@@ -95,6 +99,10 @@ pub async fn import(
                 imported.reports.push(report);
                 imported.errors = errors;
             }
+            Err(error) if error.kind() == ErrorKind::SheetEmpty && !is_alone => {
+                imported.empty_sheets.extend(sheet);
+                without_rows.get_or_insert(error);
+            }
             Err(error) if imported.reports.is_empty() => return Err(error),
             Err(error) => imported.errors.push(error),
         }
@@ -102,7 +110,10 @@ pub async fn import(
             break;
         }
     }
-    Ok(imported)
+    match without_rows {
+        Some(error) if imported.reports.is_empty() => Err(error),
+        _ => Ok(imported),
+    }
 }
 
 /// Which sheets go into which table.

@@ -3,6 +3,7 @@
 //! A [`Pipeline`] is one reader, one bounded queue and some workers: [`Pipeline::start`], then [`Pipeline::wait`].
 //! [`import`] puts one together for a workbook and a table.
 
+mod existing_table;
 pub mod import;
 mod infer;
 pub mod inspect;
