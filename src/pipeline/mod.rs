@@ -3,6 +3,8 @@
 //! A [`Pipeline`] is one reader, one bounded queue and some workers: [`Pipeline::start`], then [`Pipeline::wait`].
 //! [`import`] puts one together for a workbook and a table.
 
+mod existing_table;
+pub mod groups;
 pub mod import;
 mod infer;
 mod lineage;

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::infer::{infer_types, no_rows};
+use super::infer::{Inferred, infer_types, no_rows};
+use super::lineage;
 use super::progress::{Phase, Progress};
 use super::widen::{ColumnState, SampledTable};
 use crate::config::import::{ImportConfig, NewTypes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::column::TargetColumn;
 use crate::model::selection::Hidden;
+use crate::model::sheet::SheetDescription;
 use crate::source::RowSource;
 use crate::transform::column_spec::ColumnAction;
 use crate::transform::infer::InferredType;
@@ -31,6 +33,8 @@ pub(super) struct Sampled {
     pub(super) table: SampledTable,
     /// For each sheet and each of its header's columns its name in the table, if it is loaded.
     pub(super) names: Vec<Vec<Option<String>>>,
+    /// The types of columns that are added later.
+    pub(super) new_types: NewTypes,
 }
 
 /// Reads the rows and gives the columns. Blocks.
@@ -45,14 +49,11 @@ pub(super) fn new_table(
     progress: &Arc<Progress>,
 ) -> Result<NewTable> {
     progress.enter(Phase::Inferring);
-    let (mut types, mut rows) = (Vec::with_capacity(sources.len()), 0);
+    let (mut inferred, mut rows) = (Vec::with_capacity(sources.len()), 0);
     for source in &mut *sources {
-        let (of_sheet, sheet_rows) = infer_types(source.as_mut(), config, interrupt, progress)?;
-        rows += sheet_rows;
-        types.push(match config.types {
-            NewTypes::Inferred => of_sheet,
-            NewTypes::Text => vec![InferredType::Text; of_sheet.len()],
-        });
+        let of_sheet = infer_types(source.as_mut(), config, interrupt, progress)?;
+        rows += of_sheet.rows;
+        inferred.push(of_sheet);
     }
     if rows == 0 {
         return Err(no_rows(sources));
@@ -61,11 +62,11 @@ pub(super) fn new_table(
         progress.expect_rows(rows);
     }
     let mut sheets = Vec::with_capacity(sources.len());
-    for (source, types) in sources.iter().zip(&types) {
-        sheets.push(columns_of(source.as_ref(), types, config)?);
+    for (source, inferred) in sources.iter().zip(&inferred) {
+        sheets.push(columns_of(source.as_ref(), &inferred.types, config)?);
     }
     same_columns(sources, &sheets)?;
-    let joined = join_types(&sheets, &types);
+    let joined = join_types(&sheets, &inferred, config.types);
     for (source, columns) in sources.iter().zip(&mut sheets) {
         for column in columns {
             if let Some(inferred) = joined.get(&column.target.name)
@@ -77,7 +78,7 @@ pub(super) fn new_table(
     }
     let sampled = config
         .infer_rows
-        .map(|_rows| sampled(sources, &mut sheets, &types, config));
+        .map(|_rows| sampled(sources, &mut sheets, &inferred, &joined, config));
     Ok(NewTable { sheets, sampled })
 }
 
@@ -100,20 +101,49 @@ fn columns_of(
     if config.read.hidden == Hidden::Skip {
         columns.retain(|column| !sheet.is_hidden_column(column.source));
     }
+    let unfit = |message: String, next_step: &str| {
+        Err(Error::new(ErrorKind::ColumnMismatch, message)
+            .in_sheet(&sheet.sheet)
+            .next_step(next_step))
+    };
+    if columns.is_empty() {
+        return unfit(
+            "all columns are left out".to_owned(),
+            "Leave fewer of them out",
+        );
+    }
+    for lineage in lineage::new_columns(config.lineage) {
+        if columns
+            .iter()
+            .any(|column| column.target.name == lineage.name)
+        {
+            return unfit(
+                format!(
+                    "a column is named {}, as one of the lineage is",
+                    lineage.name
+                ),
+                "Name it otherwise with --map \"Title=column\", or leave --lineage out",
+            );
+        }
+    }
     Ok(columns)
 }
 
 /// The type that all sheets' cells of a column come to, by the column's name.
 fn join_types(
     sheets: &[Vec<MappedColumn>],
-    types: &[Vec<InferredType>],
+    inferred: &[Inferred],
+    new_types: NewTypes,
 ) -> HashMap<String, InferredType> {
     let mut joined: HashMap<String, InferredType> = HashMap::new();
-    for (columns, types) in sheets.iter().zip(types) {
+    for (columns, inferred) in sheets.iter().zip(inferred) {
         for column in columns {
-            let inferred = types.get(column.source).copied().unwrap_or_default();
+            let of_cells = match new_types {
+                NewTypes::Inferred => inferred.types.get(column.source).copied(),
+                NewTypes::Text => Some(InferredType::Text),
+            };
             let known = joined.entry(column.target.name.clone()).or_default();
-            *known = known.join(inferred);
+            *known = known.join(of_cells.unwrap_or_default());
         }
     }
     joined
@@ -133,38 +163,40 @@ fn is_declared(source: &dyn RowSource, column: usize, config: &ImportConfig) -> 
     })
 }
 
-/// Leaves columns out that have neither a title nor a cell in the sample; the first cell adds them.
+/// Leaves columns out beside the titled ones that have no cell in the sample, as they would be left out if all rows
+/// were read and had none; the first cell adds them.
 fn sampled(
     sources: &[Box<dyn RowSource>],
     sheets: &mut [Vec<MappedColumn>],
-    types: &[Vec<InferredType>],
+    inferred: &[Inferred],
+    joined: &HashMap<String, InferredType>,
     config: &ImportConfig,
 ) -> Sampled {
     let (mut states, mut names) = (HashMap::new(), Vec::with_capacity(sheets.len()));
-    let joined = join_types(sheets, types);
-    for (source, columns) in sources.iter().zip(sheets) {
-        let header = &source.describe().header;
-        let mut of_sheet = vec![None; header.width()];
+    for ((source, columns), inferred) in sources.iter().zip(sheets).zip(inferred) {
+        let declared = |index: usize| is_declared(source.as_ref(), index, config);
+        let mut of_sheet = vec![None; inferred.types.len()];
         for column in &*columns {
             if let Some(place) = of_sheet.get_mut(column.source) {
                 *place = Some(column.target.name.clone());
             }
         }
-        columns.retain(|column| {
-            let title = header.titles.get(column.source);
-            title.is_some_and(|title| !title.trim().is_empty())
-                || joined.get(&column.target.name) != Some(&InferredType::Unknown)
-                || is_declared(source.as_ref(), column.source, config)
-        });
+        let is_there = |index: &usize| {
+            let seen = inferred.types.get(*index);
+            inferred.settled.contains(index)
+                || declared(*index)
+                || seen.is_some_and(|seen| *seen != InferredType::Unknown)
+        };
+        let first = (0..inferred.types.len()).find(is_there).unwrap_or_default();
+        let last = (0..inferred.types.len())
+            .rfind(is_there)
+            .unwrap_or_default();
+        columns.retain(|column| (first..=last).contains(&column.source));
         for MappedColumn { source: at, target } in &*columns {
-            let state = if is_declared(source.as_ref(), *at, config) {
+            let state = if declared(*at) {
                 ColumnState::Declared(TargetColumn::clone(target))
             } else {
-                let inferred = match config.types {
-                    NewTypes::Text => InferredType::Text,
-                    NewTypes::Inferred => joined.get(&target.name).copied().unwrap_or_default(),
-                };
-                ColumnState::Inferred(inferred)
+                ColumnState::Inferred(joined.get(&target.name).copied().unwrap_or_default())
             };
             states.insert(target.name.clone(), state);
         }
@@ -173,34 +205,44 @@ fn sampled(
     Sampled {
         table: SampledTable::new(states),
         names,
+        new_types: config.types,
     }
 }
 
-/// Makes sure that all sheets have the same columns, in any order.
+/// Makes sure that all sheets have the same titles, in any order. Columns without a title agree with none.
 fn same_columns(sources: &[Box<dyn RowSource>], sheets: &[Vec<MappedColumn>]) -> Result<()> {
-    let [first, others @ ..] = sheets else {
+    let titled: Vec<(&SheetDescription, HashSet<&str>)> = sources
+        .iter()
+        .zip(sheets)
+        .map(|(source, columns)| (source.describe(), titled_names(source.describe(), columns)))
+        .collect();
+    let [(first, first_names), others @ ..] = titled.as_slice() else {
         return Ok(());
     };
-    for (index, other) in others.iter().enumerate() {
-        let (more, less) = (names_without(other, first), names_without(first, other));
+    for (other, other_names) in others {
+        let names_without = |names: &HashSet<&str>, others: &HashSet<&str>| {
+            let mut names: Vec<String> =
+                names.difference(others).map(|n| (*n).to_owned()).collect();
+            names.sort_unstable();
+            names
+        };
+        let more = names_without(other_names, first_names);
+        let less = names_without(first_names, other_names);
         if !more.is_empty() || !less.is_empty() {
-            let name = |index: usize| -> &str {
-                let source = sources.get(index);
-                source.map_or("", |source| &source.describe().sheet)
-            };
-            return Err(headers_differ(name(0), name(index + 1), &more, &less));
+            return Err(headers_differ(&first.sheet, &other.sheet, &more, &less));
         }
     }
     Ok(())
 }
 
-/// The names of the columns that others lack.
-fn names_without(columns: &[MappedColumn], others: &[MappedColumn]) -> Vec<String> {
-    let others: HashSet<&str> = others.iter().map(|c| c.target.name.as_str()).collect();
-    let names = columns.iter().map(|column| column.target.name.clone());
-    names
-        .filter(|name| !others.contains(name.as_str()))
-        .collect()
+/// The names of the columns that have a title.
+fn titled_names<'c>(sheet: &SheetDescription, columns: &'c [MappedColumn]) -> HashSet<&'c str> {
+    let is_titled = |column: &&MappedColumn| {
+        let title = sheet.header.titles.get(column.source);
+        title.is_some_and(|title| !title.trim().is_empty())
+    };
+    let titled = columns.iter().filter(is_titled);
+    titled.map(|column| column.target.name.as_str()).collect()
 }
 
 fn headers_differ(first: &str, other: &str, more: &[String], less: &[String]) -> Error {

@@ -46,7 +46,12 @@ impl SheetSource {
         let start = read_start(path, book.as_mut(), &selected, options, display)?;
         let merged = match options.merged {
             MergedCells::UpperLeft => Vec::new(),
-            MergedCells::Fill => book.merged_ranges(selected.sheet)?,
+            MergedCells::Fill => {
+                let mut merged = book.merged_ranges(selected.sheet)?;
+                // A title that is merged with the cells below it is no value of theirs.
+                merged.retain(|range| range.first.row >= start.header.first_row);
+                merged
+            }
         };
         let SheetStart {
             header,
@@ -71,9 +76,15 @@ impl SheetSource {
             formats: book.formats().to_vec(),
             header,
             hidden_columns,
-            declared_last_column: dimension.map(|dimension| {
-                let within = selected.range.map_or(u32::MAX, |range| range.last.column);
-                dimension.last.column.min(within)
+            declared_columns: dimension.map(|dimension| {
+                let (first, last) = (dimension.first.column, dimension.last.column);
+                match selected
+                    .range
+                    .map(|range| (range.first.column, range.last.column))
+                {
+                    None => (first, last),
+                    Some(range) => (first.max(range.0), last.min(range.1)),
+                }
             }),
             declared_rows,
         };

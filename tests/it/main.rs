@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod columns;
 mod compare;
 mod formats;
 mod import;
@@ -14,7 +15,9 @@ mod interrupt;
 mod output;
 mod private_server;
 mod sample;
+mod selection;
 mod structure;
 mod support;
 mod tls;
 mod types;
+mod widening;
