@@ -205,6 +205,13 @@ impl ImportConfig {
             )
             .next_step(format!("Use at most {MAX_BATCH_ROWS}")));
         }
+        if self.several == SeveralSheets::Union && self.has_placeholder() {
+            return Err(Error::new(
+                ErrorKind::InvalidOptions,
+                format!("--union loads into one table, and {SHEET_PLACEHOLDER} in --table means one each"),
+            )
+            .next_step("Leave one of them out"));
+        }
         let is_certainly_several = match &self.read.sheets {
             SheetChoice::FirstVisible => false,
             SheetChoice::All => true,

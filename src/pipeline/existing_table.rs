@@ -57,7 +57,8 @@ impl ExistingTable {
         for source in &mut *sources {
             let filled = source.describe().header.width();
             if source.describe().header.titled == Titled::No {
-                let room = found.columns.len() + config.mapping.specs.len();
+                let rules = rules_without_hidden(source.describe(), config);
+                let room = found.columns.len() + rules.specs.len();
                 let look =
                     |source: &mut dyn RowSource| last_column(source, config, interrupt, progress);
                 widen_to_cells(source.as_mut(), room, look)?;

@@ -243,6 +243,7 @@ impl Widener {
         match changed {
             Ok(()) => Ok(true),
             Err(error) if self.is_stopped_by(&error) => Ok(false),
+            Err(error) if error.kind() != ErrorKind::DatabaseRefused => Err(error),
             Err(error) => Err(error.next_step(
                 "Drop what depends on the table and load again, or leave --infer-rows out to have all rows looked at first",
             )),

@@ -148,22 +148,21 @@ struct Rows<'a> {
 impl Rows<'_> {
     /// Whether a cell above the data, or one that is hidden, is not part of a row; then it is counted.
     fn is_left_out(&mut self, at: CellAddress, is_hidden: bool) -> bool {
-        if at.row < self.first_row {
-            let is_title = self
-                .title_rows
-                .is_some_and(|(first, last)| (first..=last).contains(&at.row));
-            if !is_title && self.last_above.replace(at.row) != Some(at.row) {
-                self.assembler.totals_mut().rows_above_header += 1;
-            }
+        let is_above = at.row < self.first_row;
+        let mut title_rows = self.title_rows.into_iter();
+        if is_above && title_rows.any(|(first, last)| (first..=last).contains(&at.row)) {
             return true;
         }
         if is_hidden && self.hidden == Hidden::Skip {
             if self.last_skipped.replace(at.row) != Some(at.row) {
-                self.assembler.totals_mut().hidden_rows_skipped += 1;
+                self.assembler.leave_out_hidden(at.row);
             }
             return true;
         }
-        false
+        if is_above && self.last_above.replace(at.row) != Some(at.row) {
+            self.assembler.totals_mut().rows_above_header += 1;
+        }
+        is_above
     }
 }
 
