@@ -362,8 +362,8 @@ fn everything_that_does_not_fit_the_table_is_told_at_once() {
         &[&["ID", "Nmae", "id", "Price"], &["1", "a", "2", "3"]],
     );
     assert_snapshot!(case.refused(4, &file, &["--table", "stock"]), @r#"
-    sheetload: the header does not fit table public.stock: "id" (sheet column C) is a second title for column id; no column for "Nmae" (sheet column B); column name must have a value, and the sheet lacks it
-      The table's columns are: id, name, price
+    sheetload: sheet "Stock": the header does not fit table public.stock: "id" (sheet column C) is a second title for column id; no column for "Nmae" (sheet column B); column name must have a value, and the sheet lacks it
+      The table's columns are: id, name, price; --extra-columns ignore leaves others out, add adds them to the table
     "#);
 }
 
