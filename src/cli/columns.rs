@@ -51,10 +51,20 @@ pub(super) struct ColumnArgs {
     #[arg(long, value_name = "FORMAT")]
     date_format: Option<DateFormat>,
     /// Words for true in text cells, instead of true, t, yes, y, on, 1
-    #[arg(long = "true", value_name = "WORDS", value_delimiter = ',')]
+    #[arg(
+        long = "true",
+        value_name = "WORDS",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
     true_words: Vec<String>,
     /// Words for false in text cells, instead of false, f, no, n, off, 0
-    #[arg(long = "false", value_name = "WORDS", value_delimiter = ',')]
+    #[arg(
+        long = "false",
+        value_name = "WORDS",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
     false_words: Vec<String>,
 }
 

@@ -20,12 +20,12 @@ use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, QUERY_CANCELED, Result};
 use crate::exit;
 use crate::model::report::{LoadReport, LoadState};
-use crate::model::selection::{SheetChoice, SheetPattern};
+use crate::model::selection::SheetChoice;
 use crate::model::table::TableName;
 use crate::pipeline::Signals;
-use crate::pipeline::import::{Imported, import};
+use crate::pipeline::groups::prepare;
+use crate::pipeline::import::{Imported, import_prepared};
 use crate::pipeline::progress::Progress;
-use crate::source;
 use crate::transform::coerce::OnCellError;
 
 /// Options of `sheetload import`.
@@ -186,16 +186,22 @@ impl ImportArgs {
 
 pub(super) async fn run(args: ImportArgs) -> Result<u8> {
     let config = args.to_config()?;
-    config.validate()?;
-    // A file that is no workbook is told before a server is looked for, or started.
-    source::check(&config.file)?;
-    let connected = connection::connect(&args.connection, config.mode, config.workers).await?;
     let progress = Arc::new(Progress::default());
+    // What is wrong with the file or its parts is told before a server is looked for, or started.
+    let prepared = {
+        let view = ProgressView::new(&progress, args.quiet);
+        tokio::select! {
+            prepared = prepare(&config, &progress) => prepared?,
+            () = view.show() => return Ok(exit::FAILURE),
+        }
+    };
+    let connected = connection::connect(&args.connection, config.mode, config.workers).await?;
     let interrupt = CancellationToken::new();
     let mut signals = Signals::listen()?;
     let view = ProgressView::new(&progress, args.quiet);
-    let mut importing = Box::pin(import(
+    let mut importing = Box::pin(import_prepared(
         &config,
+        prepared,
         &connected.database,
         connected.workers,
         &interrupt,
@@ -217,50 +223,71 @@ pub(super) async fn run(args: ImportArgs) -> Result<u8> {
         return Ok(exit::INTERRUPTED);
     };
     let imported = imported?;
+    show(&imported, &config, &args, &connected)?;
+    let emptied = config.if_exists == IfExists::Truncate;
+    Ok(conclude(&imported, emptied))
+}
+
+/// Prints the reports, and what was left out on stderr.
+fn show(
+    imported: &Imported,
+    config: &ImportConfig,
+    args: &ImportArgs,
+    connected: &Connected,
+) -> Result<()> {
+    let (hidden_sheets, empty_sheets) = (&imported.hidden_sheets, &imported.empty_sheets);
     if args.json {
         match imported.reports.as_slice() {
-            [report] if !is_several(&config) => render::json(report)?,
-            reports => render::json(&SeveralReports { loads: reports })?,
+            [report] if !config.is_several() => render::json(&OneReport {
+                report,
+                hidden_sheets,
+                empty_sheets,
+            })?,
+            loads => render::json(&SeveralReports {
+                loads,
+                hidden_sheets,
+                empty_sheets,
+            })?,
         }
     } else {
         for (index, report) in imported.reports.iter().enumerate() {
             if index > 0 {
                 render::line("");
             }
-            print(report, &connected);
+            print(report, connected);
         }
     }
-    for sheet in &imported.hidden_sheets {
-        if is_several(&config) {
+    // Who names no sheet wants the one that is seen first.
+    if config.read.sheets != SheetChoice::FirstVisible {
+        for sheet in hidden_sheets {
             render::note(&format!(
                 "sheetload: hidden sheet \"{sheet}\" was not loaded (--hidden load)"
             ));
         }
     }
-    for sheet in &imported.empty_sheets {
+    for sheet in empty_sheets {
         render::note(&format!("sheetload: sheet \"{sheet}\" has no rows"));
     }
-    let emptied = config.if_exists == IfExists::Truncate;
-    Ok(conclude(&imported, emptied))
+    Ok(())
 }
 
-/// Whether the options may mean several tables, so that there is a list of reports whatever their number.
-fn is_several(config: &ImportConfig) -> bool {
-    match &config.read.sheets {
-        SheetChoice::FirstVisible => false,
-        SheetChoice::All => config.several == SeveralSheets::OneTableEach,
-        SheetChoice::Matching(patterns) => {
-            let is_glob = |pattern: &SheetPattern| pattern.as_str().contains(['*', '?', '[']);
-            config.several == SeveralSheets::OneTableEach
-                && (patterns.len() > 1 || patterns.iter().any(is_glob))
-        }
-    }
+/// The JSON document of a load into one table.
+#[derive(Debug, Serialize)]
+struct OneReport<'a> {
+    #[serde(flatten)]
+    report: &'a LoadReport,
+    /// Worksheets that were left out because they are hidden.
+    hidden_sheets: &'a [String],
+    /// Worksheets that were left out because they have no rows.
+    empty_sheets: &'a [String],
 }
 
 /// The JSON document of loads into several tables.
 #[derive(Debug, Serialize)]
 struct SeveralReports<'a> {
     loads: &'a [LoadReport],
+    hidden_sheets: &'a [String],
+    empty_sheets: &'a [String],
 }
 
 fn print(report: &LoadReport, connected: &Connected) {

@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::batch::BatchLimits;
-use crate::model::selection::ReadOptions;
+use crate::model::selection::{Area, ReadOptions, SheetChoice, SheetPattern};
 use crate::model::table::TableName;
 use crate::transform::coerce::OnCellError;
 use crate::transform::mapping::MappingRules;
-use crate::transform::names::table_name;
+use crate::transform::names::{MAX_IDENTIFIER_BYTES, table_name};
 use crate::transform::text_rules::TextRules;
 
 /// How rows are written.
@@ -205,7 +205,48 @@ impl ImportConfig {
             )
             .next_step(format!("Use at most {MAX_BATCH_ROWS}")));
         }
+        if self.several == SeveralSheets::Union && self.has_placeholder() {
+            return Err(Error::new(
+                ErrorKind::InvalidOptions,
+                format!("--union loads into one table, and {SHEET_PLACEHOLDER} in --table means one each"),
+            )
+            .next_step("Leave one of them out"));
+        }
+        let is_certainly_several = match &self.read.sheets {
+            SheetChoice::FirstVisible => false,
+            SheetChoice::All => true,
+            SheetChoice::Matching(patterns) => patterns.len() > 1,
+        };
+        if is_certainly_several
+            && self.several == SeveralSheets::OneTableEach
+            && !matches!(self.read.area, Area::Named(_))
+            && !self.has_placeholder()
+            && let Some(one) = &self.table
+        {
+            return Err(one_for_several(one));
+        }
         Ok(())
+    }
+
+    /// Whether the options may mean several tables, whatever the workbook makes of them.
+    #[must_use]
+    pub fn is_several(&self) -> bool {
+        let is_glob = |pattern: &SheetPattern| pattern.as_str().contains(['*', '?', '[']);
+        self.several == SeveralSheets::OneTableEach
+            && match &self.read.sheets {
+                SheetChoice::FirstVisible => false,
+                SheetChoice::All => true,
+                SheetChoice::Matching(patterns) => {
+                    patterns.len() > 1 || patterns.iter().any(is_glob)
+                }
+            }
+    }
+
+    /// Whether the table's name is made from the sheet's.
+    #[must_use]
+    pub fn has_placeholder(&self) -> bool {
+        let table = self.table.as_ref();
+        table.is_some_and(|table| table.table.contains(SHEET_PLACEHOLDER))
     }
 
     /// The table for all sheets: the one named, or one named after the file.
@@ -225,17 +266,21 @@ impl ImportConfig {
         let own = table_name(sheet);
         match &self.table {
             None => Ok(TableName::unqualified(own)),
-            Some(pattern) if pattern.table.contains(SHEET_PLACEHOLDER) => Ok(TableName {
-                schema: pattern.schema.clone(),
-                table: pattern.table.replace(SHEET_PLACEHOLDER, &own),
-            }),
-            Some(one) => Err(Error::new(
-                ErrorKind::InvalidOptions,
-                format!("--table {} is one table for several sheets", one.plain()),
-            )
-            .next_step(format!(
-                "Say --union to load all into it, or put {SHEET_PLACEHOLDER} into its name for a table each"
-            ))),
+            Some(pattern) if self.has_placeholder() => {
+                // The server would cut a longer name, and two sheets' names would become one.
+                let around = pattern.table.replace(SHEET_PLACEHOLDER, "").len();
+                let mut end = own
+                    .len()
+                    .min(MAX_IDENTIFIER_BYTES.saturating_sub(around).max(1));
+                while !own.is_char_boundary(end) {
+                    end -= 1;
+                }
+                Ok(TableName {
+                    schema: pattern.schema.clone(),
+                    table: pattern.table.replace(SHEET_PLACEHOLDER, &own[..end]),
+                })
+            }
+            Some(one) => Err(one_for_several(one)),
         }
     }
 
@@ -259,6 +304,16 @@ impl ImportConfig {
             bytes: BATCH_BYTES,
         }
     }
+}
+
+fn one_for_several(table: &TableName) -> Error {
+    Error::new(
+        ErrorKind::InvalidOptions,
+        format!("--table {} is one table for several sheets", table.plain()),
+    )
+    .next_step(format!(
+        "Say --union to load all into it, or put {SHEET_PLACEHOLDER} into its name for a table each"
+    ))
 }
 
 #[cfg(test)]

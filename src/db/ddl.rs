@@ -99,7 +99,16 @@ pub async fn change_columns(
             ),
         })
         .collect();
-    let sql = format!("alter table {table} {}", clauses.join(", "));
+    // Numbers become text in all their digits, whatever the database's settings; the setting ends with the statement.
+    let digits = if changes
+        .iter()
+        .any(|change| matches!(change, ColumnChange::Widen { .. }))
+    {
+        "set local extra_float_digits = 1; "
+    } else {
+        ""
+    };
+    let sql = format!("{digits}alter table {table} {}", clauses.join(", "));
     let doing = format!("change the columns of {}", table.plain());
     execute(client, &sql, &doing)
         .await

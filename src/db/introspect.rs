@@ -194,6 +194,7 @@ fn column_kind(base_type: &str) -> ColumnKind {
         "time" => ColumnKind::Time,
         "timestamp" => ColumnKind::Timestamp,
         "interval" => ColumnKind::Interval,
+        "uuid" => ColumnKind::Uuid,
         "S" => ColumnKind::OtherText,
         _ => ColumnKind::Other,
     }

@@ -27,6 +27,8 @@ pub enum ColumnKind {
     Timestamp,
     /// interval
     Interval,
+    /// uuid
+    Uuid,
     /// A string type of an extension, such as citext
     OtherText,
     /// Any other type
@@ -83,6 +85,15 @@ pub struct TargetColumn {
     pub not_null: bool,
     /// What the type's modifier allows.
     pub limit: TypeLimit,
+}
+
+impl TargetColumn {
+    /// Whether it is of the type `timestamp with time zone`, with or without decimals.
+    #[must_use]
+    pub fn is_moment_with_zone(&self) -> bool {
+        let name = self.sql_type.strip_prefix("timestamp");
+        name.is_some_and(|rest| rest.ends_with(" with time zone"))
+    }
 }
 
 /// A column of an existing table, with what decides whether a load must, may or can't write it.

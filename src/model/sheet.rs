@@ -145,8 +145,8 @@ pub struct SheetDescription {
     pub header: Header,
     /// Hidden columns, first and last of each stretch, from 0.
     pub hidden_columns: Vec<(u32, u32)>,
-    /// The last column by the file's own word, from 0. A hint, never trusted.
-    pub declared_last_column: Option<u32>,
+    /// The first and last column by the file's own word, from 0. A hint, never trusted.
+    pub declared_columns: Option<(u32, u32)>,
     /// How many rows the file says there are below the header. A hint for progress, never trusted.
     pub declared_rows: Option<u64>,
 }

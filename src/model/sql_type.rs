@@ -125,7 +125,7 @@ static BUILT_IN: [BuiltIn; 20] = [
         ColumnKind::Interval,
         Modifier::SecondDecimals,
     ),
-    built_in("uuid", &[], ColumnKind::Other, Modifier::None),
+    built_in("uuid", &[], ColumnKind::Uuid, Modifier::None),
     built_in("jsonb", &[], ColumnKind::Other, Modifier::None),
     built_in(
         "bit varying",

@@ -99,6 +99,8 @@ pub enum Value<'a> {
     Timestamp(i64),
     /// interval without months and days: microseconds.
     Interval(i64),
+    /// uuid.
+    Uuid([u8; 16]),
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ impl fmt::Display for Value<'_> {
                 f.write_char(' ')?;
                 clock(micros.rem_euclid(DAY), f)
             }
+            Value::Uuid(bytes) => uuid(bytes, f),
             Value::Interval(micros) => {
                 if micros < 0 {
                     f.write_char('-')?;
@@ -69,6 +70,19 @@ fn decimal(number: Decimal, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "{sign}{whole}.{fraction}")
         }
     }
+}
+
+/// Groups of 8, 4, 4, 4 and 12 digits.
+fn uuid(bytes: [u8; 16], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for (index, byte) in bytes.iter().enumerate() {
+        let hyphen = if matches!(index, 4 | 6 | 8 | 10) {
+            "-"
+        } else {
+            ""
+        };
+        write!(f, "{hyphen}{byte:02x}")?;
+    }
+    Ok(())
 }
 
 /// A day counted from 2000-01-01, as ISO 8601.

@@ -3,25 +3,24 @@
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::groups::{Group, Prepared, prepare};
 use super::lineage::RowOrigin;
 use super::progress::{Phase, Progress, Snapshot};
 use super::report::Milestones;
 use super::target::Target;
-use super::{Load, LoadEnd, Pipeline, open_workbook, report};
-use crate::config::import::{ImportConfig, SHEET_PLACEHOLDER, SeveralSheets};
+use super::{Load, LoadEnd, Pipeline, report};
+use crate::config::import::ImportConfig;
 use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, QUERY_CANCELED, Result};
 use crate::model::report::{LoadReport, LoadState};
-use crate::model::selection::SheetChoice;
 use crate::model::table::TableName;
-use crate::source::{Opened, RowSource};
-use crate::transform::names::numbered;
+use crate::source::RowSource;
 
 /// What an import came to: always reports once rows were written, and the errors that ended it early.
 #[derive(Debug, Default)]
@@ -36,12 +35,6 @@ pub struct Imported {
     pub empty_sheets: Vec<String>,
 }
 
-/// The sheets that go into one table.
-struct Group {
-    table: TableName,
-    sources: Vec<Box<dyn RowSource>>,
-}
-
 /// What the stages of an import hand on.
 struct Context<'a> {
     config: &'a ImportConfig,
@@ -49,7 +42,7 @@ struct Context<'a> {
     workers: usize,
     interrupt: &'a CancellationToken,
     progress: &'a Arc<Progress>,
-    load_id: String,
+    load_id: Uuid,
     started: Instant,
 }
 
@@ -65,46 +58,61 @@ pub async fn import(
     interrupt: &CancellationToken,
     progress: &Arc<Progress>,
 ) -> Result<Imported> {
-    config.validate()?;
-    let started = Instant::now();
-    progress.enter(Phase::Opening);
-    let Opened {
-        sheets,
-        hidden,
-        empty,
-    } = open_workbook(&config.file, &config.read).await?;
-    let groups = group(config, sheets)?;
+    let prepared = prepare(config, progress).await?;
+    import_prepared(config, prepared, database, workers, interrupt, progress).await
+}
+
+/// The same for a workbook that is open already.
+///
+/// # Errors
+/// As [`import`].
+pub async fn import_prepared(
+    config: &ImportConfig,
+    prepared: Prepared,
+    database: &Database,
+    workers: usize,
+    interrupt: &CancellationToken,
+    progress: &Arc<Progress>,
+) -> Result<Imported> {
     let mut imported = Imported {
-        hidden_sheets: hidden,
-        empty_sheets: empty,
+        hidden_sheets: prepared.hidden,
+        empty_sheets: prepared.empty,
         ..Imported::default()
     };
-    let mut started = Some(started);
-    let (is_alone, mut without_rows) = (groups.len() == 1, None);
-    for Group { table, sources } in groups {
-        let sheet = sources
-            .first()
-            .map(|source| source.describe().sheet.clone());
+    let (mut opening, mut without_rows) = (prepared.opening, None);
+    let is_several = prepared.groups.len() > 1;
+    for Group { table, sources } in prepared.groups {
+        let started = Instant::now();
         let context = Context {
             config,
             database,
             workers,
             interrupt,
             progress,
-            load_id: Uuid::now_v7().to_string(),
-            started: started.take().unwrap_or_else(Instant::now),
+            load_id: Uuid::now_v7(),
+            // The first load's time begins with the opening of the workbook.
+            started: started.checked_sub(opening).unwrap_or(started),
+        };
+        opening = Duration::ZERO;
+        let sheet = sources
+            .first()
+            .map(|source| source.describe().sheet.clone());
+        let named = |error: Error| match (&sheet, is_several && error.facts().sheet.is_none()) {
+            (Some(sheet), true) => error.in_sheet(sheet),
+            _ => error,
         };
         match Box::pin(context.load(&table, sources)).await {
             Ok((report, errors)) => {
                 imported.reports.push(report);
-                imported.errors = errors;
+                imported.errors = errors.into_iter().map(named).collect();
             }
-            Err(error) if error.kind() == ErrorKind::SheetEmpty && !is_alone => {
+            // One of several that has nothing to load keeps none of the others out.
+            Err(error) if is_several && error.kind() == ErrorKind::SheetEmpty => {
                 imported.empty_sheets.extend(sheet);
                 without_rows.get_or_insert(error);
             }
-            Err(error) if imported.reports.is_empty() => return Err(error),
-            Err(error) => imported.errors.push(error),
+            Err(error) if imported.reports.is_empty() => return Err(named(error)),
+            Err(error) => imported.errors.push(named(error)),
         }
         if !imported.errors.is_empty() {
             break;
@@ -114,34 +122,6 @@ pub async fn import(
         Some(error) if imported.reports.is_empty() => Err(error),
         _ => Ok(imported),
     }
-}
-
-/// Which sheets go into which table.
-fn group(config: &ImportConfig, sheets: Vec<Box<dyn RowSource>>) -> Result<Vec<Group>> {
-    let is_one_table = config.several == SeveralSheets::Union
-        || (sheets.len() == 1 && config.read.sheets != SheetChoice::All);
-    let is_pattern = |table: &TableName| table.table.contains(SHEET_PLACEHOLDER);
-    if is_one_table && !config.table.as_ref().is_some_and(is_pattern) {
-        return Ok(vec![Group {
-            table: config.table_name(),
-            sources: sheets,
-        }]);
-    }
-    let mut groups: Vec<Group> = Vec::with_capacity(sheets.len());
-    for sheet in sheets {
-        let mut table = config.table_of_sheet(&sheet.describe().sheet)?;
-        let own = table.table.clone();
-        let mut number = 2;
-        while groups.iter().any(|group| group.table == table) {
-            table.table = numbered(&own, number);
-            number += 1;
-        }
-        groups.push(Group {
-            table,
-            sources: vec![sheet],
-        });
-    }
-    Ok(groups)
 }
 
 impl Context<'_> {
@@ -240,15 +220,13 @@ impl Context<'_> {
         );
         if !target.lineage().is_empty() {
             let file_name = self.config.file.file_name().unwrap_or_default();
-            let origin = RowOrigin {
-                file: file_name.to_string_lossy().into_owned(),
-                sheet,
-                load_id: self.load_id.clone(),
-            };
+            let file_name = file_name.to_string_lossy().into_owned();
+            let origin = RowOrigin::new(file_name, sheet, self.load_id);
             load.lineage = Some((target.lineage().to_vec(), origin));
         }
         if target.is_sampled() {
-            load.widening = target.widening(index, self.database.get().await?);
+            let client = self.database.get().await?;
+            load.widening = target.widening(index, client, self.database);
         }
         let pipeline = Pipeline::open(
             load,
@@ -314,7 +292,7 @@ impl Context<'_> {
             target,
             mode: self.config.mode,
             workers: self.workers,
-            load_id: &self.load_id,
+            load_id: self.load_id.to_string(),
             hidden_columns: sheets.hidden_columns,
         };
         let mut errors = std::mem::take(&mut end.errors);

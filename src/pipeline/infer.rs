@@ -1,12 +1,12 @@
 //! The types of columns that a table does not have yet: rows are read once, and each column's cells are joined.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use super::progress::Progress;
 use crate::config::import::ImportConfig;
-use crate::db::ddl::MAX_COLUMNS;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::batch::{Batch, BatchExchange, BatchLimits};
 use crate::model::cell::Cell;
@@ -55,15 +55,19 @@ impl BatchExchange for Observe {
     }
 }
 
-/// What the rows tell about the header's columns.
+/// What the rows of a sheet say about its columns.
 pub(super) struct Inferred {
+    /// The types of the header's columns.
     pub(super) types: Vec<InferredType>,
+    /// What the cells lose in columns of these types.
     pub(super) lossy: LossyValues,
-    /// How many rows were looked at.
+    /// How many rows they were found in.
     pub(super) rows: u64,
+    /// The header's columns that there are whatever the rows that were not read hold.
+    pub(super) settled: Range<usize>,
 }
 
-/// The types of the header's columns. Reads the first `rows` rows, or all; cells
+/// Finds the columns of a new table and their types. Reads the first rows if the options say how many, else all; cells
 /// without a title above them widen the header, so that no cell is left out. Blocks.
 ///
 /// # Errors
@@ -74,26 +78,69 @@ pub(super) fn infer_types(
     interrupt: &CancellationToken,
     progress: &Arc<Progress>,
 ) -> Result<Inferred> {
-    if let Some(rows) = config.infer_rows {
-        widen_to_declared(source);
-        return sample(source, config, rows.get(), interrupt, progress);
+    if let Some(rows) = config.infer_rows
+        && let Some(settled) = widen_to_declared(source)
+        && let Some((observed, rows)) = sample(source, config, rows.get(), interrupt, progress)?
+    {
+        return Ok(observed.inferred(rows, settled));
     }
     let (mut observed, mut totals) = observe_all(source, config, interrupt, progress)?;
     if totals.cells_outside_header > 0 {
         source.widen(totals.first_column.unwrap_or_default(), totals.last_column);
         (observed, totals) = observe_all(source, config, interrupt, progress)?;
     }
-    Ok(observed.inferred(totals.rows))
+    let all = 0..observed.types.len();
+    Ok(observed.inferred(totals.rows, all))
 }
 
-/// A sample does not show how wide the sheet is, but the sheet says so itself.
-fn widen_to_declared(source: &mut dyn RowSource) {
+/// The types of the header's columns in all rows. Blocks.
+///
+/// # Errors
+/// What is wrong with the file; `Interrupted`.
+pub(super) fn types_of_columns(
+    source: &mut dyn RowSource,
+    config: &ImportConfig,
+    interrupt: &CancellationToken,
+    progress: &Arc<Progress>,
+) -> Result<(Vec<InferredType>, u64)> {
+    let (observed, totals) = observe_all(source, config, interrupt, progress)?;
+    Ok((observed.types, totals.rows))
+}
+
+/// The last column with a cell in any row. Blocks.
+///
+/// # Errors
+/// What is wrong with the file; `Interrupted`.
+pub(super) fn last_column(
+    source: &mut dyn RowSource,
+    config: &ImportConfig,
+    interrupt: &CancellationToken,
+    progress: &Arc<Progress>,
+) -> Result<u32> {
+    let (_observed, totals) = observe_all(source, config, interrupt, progress)?;
+    Ok(totals.last_column)
+}
+
+/// More columns without a title than this are hardly filled, and each costs memory in every row.
+const MOST_UNTITLED: u32 = 64;
+
+/// A sample does not show how wide the sheet is, but most sheets say so themselves. Gives the header's columns before;
+/// nothing when the sheet says nothing, or nothing credible, so that all rows must be read.
+fn widen_to_declared(source: &mut dyn RowSource) -> Option<Range<usize>> {
     let sheet = source.describe();
-    let first = sheet.header.first_column;
-    let most = first.saturating_add(u32::try_from(MAX_COLUMNS).unwrap_or(u32::MAX) - 1);
-    if let Some(last) = sheet.declared_last_column {
-        source.widen(first, last.min(most));
+    let (first, last) = sheet.declared_columns?;
+    let (own_first, own_width) = (sheet.header.first_column, sheet.header.width());
+    let own_last = sheet.header.sheet_column(own_width.checked_sub(1)?);
+    if first > own_first || last < own_last {
+        return None;
     }
+    let before = own_first - first;
+    if before.saturating_add(last - own_last) > MOST_UNTITLED {
+        return None;
+    }
+    source.widen(first, last);
+    let start = usize::try_from(before).ok()?;
+    Some(start..start.checked_add(own_width)?)
 }
 
 /// Stops reading at the first row.
@@ -159,11 +206,12 @@ impl Observe {
         }
     }
 
-    fn inferred(self, rows: u64) -> Inferred {
+    fn inferred(self, rows: u64, settled: Range<usize>) -> Inferred {
         Inferred {
             types: self.types,
             lossy: self.lossy,
             rows,
+            settled,
         }
     }
 }
@@ -206,13 +254,14 @@ fn limits_of(rows: usize) -> BatchLimits {
     }
 }
 
+/// The types in the first rows, and how many these are; nothing when they are all and show that the header is too narrow.
 fn sample(
     source: &mut dyn RowSource,
     config: &ImportConfig,
     rows: usize,
     interrupt: &CancellationToken,
     progress: &Arc<Progress>,
-) -> Result<Inferred> {
+) -> Result<Option<(Observe, u64)>> {
     let mut sample = Sample {
         observe: Observe::new(source, config, interrupt, progress),
         seen: 0,
@@ -222,7 +271,8 @@ fn sample(
     match source.read(batch, &mut sample) {
         Err(_stopped) if sample.seen >= rows => {}
         Err(error) => return Err(error),
+        Ok(totals) if totals.cells_outside_header > 0 => return Ok(None),
         Ok(_all) => {}
     }
-    Ok(sample.observe.inferred(sample.seen as u64))
+    Ok(Some((sample.observe, sample.seen as u64)))
 }

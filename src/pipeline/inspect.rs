@@ -1,5 +1,6 @@
 //! What is in a workbook, and what would become of it: read once, without a database.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -156,6 +157,7 @@ impl Inspecting {
         }
     }
 
+    /// The statement; in a sheet wider than any table, columns without title and value are left out.
     fn ddl(
         &self,
         sheet: &SheetDescription,
@@ -164,10 +166,15 @@ impl Inspecting {
     ) -> Option<String> {
         let leaves_out_hidden = self.config.read.hidden == Hidden::Skip;
         let columns = profile.types().zip(column_names(&sheet.header)).enumerate();
-        let columns: Vec<TargetColumn> = columns
+        let columns = columns
             .filter(|(index, _)| !leaves_out_hidden || !sheet.is_hidden_column(*index))
-            .map(|(_, (inferred, name))| inferred.to_column(name))
-            .collect();
+            .map(|(index, (inferred, name))| (index, inferred.to_column(name)));
+        let mut columns: Vec<(usize, TargetColumn)> = columns.collect();
+        if columns.len() > MAX_COLUMNS {
+            let used: HashSet<usize> = profile.used_columns(sheet).collect();
+            columns.retain(|(index, _)| used.contains(index));
+        }
+        let columns: Vec<TargetColumn> = columns.into_iter().map(|(_, column)| column).collect();
         (columns.len() <= MAX_COLUMNS).then(|| create_table_sql(table, &columns))
     }
 }

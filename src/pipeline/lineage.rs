@@ -1,15 +1,21 @@
 //! Columns that tell where a row comes from.
 
+use uuid::Uuid;
+
 use crate::config::import::Lineage;
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::column::{ColumnKind, TableColumn, TargetColumn, TypeLimit};
+use crate::model::table::TableName;
 use crate::model::value::Value;
+use crate::transform::mapping::ExtraColumns;
 
 /// What the lineage columns of one sheet's rows hold.
 #[derive(Debug, Clone)]
 pub(super) struct RowOrigin {
-    pub(super) file: String,
-    pub(super) sheet: String,
-    pub(super) load_id: String,
+    file: String,
+    sheet: String,
+    load_id: Uuid,
+    load_id_text: String,
 }
 
 /// The columns' names, in the order of [`RowOrigin::values`], and their types.
@@ -17,57 +23,128 @@ const COLUMNS: [(&str, &str, ColumnKind); 4] = [
     ("_file", "text", ColumnKind::Text),
     ("_sheet", "text", ColumnKind::Text),
     ("_row", "bigint", ColumnKind::Int8),
-    ("_load_id", "uuid", ColumnKind::Other),
+    ("_load_id", "uuid", ColumnKind::Uuid),
 ];
 
 impl RowOrigin {
-    /// The values of a row with this number in the sheet, from 0. People count rows from 1.
-    pub(super) fn values(&self, sheet_row: u32) -> [Value<'_>; COLUMNS.len()] {
+    pub(super) fn new(file: String, sheet: String, load_id: Uuid) -> Self {
+        Self {
+            file,
+            sheet,
+            load_id,
+            load_id_text: load_id.to_string(),
+        }
+    }
+
+    /// The values of a row with this number in the sheet, from 0, for these columns. People count rows from 1.
+    pub(super) fn values(
+        &self,
+        sheet_row: u32,
+        columns: &[TargetColumn],
+    ) -> [Value<'_>; COLUMNS.len()] {
+        let id_as_text = columns.last().is_some_and(|id| id.kind.is_text());
         [
             Value::Text(&self.file),
             Value::Text(&self.sheet),
             Value::Int(i64::from(sheet_row) + 1),
-            Value::Text(&self.load_id),
+            if id_as_text {
+                Value::Text(&self.load_id_text)
+            } else {
+                Value::Uuid(self.load_id.into_bytes())
+            },
         ]
     }
 }
 
-/// The lineage columns of a table to be created.
-pub(super) fn new_columns(lineage: Lineage) -> Vec<TargetColumn> {
-    let column = |(name, sql_type, kind): (&str, &str, ColumnKind)| TargetColumn {
+fn new_column((name, sql_type, kind): (&str, &str, ColumnKind)) -> TargetColumn {
+    TargetColumn {
         name: name.to_owned(),
         sql_type: sql_type.to_owned(),
         kind,
         not_null: false,
         limit: TypeLimit::None,
-    };
-    match lineage {
-        Lineage::None => Vec::new(),
-        Lineage::Columns => COLUMNS.map(column).to_vec(),
     }
 }
 
-/// Takes the lineage columns out of an existing table's, and gives them.
+/// The lineage columns of a table to be created.
+pub(super) fn new_columns(lineage: Lineage) -> Vec<TargetColumn> {
+    match lineage {
+        Lineage::None => Vec::new(),
+        Lineage::Columns => COLUMNS.map(new_column).to_vec(),
+    }
+}
+
+/// The lineage columns of a table that exists.
+#[derive(Debug, Default)]
+pub(super) struct LineageColumns {
+    /// All, in the order of [`RowOrigin::values`].
+    pub(super) all: Vec<TargetColumn>,
+    /// Those that the table lacks.
+    pub(super) missing: Vec<TargetColumn>,
+}
+
+/// Takes the lineage columns out of an existing table's. Those that it lacks it gets, if it may get columns.
 ///
 /// # Errors
-/// The names of those that the table lacks.
+/// `ColumnMismatch`, naming the columns that the table lacks, or that cannot hold what they should.
 pub(super) fn take_columns(
     lineage: Lineage,
+    extra: ExtraColumns,
+    name: &TableName,
     table: &mut Vec<TableColumn>,
-) -> Result<Vec<TargetColumn>, Vec<&'static str>> {
+) -> Result<LineageColumns> {
+    let mut columns = LineageColumns::default();
     if lineage == Lineage::None {
-        return Ok(Vec::new());
+        return Ok(columns);
     }
-    let (mut found, mut missing) = (Vec::new(), Vec::new());
-    for (name, ..) in COLUMNS {
-        match table.iter().position(|column| column.column.name == name) {
-            Some(index) => found.push(table.remove(index).column),
-            None => missing.push(name),
+    for wanted in COLUMNS {
+        let found = table
+            .iter()
+            .position(|column| column.column.name == wanted.0);
+        let Some(index) = found else {
+            columns.missing.push(new_column(wanted));
+            columns.all.push(new_column(wanted));
+            continue;
+        };
+        let found = table.remove(index);
+        if found.generated || !holds(found.column.kind, wanted.2) {
+            return Err(unfit(
+                name,
+                &format!(
+                    "has a column {} of type {}, which cannot hold the lineage",
+                    wanted.0, found.column.sql_type
+                ),
+                "Rename that column, or leave --lineage out",
+            ));
         }
+        columns.all.push(found.column);
     }
-    if missing.is_empty() {
-        Ok(found)
-    } else {
-        Err(missing)
+    if columns.missing.is_empty() || extra == ExtraColumns::Add {
+        return Ok(columns);
     }
+    let missing: Vec<&str> = columns.missing.iter().map(|c| c.name.as_str()).collect();
+    Err(unfit(
+        name,
+        &format!("has no column {} for the lineage", missing.join(", ")),
+        "Say --extra-columns add to have them added, or leave --lineage out",
+    ))
+}
+
+/// Whether a column of this kind takes what one of the other holds.
+fn holds(kind: ColumnKind, wanted: ColumnKind) -> bool {
+    kind == wanted
+        || match wanted {
+            // Every row number fits.
+            ColumnKind::Int8 => kind == ColumnKind::Int4 || kind.is_text(),
+            _ => kind.is_text(),
+        }
+}
+
+fn unfit(table: &TableName, how: &str, next_step: &str) -> Error {
+    Error::new(
+        ErrorKind::ColumnMismatch,
+        format!("table {} {how}", table.plain()),
+    )
+    .in_table(table.plain())
+    .next_step(next_step)
 }

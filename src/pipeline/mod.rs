@@ -4,6 +4,7 @@
 //! [`import`] puts one together for a workbook and a table.
 
 mod existing_table;
+pub mod groups;
 pub mod import;
 mod infer;
 pub mod inspect;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::infer::{infer_types, no_rows};
+use super::infer::{Inferred, infer_types, no_rows};
+use super::lineage;
 use super::progress::{Phase, Progress};
 use super::widen::{ColumnState, SampledTable};
 use crate::config::import::{ImportConfig, NewTypes};
@@ -13,11 +14,11 @@ use crate::db::ddl::MAX_COLUMNS;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::column::TargetColumn;
 use crate::model::selection::Hidden;
+use crate::model::sheet::SheetDescription;
 use crate::source::RowSource;
 use crate::transform::column_spec::ColumnAction;
 use crate::transform::infer::InferredType;
 use crate::transform::mapping::{MappedColumn, map_to_new_table};
-use crate::transform::profile::LossyValues;
 
 /// The columns of a new table.
 pub(super) struct NewTable {
@@ -35,6 +36,8 @@ pub(super) struct Sampled {
     pub(super) table: SampledTable,
     /// For each sheet and each of its header's columns its name in the table, if it is loaded.
     pub(super) names: Vec<Vec<Option<String>>>,
+    /// The types of columns that are added later.
+    pub(super) new_types: NewTypes,
 }
 
 /// Reads the rows and gives the columns. Blocks.
@@ -49,17 +52,11 @@ pub(super) fn new_table(
     progress: &Arc<Progress>,
 ) -> Result<NewTable> {
     progress.enter(Phase::Inferring);
-    let (mut types, mut lossy, mut rows) = (Vec::new(), Vec::new(), 0);
-    let mut void = Vec::with_capacity(sources.len());
+    let (mut inferred, mut rows) = (Vec::with_capacity(sources.len()), 0);
     for source in &mut *sources {
-        let inferred = infer_types(source.as_mut(), config, interrupt, progress)?;
-        rows += inferred.rows;
-        void.push(void_columns(source.as_ref(), &inferred.types));
-        types.push(match config.types {
-            NewTypes::Inferred => inferred.types,
-            NewTypes::Text => vec![InferredType::Text; inferred.types.len()],
-        });
-        lossy.push(inferred.lossy);
+        let of_sheet = infer_types(source.as_mut(), config, interrupt, progress)?;
+        rows += of_sheet.rows;
+        inferred.push(of_sheet);
     }
     if rows == 0 {
         return Err(no_rows(sources));
@@ -68,19 +65,19 @@ pub(super) fn new_table(
         progress.expect_rows(rows);
     }
     let mut sheets = Vec::with_capacity(sources.len());
-    for ((source, types), void) in sources.iter().zip(&types).zip(&void) {
-        let mut columns = columns_of(source.as_ref(), types, config)?;
+    for (source, inferred) in sources.iter().zip(&inferred) {
+        let mut columns = columns_of(source.as_ref(), &inferred.types, config)?;
         // A few cells far to the right make a sheet wider than any table, but need few columns.
         if columns.len() > MAX_COLUMNS {
             retain_some(&mut columns, |column| {
-                void.get(column.source) == Some(&false)
+                !is_void(source.as_ref(), column.source, &inferred.types)
                     || is_declared(source.as_ref(), column.source, config)
             });
         }
         sheets.push(columns);
     }
     same_columns(sources, &sheets)?;
-    let joined = join_types(&sheets, &types);
+    let joined = join_types(&sheets, &inferred, config.types);
     for (source, columns) in sources.iter().zip(&mut sheets) {
         for column in columns {
             if let Some(inferred) = joined.get(&column.target.name)
@@ -90,10 +87,10 @@ pub(super) fn new_table(
             }
         }
     }
-    let warnings = warnings(sources, &sheets, &lossy, config);
+    let warnings = warnings(sources, &sheets, &inferred, config);
     let sampled = config
         .infer_rows
-        .map(|_rows| sampled(sources, &mut sheets, &types, config));
+        .map(|_rows| sampled(sources, &mut sheets, &inferred, &joined, config));
     Ok(NewTable {
         sheets,
         sampled,
@@ -105,19 +102,20 @@ pub(super) fn new_table(
 fn warnings(
     sources: &[Box<dyn RowSource>],
     sheets: &[Vec<MappedColumn>],
-    lossy: &[LossyValues],
+    inferred: &[Inferred],
     config: &ImportConfig,
 ) -> Vec<String> {
     if config.types == NewTypes::Text {
         return Vec::new();
     }
     let mut warnings = Vec::new();
-    for ((source, columns), lossy) in sources.iter().zip(sheets).zip(lossy) {
-        let inferred = columns.iter().map(|column| column.source);
-        let inferred: HashSet<usize> = inferred
+    for ((source, columns), of_sheet) in sources.iter().zip(sheets).zip(inferred) {
+        let undeclared = columns.iter().map(|column| column.source);
+        let undeclared: HashSet<usize> = undeclared
             .filter(|column| !is_declared(source.as_ref(), *column, config))
             .collect();
-        let found = lossy.warnings(source.describe(), |index| inferred.contains(&index));
+        let lossy = &of_sheet.lossy;
+        let found = lossy.warnings(source.describe(), |index| undeclared.contains(&index));
         warnings.extend(found.iter().map(ToString::to_string));
     }
     warnings
@@ -133,14 +131,13 @@ fn retain_some(columns: &mut Vec<MappedColumn>, is_kept: impl Fn(&MappedColumn) 
     }
 }
 
-/// Which of the header's columns have neither a title nor a value.
-fn void_columns(source: &dyn RowSource, types: &[InferredType]) -> Vec<bool> {
-    let titles = &source.describe().header.titles;
-    let titled = |index: usize| titles.get(index).is_some_and(|title| !title.is_empty());
-    let types = types.iter().enumerate();
-    types
-        .map(|(index, inferred)| *inferred == InferredType::Unknown && !titled(index))
-        .collect()
+/// Whether a column of the header has neither a title nor a value.
+fn is_void(source: &dyn RowSource, column: usize, types: &[InferredType]) -> bool {
+    let title = source.describe().header.titles.get(column);
+    title.is_none_or(String::is_empty)
+        && types
+            .get(column)
+            .is_none_or(|seen| *seen == InferredType::Unknown)
 }
 
 /// The columns of one sheet by its own cells.
@@ -162,20 +159,49 @@ fn columns_of(
     if config.read.hidden == Hidden::Skip {
         columns.retain(|column| !sheet.is_hidden_column(column.source));
     }
+    let unfit = |message: String, next_step: &str| {
+        Err(Error::new(ErrorKind::ColumnMismatch, message)
+            .in_sheet(&sheet.sheet)
+            .next_step(next_step))
+    };
+    if columns.is_empty() {
+        return unfit(
+            "all columns are left out".to_owned(),
+            "Leave fewer of them out",
+        );
+    }
+    for lineage in lineage::new_columns(config.lineage) {
+        if columns
+            .iter()
+            .any(|column| column.target.name == lineage.name)
+        {
+            return unfit(
+                format!(
+                    "a column is named {}, as one of the lineage is",
+                    lineage.name
+                ),
+                "Name it otherwise with --map \"Title=column\", or leave --lineage out",
+            );
+        }
+    }
     Ok(columns)
 }
 
 /// The type that all sheets' cells of a column come to, by the column's name.
 fn join_types(
     sheets: &[Vec<MappedColumn>],
-    types: &[Vec<InferredType>],
+    inferred: &[Inferred],
+    new_types: NewTypes,
 ) -> HashMap<String, InferredType> {
     let mut joined: HashMap<String, InferredType> = HashMap::new();
-    for (columns, types) in sheets.iter().zip(types) {
+    for (columns, inferred) in sheets.iter().zip(inferred) {
         for column in columns {
-            let inferred = types.get(column.source).copied().unwrap_or_default();
+            let of_cells = match new_types {
+                NewTypes::Inferred => inferred.types.get(column.source).copied(),
+                NewTypes::Text => Some(InferredType::Text),
+            };
             let known = joined.entry(column.target.name.clone()).or_default();
-            *known = known.join(inferred);
+            *known = known.join(of_cells.unwrap_or_default());
         }
     }
     joined
@@ -195,39 +221,40 @@ fn is_declared(source: &dyn RowSource, column: usize, config: &ImportConfig) -> 
     })
 }
 
-/// Leaves columns out that have neither a title nor a cell in the sample; the first cell adds them.
+/// Leaves columns out beside the titled ones that have no cell in the sample, as they would be left out if all rows
+/// were read and had none; the first cell adds them.
 fn sampled(
     sources: &[Box<dyn RowSource>],
     sheets: &mut [Vec<MappedColumn>],
-    types: &[Vec<InferredType>],
+    inferred: &[Inferred],
+    joined: &HashMap<String, InferredType>,
     config: &ImportConfig,
 ) -> Sampled {
     let (mut states, mut names) = (HashMap::new(), Vec::with_capacity(sheets.len()));
-    let joined = join_types(sheets, types);
-    for (source, columns) in sources.iter().zip(sheets) {
-        let header = &source.describe().header;
-        let mut of_sheet = vec![None; header.width()];
+    for ((source, columns), inferred) in sources.iter().zip(sheets).zip(inferred) {
+        let declared = |index: usize| is_declared(source.as_ref(), index, config);
+        let mut of_sheet = vec![None; inferred.types.len()];
         for column in &*columns {
             if let Some(place) = of_sheet.get_mut(column.source) {
                 *place = Some(column.target.name.clone());
             }
         }
-        let is_kept = |column: &MappedColumn| {
-            let title = header.titles.get(column.source);
-            title.is_some_and(|title| !title.trim().is_empty())
-                || joined.get(&column.target.name) != Some(&InferredType::Unknown)
-                || is_declared(source.as_ref(), column.source, config)
+        let is_there = |index: &usize| {
+            let seen = inferred.types.get(*index);
+            inferred.settled.contains(index)
+                || declared(*index)
+                || seen.is_some_and(|seen| *seen != InferredType::Unknown)
         };
-        retain_some(columns, is_kept);
+        let first = (0..inferred.types.len()).find(is_there).unwrap_or_default();
+        let last = (0..inferred.types.len())
+            .rfind(is_there)
+            .unwrap_or_default();
+        retain_some(columns, |column| (first..=last).contains(&column.source));
         for MappedColumn { source: at, target } in &*columns {
-            let state = if is_declared(source.as_ref(), *at, config) {
+            let state = if declared(*at) {
                 ColumnState::Declared(TargetColumn::clone(target))
             } else {
-                let inferred = match config.types {
-                    NewTypes::Text => InferredType::Text,
-                    NewTypes::Inferred => joined.get(&target.name).copied().unwrap_or_default(),
-                };
-                ColumnState::Inferred(inferred)
+                ColumnState::Inferred(joined.get(&target.name).copied().unwrap_or_default())
             };
             states.insert(target.name.clone(), state);
         }
@@ -236,34 +263,44 @@ fn sampled(
     Sampled {
         table: SampledTable::new(states),
         names,
+        new_types: config.types,
     }
 }
 
-/// Makes sure that all sheets have the same columns, in any order.
+/// Makes sure that all sheets have the same titles, in any order. Columns without a title agree with none.
 fn same_columns(sources: &[Box<dyn RowSource>], sheets: &[Vec<MappedColumn>]) -> Result<()> {
-    let [first, others @ ..] = sheets else {
+    let titled: Vec<(&SheetDescription, HashSet<&str>)> = sources
+        .iter()
+        .zip(sheets)
+        .map(|(source, columns)| (source.describe(), titled_names(source.describe(), columns)))
+        .collect();
+    let [(first, first_names), others @ ..] = titled.as_slice() else {
         return Ok(());
     };
-    for (index, other) in others.iter().enumerate() {
-        let (more, less) = (names_without(other, first), names_without(first, other));
+    for (other, other_names) in others {
+        let names_without = |names: &HashSet<&str>, others: &HashSet<&str>| {
+            let mut names: Vec<String> =
+                names.difference(others).map(|n| (*n).to_owned()).collect();
+            names.sort_unstable();
+            names
+        };
+        let more = names_without(other_names, first_names);
+        let less = names_without(first_names, other_names);
         if !more.is_empty() || !less.is_empty() {
-            let name = |index: usize| -> &str {
-                let source = sources.get(index);
-                source.map_or("", |source| &source.describe().sheet)
-            };
-            return Err(headers_differ(name(0), name(index + 1), &more, &less));
+            return Err(headers_differ(&first.sheet, &other.sheet, &more, &less));
         }
     }
     Ok(())
 }
 
-/// The names of the columns that others lack.
-fn names_without(columns: &[MappedColumn], others: &[MappedColumn]) -> Vec<String> {
-    let others: HashSet<&str> = others.iter().map(|c| c.target.name.as_str()).collect();
-    let names = columns.iter().map(|column| column.target.name.clone());
-    names
-        .filter(|name| !others.contains(name.as_str()))
-        .collect()
+/// The names of the columns that have a title.
+fn titled_names<'c>(sheet: &SheetDescription, columns: &'c [MappedColumn]) -> HashSet<&'c str> {
+    let is_titled = |column: &&MappedColumn| {
+        let title = sheet.header.titles.get(column.source);
+        title.is_some_and(|title| !title.trim().is_empty())
+    };
+    let titled = columns.iter().filter(is_titled);
+    titled.map(|column| column.target.name.as_str()).collect()
 }
 
 fn headers_differ(first: &str, other: &str, more: &[String], less: &[String]) -> Error {

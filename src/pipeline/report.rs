@@ -21,7 +21,7 @@ pub(super) struct Facts<'a> {
     pub(super) target: &'a Target,
     pub(super) mode: Mode,
     pub(super) workers: usize,
-    pub(super) load_id: &'a str,
+    pub(super) load_id: String,
     pub(super) hidden_columns: u64,
 }
 
@@ -46,7 +46,7 @@ pub(super) fn write(
     let stages = stage_times(&counters, milestones, facts.target.is_new());
     let loading = seconds(milestones.resolved, milestones.loaded);
     LoadReport {
-        load_id: facts.load_id.to_owned(),
+        load_id: facts.load_id,
         state: facts.state,
         file: facts.file,
         sheet: facts.sheet,

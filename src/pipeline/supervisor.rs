@@ -314,7 +314,7 @@ mod tests {
             visibility: Visibility::Visible,
             header: Header::default(),
             hidden_columns: Vec::new(),
-            declared_last_column: None,
+            declared_columns: None,
             declared_rows: None,
         };
         let plan = RowPlan {

@@ -9,22 +9,20 @@ use deadpool_postgres::Object;
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
-use super::existing_table::{add_columns, mismatch_error, no_lineage, visible_header};
-use super::infer::require_rows;
+use super::existing_table::ExistingTable;
 use super::lineage;
 use super::new_table::{Sampled, new_table};
 use super::progress::Progress;
 use super::widen::Widening;
 use crate::config::import::{IfExists, ImportConfig};
 use crate::db::ddl::{self, ColumnChange};
-use crate::db::introspect::{Table, find_table, require_rights};
+use crate::db::introspect::{find_table, require_rights};
+use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::column::TargetColumn;
-use crate::model::sheet::Titled;
 use crate::model::table::{TableName, quote_identifier};
 use crate::source::RowSource;
-use crate::transform::mapping::{MappedColumn, Mapping, NewColumn, map_to_table, target_columns};
-use crate::transform::positions::match_positions;
+use crate::transform::mapping::MappedColumn;
 
 /// How the rows get to where they belong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,30 +77,16 @@ impl Target {
             .in_table(table.plain())
             .next_step("Name another table, or say --if-exists append, replace or truncate")),
             Some(found) => {
-                let (mut target, new_columns) = Self::existing(found, &mut sources, config)?;
                 let empties = matches!(if_exists, IfExists::Replace | IfExists::Truncate);
-                require_rights(client, &target.name, empties).await?;
+                require_rights(client, &found.name, empties).await?;
                 let (interrupt, progress) = (interrupt.clone(), Arc::clone(progress));
-                let config = config.clone();
-                super::blocking(move || {
-                    if new_columns.iter().all(Vec::is_empty) {
-                        require_rows(&mut sources)?;
-                    } else {
-                        let added = add_columns(
-                            &mut sources,
-                            &new_columns,
-                            &config,
-                            &interrupt,
-                            &progress,
-                        )?;
-                        for (columns, added) in target.sheets.iter_mut().zip(added) {
-                            target.added.extend(target_columns(&added));
-                            columns.extend(added);
-                        }
-                    }
-                    Ok((target, sources))
+                let owned = config.clone();
+                let (joined, sources) = super::blocking(move || {
+                    ExistingTable::join(found, &mut sources, &owned, &interrupt, &progress)
+                        .map(|joined| (joined, sources))
                 })
-                .await
+                .await?;
+                Ok((Self::existing(joined, if_exists), sources))
             }
             None => {
                 let (interrupt, progress) = (interrupt.clone(), Arc::clone(progress));
@@ -126,54 +110,24 @@ impl Target {
         }
     }
 
-    fn existing(
-        mut found: Table,
-        sources: &mut [Box<dyn RowSource>],
-        config: &ImportConfig,
-    ) -> Result<(Self, Vec<Vec<NewColumn>>)> {
-        let lineage = lineage::take_columns(config.lineage, &mut found.columns)
-            .map_err(|missing| no_lineage(&found.name, &missing))?;
-        let (mut sheets, mut new_columns) = (Vec::new(), Vec::new());
-        for source in &mut *sources {
-            if source.describe().header.titled == Titled::No {
-                let first = source.describe().header.first_column;
-                let width = u32::try_from(found.columns.len()).unwrap_or(u32::MAX);
-                source.widen(first, first.saturating_add(width.saturating_sub(1)));
-            }
-            let sheet = source.describe();
-            let header = visible_header(sheet, config.read.hidden);
-            let mapping = match header.titled {
-                Titled::No if config.mapping.specs.is_empty() => {
-                    match_positions(&header, &found.columns).map(|columns| Mapping {
-                        columns,
-                        new_columns: Vec::new(),
-                    })
-                }
-                _ => map_to_table(&header, &found.columns, &config.mapping),
-            };
-            let mapping =
-                mapping.map_err(|mismatches| mismatch_error(&found, &sheet.sheet, &mismatches))?;
-            sheets.push(mapping.columns);
-            new_columns.push(mapping.new_columns);
-        }
-        let route = match config.if_exists {
+    fn existing(table: ExistingTable, if_exists: IfExists) -> Self {
+        let route = match if_exists {
             IfExists::Replace => Route::Replace {
-                staging: staging_name(&found.name),
+                staging: staging_name(&table.name),
             },
             IfExists::Truncate => Route::AfterTruncate,
             IfExists::Append | IfExists::Fail => Route::InPlace,
         };
-        let target = Self {
-            name: found.name,
-            sheets,
-            lineage,
-            constraint_columns: found.constraint_columns,
+        Self {
+            name: table.name,
+            sheets: table.sheets,
+            lineage: table.lineage,
+            constraint_columns: table.constraint_columns,
             route,
             sampled: None,
-            added: Vec::new(),
+            added: table.added,
             warnings: Vec::new(),
-        };
-        Ok((target, new_columns))
+        }
     }
 
     /// All columns that are written.
@@ -193,22 +147,12 @@ impl Target {
     /// # Errors
     /// What the server says.
     pub(super) async fn prepare(&mut self, client: &Client) -> Result<()> {
-        let mut added: Vec<ColumnChange> = Vec::new();
-        for column in &self.added {
-            let is_new = |change: &ColumnChange| match change {
-                ColumnChange::Add { column: known } | ColumnChange::Widen { column: known, .. } => {
-                    known.name != column.name
-                }
-            };
-            if added.iter().all(is_new) {
-                let column = column.clone();
-                added.push(ColumnChange::Add { column });
-            }
-        }
-        ddl::change_columns(client, &self.name, &added).await?;
         match &self.route {
-            Route::InPlace => Ok(()),
-            Route::AfterTruncate => ddl::truncate(client, &self.name).await,
+            Route::InPlace => self.add_columns(client, &self.name).await,
+            Route::AfterTruncate => {
+                self.add_columns(client, &self.name).await?;
+                ddl::truncate(client, &self.name).await
+            }
             Route::IntoNewTable => {
                 ddl::create_table(client, &self.name, &self.written_columns()).await?;
                 // The schema that the search path chose.
@@ -219,12 +163,22 @@ impl Target {
             }
             Route::Replace { staging } => {
                 ddl::create_table_like(client, staging, &self.name).await?;
+                // The table itself gets them with the rows.
+                self.add_columns(client, staging).await?;
                 if let Some(staged) = find_table(client, staging).await? {
                     self.constraint_columns = staged.constraint_columns;
                 }
                 Ok(())
             }
         }
+    }
+
+    async fn add_columns(&self, client: &Client, table: &TableName) -> Result<()> {
+        let add = |column: &TargetColumn| ColumnChange::Add {
+            column: column.clone(),
+        };
+        let changes: Vec<ColumnChange> = self.added.iter().map(add).collect();
+        ddl::change_columns(client, table, &changes).await
     }
 
     /// Puts rows that went through a staging table in place, in one transaction, or leaves the table as it was.
@@ -247,6 +201,7 @@ impl Target {
         let columns = columns.join(", ");
         let name = &self.name;
         let transaction = client.transaction().await.map_err(failed)?;
+        self.add_columns(transaction.client(), name).await?;
         transaction
             .batch_execute(&format!(
                 "truncate {name}; \
@@ -310,11 +265,18 @@ impl Target {
     }
 
     /// What it takes to widen the table while a sheet is loaded; none for a table whose types are settled.
-    pub(super) fn widening(&self, sheet: usize, client: Object) -> Option<Widening> {
+    pub(super) fn widening(
+        &self,
+        sheet: usize,
+        client: Object,
+        database: &Database,
+    ) -> Option<Widening> {
         let sampled = self.sampled.as_ref()?;
         Some(Widening {
             client,
+            database: database.clone(),
             name: self.name.clone(),
+            new_types: sampled.new_types,
             names: sampled.names.get(sheet)?.clone(),
             table: sampled.table.clone(),
         })

@@ -5,6 +5,7 @@
 //! with the same batch. A cell in a column that was empty so far adds the column.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_channel::{Receiver, Sender};
@@ -13,8 +14,10 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::worker::RowPlan;
+use crate::config::import::NewTypes;
 use crate::db::ddl::{self, ColumnChange};
-use crate::error::{Error, ErrorKind, Result};
+use crate::db::pool::Database;
+use crate::error::{Error, ErrorKind, QUERY_CANCELED, Result};
 use crate::model::batch::Batch;
 use crate::model::cell::Cell;
 use crate::model::column::TargetColumn;
@@ -72,6 +75,7 @@ pub(super) struct Request {
 pub(super) struct TypeWatch {
     coercion: Coercion,
     names: Vec<Option<String>>,
+    new_types: NewTypes,
     table: SampledTable,
     requests: Sender<Request>,
 }
@@ -109,15 +113,32 @@ impl TypeWatch {
                 *inferred = inferred.join(self.coercion.type_of(*cell, text));
             }
         }
+        // Columns between others are there even without a cell, as in a table made from all rows.
+        let is_there = |index: &usize| {
+            let name = self.names.get(*index).and_then(Option::as_ref);
+            name.is_some_and(|name| states.contains_key(name))
+                || types
+                    .get(*index)
+                    .is_some_and(|seen| *seen != InferredType::Unknown)
+        };
+        let first = (0..types.len()).find(is_there).unwrap_or_default();
+        let last = (0..types.len()).rfind(is_there).unwrap_or_default();
         let mut wider = Vec::new();
-        for (name, seen) in self.names.iter().zip(types) {
+        for (index, (name, seen)) in self.names.iter().zip(&types).enumerate() {
             let Some(name) = name else { continue };
+            let seen = *seen;
             match states.get(name) {
                 Some(ColumnState::Declared(_)) => {}
                 Some(ColumnState::Inferred(known)) if known.holds(seen) => {}
                 Some(ColumnState::Inferred(known)) => wider.push((name.clone(), known.join(seen))),
-                None if seen == InferredType::Unknown => {}
-                None => wider.push((name.clone(), seen)),
+                None if index < first || index > last => {}
+                None => wider.push((
+                    name.clone(),
+                    match self.new_types {
+                        NewTypes::Inferred => seen,
+                        NewTypes::Text => InferredType::Text,
+                    },
+                )),
             }
         }
         wider
@@ -127,7 +148,10 @@ impl TypeWatch {
 /// What it takes to widen a table during the load of a sheet.
 pub(super) struct Widening {
     pub(super) client: Object,
+    pub(super) database: Database,
     pub(super) name: TableName,
+    /// The types of columns that are added.
+    pub(super) new_types: NewTypes,
     /// For each of the header's columns its name in the table, if it is loaded.
     pub(super) names: Vec<Option<String>>,
     pub(super) table: SampledTable,
@@ -145,11 +169,13 @@ impl Widening {
         let types = TypeWatch {
             coercion: plan.coercion.clone(),
             names: self.names.clone(),
+            new_types: self.new_types,
             table: self.table.clone(),
             requests: sender,
         };
         let widener = Widener {
             client: self.client,
+            database: self.database,
             name: self.name,
             names: self.names,
             table: self.table,
@@ -165,6 +191,7 @@ impl Widening {
 /// Changes the table when the reader asks for it.
 pub(super) struct Widener {
     client: Object,
+    database: Database,
     name: TableName,
     names: Vec<Option<String>>,
     table: SampledTable,
@@ -192,12 +219,39 @@ impl Widener {
                 }
             }
             let changes = self.changes(&request.wider);
-            ddl::change_columns(&self.client, &self.name, &changes).await?;
+            if !self.change(&changes).await? {
+                return Ok(());
+            }
             self.take_over(&request.wider);
             // A reader that is gone needs no answer.
             let _gone = request.reply.send(Arc::clone(&self.plan));
         }
         Ok(())
+    }
+
+    /// Changes the table's columns; false if the load was stopped before. Nothing is being written, so that a stop need
+    /// not wait for whoever holds a lock on the table.
+    async fn change(&self, changes: &[ColumnChange]) -> Result<bool> {
+        let mut changing = pin!(ddl::change_columns(&self.client, &self.name, changes));
+        let changed = tokio::select! {
+            changed = &mut changing => changed,
+            () = self.stop.cancelled() => {
+                self.database.cancel_statements().await;
+                changing.await
+            }
+        };
+        match changed {
+            Ok(()) => Ok(true),
+            Err(error) if self.is_stopped_by(&error) => Ok(false),
+            Err(error) if error.kind() != ErrorKind::DatabaseRefused => Err(error),
+            Err(error) => Err(error.next_step(
+                "Drop what depends on the table and load again, or leave --infer-rows out to have all rows looked at first",
+            )),
+        }
+    }
+
+    fn is_stopped_by(&self, error: &Error) -> bool {
+        self.stop.is_cancelled() && error.facts().sqlstate.as_deref() == Some(QUERY_CANCELED)
     }
 
     fn changes(&self, wider: &[(String, InferredType)]) -> Vec<ColumnChange> {

@@ -180,9 +180,10 @@ impl Surroundings {
             errors_as_null += u64::from(coerced.error_as_null);
             encoder.field(field, coerced.value);
         }
-        if let Some((_, origin)) = &self.plan.lineage {
+        if let Some((columns, origin)) = &self.plan.lineage {
             let first = self.plan.columns.len();
-            for (field, value) in origin.values(row.sheet_row).into_iter().enumerate() {
+            let values = origin.values(row.sheet_row, columns);
+            for (field, value) in values.into_iter().enumerate() {
                 encoder.field(first + field, value);
             }
         }

@@ -25,6 +25,9 @@ pub(super) struct RowAssembler<'a> {
     handed_over: Option<u32>,
     /// Where each row of the batch is, once rows were found out of order.
     places: Option<HashMap<u32, usize>>,
+    /// Rows left out since the last one that was not, and those between rows that were not.
+    left_out: u64,
+    left_out_between: u64,
     totals: SheetTotals,
 }
 
@@ -39,6 +42,8 @@ impl<'a> RowAssembler<'a> {
             current_row: None,
             handed_over: None,
             places: None,
+            left_out: 0,
+            left_out_between: 0,
             totals: SheetTotals::default(),
         }
     }
@@ -46,6 +51,12 @@ impl<'a> RowAssembler<'a> {
     /// The counts, for what is left out before it gets here.
     pub(super) fn totals_mut(&mut self) -> &mut SheetTotals {
         &mut self.totals
+    }
+
+    /// Counts a filled row that is left out because it is hidden.
+    pub(super) fn leave_out_hidden(&mut self, row: u32) {
+        self.totals.hidden_rows_skipped += 1;
+        self.left_out += u64::from(row >= self.first_row);
     }
 
     /// Takes the next filled cell of the data, and says whether it is the first of its row. `make` puts its text into
@@ -87,7 +98,7 @@ impl<'a> RowAssembler<'a> {
         }
         let last_row = self.totals.last_row;
         let spanned = last_row.map_or(0, |last| u64::from(last - self.first_row.min(last)) + 1);
-        let filled = self.totals.rows + self.totals.hidden_rows_skipped;
+        let filled = self.totals.rows + self.left_out_between;
         self.totals.blank_rows = spanned.saturating_sub(filled);
         Ok(self.totals)
     }
@@ -155,6 +166,9 @@ impl<'a> RowAssembler<'a> {
             }
             batch.start_row(row);
         }
+        // Those behind the last row are not between rows.
+        self.left_out_between += self.left_out;
+        self.left_out = 0;
         self.totals.rows += 1;
         self.totals.last_row = self.totals.last_row.max(Some(row));
         self.current_row = Some(row);

@@ -157,6 +157,9 @@ impl SheetVisitor for Peek<'_> {
         if self.has_enough(at.row) {
             return Ok(ControlFlow::Break(()));
         }
+        if matches!(self.wanted, HeaderRows::Rows { first, .. } if at.row < first) {
+            return Ok(ControlFlow::Continue(()));
+        }
         let text = match content {
             Content::Bool(true) => "TRUE".to_owned(),
             Content::Bool(false) => "FALSE".to_owned(),
@@ -266,6 +269,11 @@ impl Titles {
 
 fn no_titles(path: &Path, sheet: &str, selected: &Selected) -> Error {
     let place = match (selected.header, selected.range) {
+        (HeaderRows::Rows { first, last }, Some(range))
+            if first < range.first.row || last > range.last.row =>
+        {
+            format!("has its row of titles outside of {range}")
+        }
         (HeaderRows::Rows { first, last }, _) if first == last => {
             format!("has no title in row {}", first + 1)
         }

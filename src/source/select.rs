@@ -92,26 +92,31 @@ fn choose_sheets(
         SheetChoice::Matching(patterns) => {
             let (mut chosen, mut left_out) = (Vec::new(), Vec::new());
             for pattern in patterns {
+                let mut is_hidden = false;
                 let found = match find_one(entries, &worksheets, pattern) {
                     Some(index) => vec![index],
                     None => {
                         let (found, hidden) = unnamed(matching(entries, &worksheets, pattern));
+                        is_hidden = !hidden.is_empty();
                         left_out.extend(hidden);
                         found
                     }
                 };
-                if found.is_empty() {
+                if found.is_empty() && !is_hidden {
                     return Err(not_found(path, pattern.as_str(), &names(&worksheets)));
                 }
                 chosen.extend(found);
             }
             chosen.sort_unstable();
             chosen.dedup();
+            left_out.sort_unstable();
+            left_out.dedup();
+            left_out.retain(|index| !chosen.contains(index));
             (chosen, left_out)
         }
     };
     if chosen.is_empty() {
-        return Err(none_visible(path, &names(&worksheets)));
+        return Err(none_visible(path, choice, &names(&worksheets)));
     }
     Ok((chosen, names(&left_out)))
 }
@@ -240,18 +245,23 @@ fn not_found(path: &Path, wanted: &str, names: &[String]) -> Error {
     .next_step(format!("The sheets there are: {}", listed(&names)))
 }
 
-fn none_visible(path: &Path, names: &[String]) -> Error {
+fn none_visible(path: &Path, choice: &SheetChoice, names: &[String]) -> Error {
     if names.is_empty() {
         return no_worksheet(path);
     }
     let names: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
     Error::new(
         ErrorKind::SheetNotFound,
-        format!("{} has no visible worksheet", path.display()),
+        match choice {
+            SheetChoice::Matching(_) => {
+                format!("the sheets of {} that are meant are hidden", path.display())
+            }
+            _ => format!("{} has no visible worksheet", path.display()),
+        },
     )
     .in_file(path)
     .next_step(format!(
-        "Name a hidden one with --sheet: {}",
+        "Say --hidden load, or name one of them with --sheet: {}",
         listed(&names)
     ))
 }

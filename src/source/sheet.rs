@@ -46,7 +46,12 @@ impl SheetSource {
         let start = read_start(path, book.as_mut(), &selected, options, display)?;
         let merged = match options.merged {
             MergedCells::UpperLeft => Vec::new(),
-            MergedCells::Fill => book.merged_ranges(selected.sheet)?,
+            MergedCells::Fill => {
+                let mut merged = book.merged_ranges(selected.sheet)?;
+                // A title that is merged with the cells below it is no value of theirs.
+                merged.retain(|range| range.first.row >= start.header.first_row);
+                merged
+            }
         };
         let SheetStart {
             header,
@@ -71,9 +76,15 @@ impl SheetSource {
             formats: book.formats().to_vec(),
             header,
             hidden_columns,
-            declared_last_column: dimension.map(|dimension| {
-                let within = selected.range.map_or(u32::MAX, |range| range.last.column);
-                dimension.last.column.min(within)
+            declared_columns: dimension.map(|dimension| {
+                let (first, last) = (dimension.first.column, dimension.last.column);
+                match selected
+                    .range
+                    .map(|range| (range.first.column, range.last.column))
+                {
+                    None => (first, last),
+                    Some(range) => (first.max(range.0), last.min(range.1)),
+                }
             }),
             declared_rows,
         };
@@ -142,22 +153,21 @@ struct Rows<'a> {
 impl Rows<'_> {
     /// Whether a cell above the data, or one that is hidden, is not part of a row; then it is counted.
     fn is_left_out(&mut self, at: CellAddress, is_hidden: bool) -> bool {
-        if at.row < self.first_row {
-            let is_title = self
-                .title_rows
-                .is_some_and(|(first, last)| (first..=last).contains(&at.row));
-            if !is_title && self.last_above.replace(at.row) != Some(at.row) {
-                self.assembler.totals_mut().rows_above_header += 1;
-            }
+        let is_above = at.row < self.first_row;
+        let mut title_rows = self.title_rows.into_iter();
+        if is_above && title_rows.any(|(first, last)| (first..=last).contains(&at.row)) {
             return true;
         }
         if is_hidden && self.hidden == Hidden::Skip {
             if self.last_skipped.replace(at.row) != Some(at.row) {
-                self.assembler.totals_mut().hidden_rows_skipped += 1;
+                self.assembler.leave_out_hidden(at.row);
             }
             return true;
         }
-        false
+        if is_above && self.last_above.replace(at.row) != Some(at.row) {
+            self.assembler.totals_mut().rows_above_header += 1;
+        }
+        is_above
     }
 }
 

@@ -134,6 +134,7 @@ impl Coercion {
                 self.moment(value, inferred, column)
             }
             _ if is_moment => Err(wrong_type(column, "a date or time")),
+            ColumnKind::Uuid => Err(wrong_type(column, "a number")),
             ColumnKind::Bool if value == 0.0 || value == 1.0 => Ok(Value::Bool(value == 1.0)),
             ColumnKind::Bool => Err(wrong_type(column, "a number other than 0 and 1")),
             ColumnKind::Int2 | ColumnKind::Int4 | ColumnKind::Int8 => integer(value, column),

@@ -15,6 +15,12 @@ impl Coercion {
             return Ok(Value::Null);
         };
         match column.kind {
+            // The server would read the day and the month in its own order.
+            ColumnKind::Other if column.is_moment_with_zone() => {
+                return Ok(rules
+                    .own_moment(text)
+                    .map_or(Value::Text(text), Value::Timestamp));
+            }
             ColumnKind::Text | ColumnKind::OtherText | ColumnKind::Other => {
                 return Ok(Value::Text(text));
             }
@@ -46,6 +52,7 @@ impl Coercion {
             ColumnKind::Time => parse::time(text).map(Value::Time),
             ColumnKind::Timestamp => rules.timestamp(text).map(Value::Timestamp),
             ColumnKind::Interval => parse::duration(text).map(Value::Interval),
+            ColumnKind::Uuid => parse::uuid(text).map(Value::Uuid),
             ColumnKind::Text | ColumnKind::OtherText | ColumnKind::Other => None,
         };
         parsed.ok_or_else(|| not_readable(text, column))

@@ -106,14 +106,7 @@ pub fn map_to_table(
     table: &[TableColumn],
     rules: &MappingRules,
 ) -> Result<Mapping, Vec<Mismatch>> {
-    let (specs, mismatches) = assign(header, &rules.specs);
-    let mut joining = Joining {
-        header,
-        table,
-        mapping: Mapping::default(),
-        mismatches,
-        taken: HashSet::new(),
-    };
+    let (specs, mut joining) = Joining::start(header, table, rules);
     let mut extra = Vec::new();
     for (source, action) in specs.iter().enumerate() {
         let titled = header
@@ -124,7 +117,8 @@ pub fn map_to_table(
             Some(ColumnAction::LeaveOut) => {}
             None if !titled => {}
             action => {
-                if !joining.join(source, *action) {
+                let found = joining.find(source, *action);
+                if !joining.join(source, *action, found) {
                     extra.push((source, *action));
                 }
             }
@@ -183,9 +177,9 @@ pub fn map_to_new_table(
         .collect())
 }
 
-type Action<'s> = Option<&'s ColumnAction>;
+pub(super) type Action<'s> = Option<&'s ColumnAction>;
 
-fn specified_column(action: Action<'_>) -> Option<&str> {
+pub(super) fn specified_column(action: Action<'_>) -> Option<&str> {
     match action {
         Some(ColumnAction::Load { column, .. }) => column.as_deref(),
         _ => None,
@@ -240,7 +234,7 @@ fn duplicate(header: &Header, source: usize, column: &str) -> Mismatch {
 }
 
 /// A header and a table on the way to a mapping.
-struct Joining<'a> {
+pub(super) struct Joining<'a> {
     header: &'a Header,
     table: &'a [TableColumn],
     mapping: Mapping,
@@ -249,12 +243,30 @@ struct Joining<'a> {
 }
 
 impl<'a> Joining<'a> {
-    /// Joins a column of the sheet to the table's; false if the table lacks it.
-    fn join(&mut self, source: usize, action: Action<'_>) -> bool {
-        let found = match specified_column(action) {
-            Some(column) => self.table.iter().find(|c| c.column.name == column),
-            None => self.find(source),
+    /// Nothing joined yet, and what is said about each of the header's columns.
+    pub(super) fn start<'s>(
+        header: &'a Header,
+        table: &'a [TableColumn],
+        rules: &'s MappingRules,
+    ) -> (Vec<Action<'s>>, Self) {
+        let (specs, mismatches) = assign(header, &rules.specs);
+        let joining = Self {
+            header,
+            table,
+            mapping: Mapping::default(),
+            mismatches,
+            taken: HashSet::new(),
         };
+        (specs, joining)
+    }
+
+    /// Joins a column of the sheet to the table's; false if the table lacks it.
+    pub(super) fn join(
+        &mut self,
+        source: usize,
+        action: Action<'_>,
+        found: Option<&'a TableColumn>,
+    ) -> bool {
         let Some(found) = found else {
             return false;
         };
@@ -289,13 +301,13 @@ impl<'a> Joining<'a> {
         true
     }
 
-    fn find(&self, source: usize) -> Option<&'a TableColumn> {
+    /// The table's column that is specified, or else named like the title.
+    fn find(&self, source: usize, action: Action<'_>) -> Option<&'a TableColumn> {
+        if let Some(column) = specified_column(action) {
+            return self.named(column);
+        }
         let title = self.header.titles.get(source)?;
-        let exact = self
-            .table
-            .iter()
-            .find(|column| column.column.name == *title);
-        exact.or_else(|| {
+        self.named(title).or_else(|| {
             let mut wanted = snake_case(title);
             if wanted.is_empty() {
                 wanted = untitled(self.header, source);
@@ -306,8 +318,13 @@ impl<'a> Joining<'a> {
         })
     }
 
+    /// The table's column of exactly this name.
+    pub(super) fn named(&self, name: &str) -> Option<&'a TableColumn> {
+        self.table.iter().find(|column| column.column.name == name)
+    }
+
     /// A column that the table lacks.
-    fn extra(&mut self, source: usize, action: Action<'_>, rules: &MappingRules) {
+    pub(super) fn extra(&mut self, source: usize, action: Action<'_>, rules: &MappingRules) {
         let specified = specified_column(action);
         match (rules.extra, specified) {
             (ExtraColumns::Add, _) => {
@@ -352,7 +369,7 @@ impl<'a> Joining<'a> {
         styled_names(&only, style, &new.chain(old).collect()).concat()
     }
 
-    fn require_columns(&mut self) {
+    pub(super) fn require_columns(&mut self) {
         for column in self.table {
             let needed = column.column.not_null && !column.has_default && !column.generated;
             if needed && !self.taken.contains(column.column.name.as_str()) {
@@ -363,7 +380,7 @@ impl<'a> Joining<'a> {
         }
     }
 
-    fn result(self) -> Result<Mapping, Vec<Mismatch>> {
+    pub(super) fn result(self) -> Result<Mapping, Vec<Mismatch>> {
         if self.mismatches.is_empty() {
             Ok(self.mapping)
         } else {

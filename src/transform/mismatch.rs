@@ -69,6 +69,9 @@ pub enum Mismatch {
 impl std::fmt::Display for Mismatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::NoSuchColumn { title, letters } if title.trim().is_empty() => {
+                write!(f, "no column for sheet column {letters}")
+            }
             Self::NoSuchColumn { title, letters } => {
                 write!(f, "no column for \"{title}\" (sheet column {letters})")
             }

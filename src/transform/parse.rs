@@ -220,6 +220,31 @@ fn digits(text: &str, at_most: usize) -> Option<i64> {
     all_digits.then(|| text.parse().ok())?
 }
 
+/// A uuid as PostgreSQL reads it: 32 hexadecimal digits, with or without hyphens after each fourth and braces around
+/// (documentation, "UUID Type").
+#[must_use]
+pub fn uuid(text: &str) -> Option<[u8; 16]> {
+    let text = text.trim();
+    let inner = match text.strip_prefix('{') {
+        Some(rest) => rest.strip_suffix('}')?,
+        None => text,
+    };
+    let (mut bytes, mut digits) = ([0_u8; 16], 0_usize);
+    for c in inner.chars() {
+        match c.to_digit(16) {
+            Some(digit) => {
+                let byte = bytes.get_mut(digits / 2)?;
+                *byte = *byte << 4 | u8::try_from(digit).ok()?;
+                digits += 1;
+            }
+            None if c == '-' && digits > 0 && digits < 32 && digits.is_multiple_of(4) => {}
+            None => return None,
+        }
+    }
+    // Two hyphens in a row are the one thing that the loop lets pass.
+    (digits == 32 && !inner.contains("--")).then_some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -320,6 +345,37 @@ mod tests {
             "", ",", "1.5", "1.23,4", "1234.567", ".123", "1,234.5", "1,2,3", "1e5", "1..234",
         ] {
             assert_eq!(comma_decimal(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn uuids_are_read_as_the_server_does() {
+        let wanted = Some([
+            0xa0, 0xee, 0xbc, 0x99, 0x9c, 0x0b, 0x4e, 0xf8, 0xbb, 0x6d, 0x6b, 0xb9, 0xbd, 0x38,
+            0x0a, 0x11,
+        ]);
+        for text in [
+            "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+            " A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11 ",
+            "{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11}",
+            "a0eebc999c0b4ef8bb6d6bb9bd380a11",
+            "a0ee-bc99-9c0b-4ef8-bb6d-6bb9-bd38-0a11",
+        ] {
+            assert_eq!(uuid(text), wanted, "{text}");
+        }
+        for text in [
+            "",
+            "{}",
+            "x",
+            "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a1",
+            "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a110",
+            "a0eebc99--9c0b4ef8-bb6d-6bb9bd380a11",
+            "a0e-ebc999c0b4ef8bb6d6bb9bd380a11",
+            "{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+            "-a0eebc999c0b4ef8bb6d6bb9bd380a11",
+            "a0eebc999c0b4ef8bb6d6bb9bd380a11-",
+        ] {
+            assert_eq!(uuid(text), None, "{text}");
         }
     }
 }

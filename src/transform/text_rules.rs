@@ -69,7 +69,9 @@ impl TextRules {
         self.own_moment(text).or_else(|| parse::timestamp(text))
     }
 
-    fn own_moment(&self, text: &str) -> Option<i64> {
+    /// A moment as the user's format writes it.
+    #[must_use]
+    pub fn own_moment(&self, text: &str) -> Option<i64> {
         self.date_format.as_ref()?.parse(text)
     }
 }

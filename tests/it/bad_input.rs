@@ -311,8 +311,8 @@ fn a_password_protected_workbook_is_called_so() {
     let case = Case::new();
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample_data/encrypted.xlsx");
     assert_snapshot!(case.refused(4, &file, &[]), @r"
-    sheetload: [project]/sample_data/encrypted.xlsx is protected by a password
-      Remove the password in a spreadsheet program and save it again
+    sheetload: [project]/sample_data/encrypted.xlsx is protected by a password (agile encryption with AES-256 and SHA-512)
+      Give the password with --password-file or SHEETLOAD_PASSWORD
     ");
 }
 
@@ -362,8 +362,8 @@ fn everything_that_does_not_fit_the_table_is_told_at_once() {
         &[&["ID", "Nmae", "id", "Price"], &["1", "a", "2", "3"]],
     );
     assert_snapshot!(case.refused(4, &file, &["--table", "stock"]), @r#"
-    sheetload: the header does not fit table public.stock: no column for "Nmae" (sheet column B); "id" (sheet column C) is a second title for column id; column name must have a value, and the sheet lacks it
-      The table's columns are: id, name, price
+    sheetload: sheet "Stock": the header does not fit table public.stock: "id" (sheet column C) is a second title for column id; no column for "Nmae" (sheet column B); column name must have a value, and the sheet lacks it
+      The table's columns are: id, name, price; --extra-columns ignore leaves others out, add adds them to the table
     "#);
 }
 

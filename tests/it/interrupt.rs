@@ -468,3 +468,82 @@ fn ctrl_c_in_the_terminal_does_not_reach_the_private_server() {
             .unwrap(),
     );
 }
+
+/// A workbook whose fifth batch of 100 does not fit the types of the first rows.
+fn widening_workbook(stage: &Stage) -> PathBuf {
+    let path = stage.directory.path().join("numbered.xlsx");
+    let mut workbook = Workbook::new();
+    let sheet = workbook.add_worksheet();
+    sheet.write_row(0, 0, ["id", "name"]).unwrap();
+    for row in 1..=ROWS {
+        sheet.write(row, 0, row).unwrap();
+        sheet.write(row, 1, row).unwrap();
+    }
+    sheet.write(450, 1, "a word").unwrap();
+    workbook.save(&path).unwrap();
+    path
+}
+
+fn start_widening(stage: &Stage, mode: &str, workers: &str) -> Import {
+    let mut args = mode_args(mode, workers);
+    args.extend(["--infer-rows", "10", "--json"]);
+    Import::start(&stage.database, &widening_workbook(stage), &args)
+}
+
+fn type_of_name(stage: &Stage) -> String {
+    stage.database.value(
+        "select format_type(atttypid, atttypmod) from pg_attribute \
+         where attrelid = 'numbered'::regclass and attname = 'name'",
+    )
+}
+
+#[tokio::test]
+async fn a_signal_while_batches_are_waited_for_keeps_the_columns_as_they_are() {
+    for (mode, workers) in MODES {
+        let stage = Stage::new(GATE).await;
+        let mut import = start_widening(&stage, mode, workers);
+        // The fourth batch waits for the gate, and the reader for the fourth batch.
+        stage.wait_for_waiting(1);
+        import.interrupt(Signal::SIGINT);
+        stage.open_gate().await;
+        let ended = import.end();
+        assert_eq!(ended.code, Some(130), "{mode}: {}", ended.said);
+        assert_eq!(stage.count("numbered"), 400, "{mode}");
+        assert_eq!(ended.report()["success_count"], 400, "{mode}");
+        assert_eq!(type_of_name(&stage), "bigint", "{mode}");
+        stage.assert_nothing_left(&["numbered"]);
+    }
+}
+
+#[tokio::test]
+async fn one_signal_ends_a_load_whose_column_waits_for_a_lock() {
+    for (mode, workers) in MODES {
+        let stage = Stage::new(GATE).await;
+        let mut import = start_widening(&stage, mode, workers);
+        stage.wait_for_waiting(1);
+        // Whoever reads the table keeps it from being changed, but not from being written.
+        let reader = stage.database.connect().await;
+        let lock = "begin; lock table numbered in access share mode";
+        reader.batch_execute(lock).await.unwrap();
+        stage.open_gate().await;
+        wait_for("the change of the column to wait", || {
+            stage.database.value(
+                "select (count(*) = 1)::text from pg_stat_activity \
+                 where application_name = 'sheetload' and wait_event_type = 'Lock' \
+                   and datname = current_database() and query like 'alter table%'",
+            ) == "true"
+        });
+        import.interrupt(Signal::SIGINT);
+        let ended = import.end();
+        assert_eq!(ended.code, Some(130), "{mode}: {}", ended.said);
+        assert_eq!(
+            ended.said,
+            "sheetload: interrupted: 400 rows were committed to public.numbered and stay there\n",
+            "{mode}"
+        );
+        reader.batch_execute("rollback").await.unwrap();
+        assert_eq!(stage.count("numbered"), 400, "{mode}");
+        assert_eq!(type_of_name(&stage), "bigint", "{mode}");
+        stage.assert_nothing_left(&["numbered"]);
+    }
+}

@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod columns;
 mod compare;
 mod conformance;
 mod formats;
@@ -17,7 +18,9 @@ mod interrupt;
 mod output;
 mod private_server;
 mod sample;
+mod selection;
 mod structure;
 mod support;
 mod tls;
 mod types;
+mod widening;

@@ -181,6 +181,7 @@ fn the_json_document_has_every_figure() {
       "bottleneck": "[measured]",
       "bytes_sent": 82132,
       "duration": "[measured]",
+      "empty_sheets": [],
       "error_cells_as_null": 0,
       "error_count": 13,
       "file": "listings.xlsx",
@@ -188,6 +189,7 @@ fn the_json_document_has_every_figure() {
         "columns": 0,
         "rows_loaded": 0
       },
+      "hidden_sheets": [],
       "load_id": "[measured]",
       "mode": "batch",
       "peak_memory_bytes": "[measured]",

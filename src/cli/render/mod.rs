@@ -109,7 +109,13 @@ fn describe(error: &Error) -> String {
 
 /// The error's message with its causes.
 fn first_line(error: &Error) -> String {
-    let mut text = format!("sheetload: {}", one_line(&error.to_string()));
+    let message = error.to_string();
+    // Of several sheets, it must be said which.
+    let place = match &error.facts().sheet {
+        Some(sheet) if !names_sheet(&message, sheet) => format!("sheet \"{sheet}\": "),
+        _ => String::new(),
+    };
+    let mut text = format!("sheetload: {}", one_line(&format!("{place}{message}")));
     let mut source = error.source();
     while let Some(cause) = source {
         // Libraries repeat the cause in their own text, or not; it is said once.
@@ -121,6 +127,17 @@ fn first_line(error: &Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// Whether a message names the sheet, or a cell of it.
+fn names_sheet(message: &str, sheet: &str) -> bool {
+    [
+        format!("\"{sheet}\""),
+        format!("{sheet}!"),
+        format!("{}'!", sheet.replace('\'', "''")),
+    ]
+    .iter()
+    .any(|name| message.contains(name))
 }
 
 /// A number with thousands separators.

@@ -29,6 +29,7 @@ pub fn put(value: Value<'_>, kind: ColumnKind, out: &mut BytesMut) {
             out.put_i32(0); // days
             out.put_i32(0); // months
         }
+        (ColumnKind::Uuid, Value::Uuid(bytes)) => out.put_slice(&bytes),
         (_, value) => super::text::put(value, out),
     }
 }

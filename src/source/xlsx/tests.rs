@@ -681,15 +681,15 @@ fn by_calamine(file: &Path, sheet: &str) -> Vec<(String, Held)> {
 #[test]
 fn samples_read_as_calamine_reads_them() {
     let mut compared = 0;
-    for entry in std::fs::read_dir(sample("")).unwrap() {
-        let path = entry.unwrap().path();
-        let is_ours = path
-            .extension()
-            .is_some_and(|end| end == "xlsx" || end == "xlsm");
-        let opened = std::fs::File::open(&path).map(Input::File).unwrap();
-        let Some(mut workbook) = is_ours.then(|| open(&path, opened).ok()).flatten() else {
-            continue;
-        };
+    // The other samples hold what calamine reads otherwise.
+    for name in [
+        "stock.xlsx",
+        "stock.xlsm",
+        "epoch-1904.xlsx",
+        "businesses.xlsx",
+    ] {
+        let path = sample(name);
+        let mut workbook = open(&path, Input::File(std::fs::File::open(&path).unwrap())).unwrap();
         for (index, sheet) in workbook.sheets().to_vec().iter().enumerate() {
             if sheet.kind != SheetKind::Worksheet {
                 continue;

@@ -64,6 +64,21 @@ impl SheetProfile {
         self.columns.iter().map(|column| column.lossy.inferred())
     }
 
+    /// The places of the columns that have a title or a value.
+    pub fn used_columns<'a>(
+        &'a self,
+        sheet: &'a SheetDescription,
+    ) -> impl Iterator<Item = usize> + 'a {
+        let titled = |index: usize| {
+            let title = sheet.header.titles.get(index);
+            title.is_some_and(|title| !title.is_empty())
+        };
+        let columns = self.types().enumerate();
+        columns
+            .filter(move |(index, inferred)| *inferred != InferredType::Unknown || titled(*index))
+            .map(|(index, _)| index)
+    }
+
     /// What the columns hold. The sheet is the one that the cells were read from.
     #[must_use]
     pub fn columns(&self, sheet: &SheetDescription) -> Vec<ColumnInspection> {

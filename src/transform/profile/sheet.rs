@@ -28,7 +28,7 @@ pub struct SheetFacts<'a> {
 #[must_use]
 pub fn sheet_findings(facts: &SheetFacts<'_>, profile: &SheetProfile) -> Vec<Finding> {
     let mut found = Vec::new();
-    found.extend(too_many_columns(facts));
+    found.extend(too_many_columns(facts, profile));
     found.extend(cells_without_title(facts));
     if facts.sheet.header.titled == Titled::Yes {
         found.extend(blank_titles(facts));
@@ -100,9 +100,10 @@ impl SheetFacts<'_> {
     }
 }
 
-fn too_many_columns(facts: &SheetFacts<'_>) -> Option<Finding> {
-    let width = facts.sheet.header.width();
-    let beyond: Vec<usize> = (facts.max_columns..width).collect();
+fn too_many_columns(facts: &SheetFacts<'_>, profile: &SheetProfile) -> Option<Finding> {
+    let used = profile.used_columns(facts.sheet);
+    let beyond: Vec<usize> = used.skip(facts.max_columns).collect();
+    let width = facts.max_columns.saturating_add(beyond.len());
     let letters = |index: usize| column_letters(facts.sheet.header.sheet_column(index));
     let flag = format!(
         "--range {}:{}",

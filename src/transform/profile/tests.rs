@@ -46,7 +46,7 @@ fn sheet(titles: &[&str]) -> SheetDescription {
         },
         hidden_columns: Vec::new(),
         declared_rows: None,
-        declared_last_column: None,
+        declared_columns: None,
     }
 }
 

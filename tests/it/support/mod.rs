@@ -1,5 +1,6 @@
 //! What tests share: the throw-away server, databases, the program under test.
 
+pub(crate) mod import;
 pub(crate) mod program;
 pub(crate) mod server;
 pub(crate) mod tls_server;

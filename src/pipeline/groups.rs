@@ -1,0 +1,80 @@
+//! An opened workbook: which of its sheets go into which table.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::open_workbook;
+use super::progress::{Phase, Progress};
+use crate::config::import::ImportConfig;
+use crate::error::Result;
+use crate::model::table::TableName;
+use crate::source::{Opened, RowSource};
+use crate::transform::names::numbered;
+
+/// A workbook that is open, with its sheets and titles found. No database is needed for it, so that what is wrong with
+/// the file, or with the options that name parts of it, is known before one is touched.
+pub struct Prepared {
+    pub(super) groups: Vec<Group>,
+    pub(super) hidden: Vec<String>,
+    pub(super) empty: Vec<String>,
+    pub(super) opening: Duration,
+}
+
+/// The sheets that go into one table.
+pub(super) struct Group {
+    pub(super) table: TableName,
+    pub(super) sources: Vec<Box<dyn RowSource>>,
+}
+
+/// Opens the workbook and finds the sheets and their tables.
+///
+/// # Errors
+/// `InvalidOptions`, and what is wrong with the file.
+pub async fn prepare(config: &ImportConfig, progress: &Arc<Progress>) -> Result<Prepared> {
+    config.validate()?;
+    let started = Instant::now();
+    progress.enter(Phase::Opening);
+    let Opened {
+        sheets,
+        hidden,
+        empty,
+    } = open_workbook(&config.file, &config.read).await?;
+    Ok(Prepared {
+        groups: group(config, sheets)?,
+        hidden,
+        empty,
+        opening: started.elapsed(),
+    })
+}
+
+/// Which sheets go into which table.
+fn group(config: &ImportConfig, sheets: Vec<Box<dyn RowSource>>) -> Result<Vec<Group>> {
+    let is_one_table =
+        !config.has_placeholder() && (!config.is_several() || is_named(config, &sheets));
+    if is_one_table {
+        return Ok(vec![Group {
+            table: config.table_name(),
+            sources: sheets,
+        }]);
+    }
+    let mut groups: Vec<Group> = Vec::with_capacity(sheets.len());
+    for sheet in sheets {
+        let mut table = config.table_of_sheet(&sheet.describe().sheet)?;
+        let own = table.table.clone();
+        let mut number = 2;
+        while groups.iter().any(|group| group.table == table) {
+            table.table = numbered(&own, number);
+            number += 1;
+        }
+        groups.push(Group {
+            table,
+            sources: vec![sheet],
+        });
+    }
+    Ok(groups)
+}
+
+/// Whether options that may mean several sheets meant one, and its table is named.
+fn is_named(config: &ImportConfig, sheets: &[Box<dyn RowSource>]) -> bool {
+    config.table.is_some() && sheets.len() == 1
+}
