@@ -13,7 +13,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::address::{CellAddress, CellRange, column_letters};
 use crate::model::batch::{Batch, BatchExchange, BatchLimits};
 use crate::model::column::TargetColumn;
-use crate::model::inspection::{HiddenContent, Inspection, SheetContent, SheetInspection};
+use crate::model::inspection::{
+    ColumnInspection, HiddenContent, Inspection, SheetContent, SheetInspection,
+};
 use crate::model::selection::Hidden;
 use crate::model::sheet::{SheetDescription, SheetTotals, Titled};
 use crate::model::table::TableName;
@@ -129,7 +131,7 @@ impl Inspecting {
                 rows_skipped: final_totals.hidden_rows_skipped,
                 columns: hidden_columns(sheet),
             },
-            columns: profile.columns(sheet),
+            columns: columns(sheet, &profile),
             findings,
             ddl: self.ddl(sheet, &table, &profile),
             table: table.plain(),
@@ -177,6 +179,20 @@ impl Inspecting {
         let columns: Vec<TargetColumn> = columns.into_iter().map(|(_, column)| column).collect();
         (columns.len() <= MAX_COLUMNS).then(|| create_table_sql(table, &columns))
     }
+}
+
+/// The columns; in a sheet wider than any table, only those with a title or a value.
+fn columns(sheet: &SheetDescription, profile: &SheetProfile) -> Vec<ColumnInspection> {
+    let columns = profile.columns(sheet);
+    if columns.len() <= MAX_COLUMNS {
+        return columns;
+    }
+    let used: HashSet<usize> = profile.used_columns(sheet).collect();
+    let columns = columns.into_iter().enumerate();
+    columns
+        .filter(|(index, _)| used.contains(index))
+        .map(|(_, column)| column)
+        .collect()
 }
 
 /// From the first title to the last cell.
