@@ -11,7 +11,7 @@
 //! | `main`, [`cli`] | arguments to settings, calls, what people see | the only place that knows clap, and that prints |
 //! | [`compare`] | the modes against each other, in throw-away tables | never touches the target |
 //! | [`sample`] | deterministic workbooks and the figures they must give | knows nothing of reading or loading |
-//! | [`pipeline`] | reader, workers, supervision, progress, the report | the only place that spawns tasks |
+//! | [`pipeline`] | reader, workers, supervision, progress, the report; inspection | the only place that spawns tasks |
 //! | [`db`] | connections, TLS, migrations, what tables look like, the private server | |
 //! | [`config`] | settings as plain data | no I/O but finding the connection's settings |
 //! | [`source`] | workbooks to flat batches | the only place that knows file formats |
@@ -21,10 +21,15 @@
 //!
 //! # How a row travels
 //!
-//! 1. [`source::open`] looks at the file's bytes, opens the workbook, chooses the sheet and finds the header.
+//! 1. [`source::open`] looks at the file's bytes, opens the workbook, decrypts it if need be, chooses the sheets and
+//!    their cells, and finds the titles. Each format has a reader of its own, which gives cells with their number
+//!    formats as a stream; what they have in common, from hidden rows to merged cells, is done once above them.
+//!    calamine is kept as a second opinion (`--reader calamine`).
 //! 2. [`pipeline::target`] looks at the table. An existing one is joined to the header by name, and everything that
 //!    does not fit is reported together. For a missing one all rows are read once and the types of each column's
 //!    cells are joined in a lattice ([`transform::infer`]); reading twice is the price of a table that holds all.
+//!    With a sample of the rows instead, the reader looks at each batch before it hands it over: when a column does
+//!    not hold a cell, it waits until the workers are done, has the column widened, and goes on.
 //! 3. The reader, on a blocking thread of its own, fills a flat [`model::batch::Batch`]: 16-byte cells, one arena for
 //!    texts, the sheet's row numbers. Batches are recycled; neither a cell nor a row costs an allocation.
 //! 4. A batch closes at its rows (few at first, doubling, so that a small sheet keeps all workers busy) or its bytes,

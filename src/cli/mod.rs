@@ -5,6 +5,7 @@ mod compare;
 mod connection;
 mod db;
 mod import;
+mod inspect;
 mod migrate;
 mod read;
 mod render;
@@ -29,6 +30,8 @@ struct Cli {
 enum Command {
     /// Load a sheet into a table
     Import(Box<import::ImportArgs>),
+    /// Tell what is in a workbook and what would become of it
+    Inspect(Box<inspect::InspectArgs>),
     /// Race the modes on a file and a server
     Compare(Box<compare::CompareArgs>),
     /// Create the sample's table `businesses` in the database
@@ -69,6 +72,7 @@ async fn dispatch(command: Command) -> Result<u8> {
     match command {
         Command::Db(args) => db::run(args).await,
         Command::Import(args) => Box::pin(import::run(*args)).await,
+        Command::Inspect(args) => Box::pin(inspect::run(*args)).await,
         Command::Compare(args) => Box::pin(compare::run(*args)).await,
         Command::Migrate(args) => Box::pin(migrate::run(args)).await,
         Command::Sample(args) => sample::run(args).await,

@@ -29,7 +29,7 @@ pub fn create_table_sql(table: &TableName, columns: &[TargetColumn]) -> String {
 /// Creates a table.
 ///
 /// # Errors
-/// `TableUnusable` for more columns than a table can have; what the server says, such as a missing schema or right.
+/// `WorkbookTooLarge` for more columns than a table can have; what the server says, such as a missing schema or right.
 pub async fn create_table(
     client: &Client,
     table: &TableName,
@@ -37,14 +37,14 @@ pub async fn create_table(
 ) -> Result<()> {
     if columns.len() > MAX_COLUMNS {
         return Err(Error::new(
-            ErrorKind::TableUnusable,
+            ErrorKind::WorkbookTooLarge,
             format!(
                 "the sheet has {} columns, a table at most {MAX_COLUMNS}",
                 columns.len()
             ),
         )
         .in_table(table.plain())
-        .next_step("Delete the columns that are not needed"));
+        .next_step("Load fewer of them with --range, such as A:ZZ"));
     }
     execute(
         client,

@@ -5,6 +5,7 @@ pub mod batch;
 pub mod calendar;
 pub mod cell;
 pub mod column;
+pub mod inspection;
 pub mod number_format;
 pub mod reject;
 pub mod report;

@@ -16,7 +16,8 @@ pub enum DateSystem {
 }
 
 /// What a sheet is (ECMA-376 Part 1, §12.3; [MS-XLS] 2.4.28 BoundSheet8, `dt`). Only worksheets hold rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SheetKind {
     /// Cells.
     Worksheet,

@@ -31,7 +31,7 @@ pub struct Imported {
     pub errors: Vec<Error>,
     /// Worksheets that were left out because they are hidden.
     pub hidden_sheets: Vec<String>,
-    /// Worksheets that were left out because they are empty.
+    /// Worksheets that were left out because they are empty, or hold titles alone.
     pub empty_sheets: Vec<String>,
 }
 
@@ -299,7 +299,9 @@ impl Context<'_> {
         if state == LoadState::Interrupted {
             errors.push(Error::new(ErrorKind::Interrupted, "interrupted"));
         }
-        Ok((report::write(facts, &end, snapshot, milestones), errors))
+        let mut report = report::write(facts, &end, snapshot, milestones);
+        report.warnings.splice(0..0, target.warnings().to_vec());
+        Ok((report, errors))
     }
 
     async fn publish(&self, target: &Target, errors: &mut Vec<Error>) -> bool {

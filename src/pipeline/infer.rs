@@ -14,6 +14,7 @@ use crate::model::sheet::SheetTotals;
 use crate::source::RowSource;
 use crate::transform::coerce::Coercion;
 use crate::transform::infer::InferredType;
+use crate::transform::profile::LossyValues;
 
 /// Batches of the inference are emptied at once, so small ones serve.
 const LIMITS: BatchLimits = BatchLimits {
@@ -24,6 +25,8 @@ const LIMITS: BatchLimits = BatchLimits {
 /// Joins the cells of each column.
 struct Observe {
     types: Vec<InferredType>,
+    filled: Vec<bool>,
+    lossy: LossyValues,
     coercion: Coercion,
     progress: Arc<Progress>,
     interrupt: CancellationToken,
@@ -38,7 +41,9 @@ impl BatchExchange for Observe {
             ));
         }
         for row in full.rows() {
-            for (inferred, cell) in self.types.iter_mut().zip(row.cells) {
+            let columns = self.types.iter_mut().zip(&mut self.filled);
+            for ((inferred, filled), cell) in columns.zip(row.cells) {
+                *filled |= *cell != Cell::Empty;
                 let text = match *cell {
                     Cell::Text(span) | Cell::Iso(span) => full.text(span),
                     _ => "",
@@ -46,6 +51,7 @@ impl BatchExchange for Observe {
                 *inferred = inferred.join(self.coercion.type_of(*cell, text));
             }
         }
+        self.lossy.observe(&full);
         self.progress.inferred(full.row_count());
         full.clear();
         Ok(full)
@@ -56,6 +62,10 @@ impl BatchExchange for Observe {
 pub(super) struct Inferred {
     /// The types of the header's columns.
     pub(super) types: Vec<InferredType>,
+    /// Which of them have cells, be they errors that are no values.
+    pub(super) filled: Vec<bool>,
+    /// What their cells lose.
+    pub(super) lossy: LossyValues,
     /// How many rows they were found in.
     pub(super) rows: u64,
     /// The header's columns that there are whatever the rows that were not read hold.
@@ -75,24 +85,17 @@ pub(super) fn infer_types(
 ) -> Result<Inferred> {
     if let Some(rows) = config.infer_rows
         && let Some(settled) = widen_to_declared(source)
-        && let Some((types, rows)) = sample(source, config, rows.get(), interrupt, progress)?
+        && let Some((observed, rows)) = sample(source, config, rows.get(), interrupt, progress)?
     {
-        return Ok(Inferred {
-            types,
-            rows,
-            settled,
-        });
+        return Ok(observed.inferred(rows, settled));
     }
-    let (mut types, mut totals) = observe_all(source, config, interrupt, progress)?;
+    let (mut observed, mut totals) = observe_all(source, config, interrupt, progress)?;
     if totals.cells_outside_header > 0 {
         source.widen(totals.first_column.unwrap_or_default(), totals.last_column);
-        (types, totals) = observe_all(source, config, interrupt, progress)?;
+        (observed, totals) = observe_all(source, config, interrupt, progress)?;
     }
-    Ok(Inferred {
-        settled: 0..types.len(),
-        types,
-        rows: totals.rows,
-    })
+    let all = 0..observed.types.len();
+    Ok(observed.inferred(totals.rows, all))
 }
 
 /// The types of the header's columns in all rows. Blocks.
@@ -105,8 +108,8 @@ pub(super) fn types_of_columns(
     interrupt: &CancellationToken,
     progress: &Arc<Progress>,
 ) -> Result<(Vec<InferredType>, u64)> {
-    let (types, totals) = observe_all(source, config, interrupt, progress)?;
-    Ok((types, totals.rows))
+    let (observed, totals) = observe_all(source, config, interrupt, progress)?;
+    Ok((observed.types, totals.rows))
 }
 
 /// The last column with a cell in any row. Blocks.
@@ -119,7 +122,7 @@ pub(super) fn last_column(
     interrupt: &CancellationToken,
     progress: &Arc<Progress>,
 ) -> Result<u32> {
-    let (_types, totals) = observe_all(source, config, interrupt, progress)?;
+    let (_observed, totals) = observe_all(source, config, interrupt, progress)?;
     Ok(totals.last_column)
 }
 
@@ -201,9 +204,21 @@ impl Observe {
         let sheet = source.describe();
         Self {
             types: vec![InferredType::Unknown; sheet.header.width()],
+            filled: vec![false; sheet.header.width()],
+            lossy: LossyValues::of(sheet, config.text_rules.clone()),
             coercion: Coercion::for_sheet(sheet, config.on_cell_error, config.text_rules.clone()),
             progress: Arc::clone(progress),
             interrupt: interrupt.clone(),
+        }
+    }
+
+    fn inferred(self, rows: u64, settled: Range<usize>) -> Inferred {
+        Inferred {
+            settled,
+            types: self.types,
+            filled: self.filled,
+            lossy: self.lossy,
+            rows,
         }
     }
 }
@@ -213,11 +228,11 @@ fn observe_all(
     config: &ImportConfig,
     interrupt: &CancellationToken,
     progress: &Arc<Progress>,
-) -> Result<(Vec<InferredType>, SheetTotals)> {
+) -> Result<(Observe, SheetTotals)> {
     let mut observe = Observe::new(source, config, interrupt, progress);
     let width = source.describe().header.width();
     let totals = source.read(Batch::new(width, LIMITS), &mut observe)?;
-    Ok((observe.types, totals))
+    Ok((observe, totals))
 }
 
 /// Stops reading after some rows.
@@ -253,7 +268,7 @@ fn sample(
     rows: usize,
     interrupt: &CancellationToken,
     progress: &Arc<Progress>,
-) -> Result<Option<(Vec<InferredType>, u64)>> {
+) -> Result<Option<(Observe, u64)>> {
     let mut sample = Sample {
         observe: Observe::new(source, config, interrupt, progress),
         seen: 0,
@@ -266,5 +281,5 @@ fn sample(
         Ok(totals) if totals.cells_outside_header > 0 => return Ok(None),
         Ok(_all) => {}
     }
-    Ok(Some((sample.observe.types, sample.seen as u64)))
+    Ok(Some((sample.observe, sample.seen as u64)))
 }

@@ -7,6 +7,7 @@ mod existing_table;
 pub mod groups;
 pub mod import;
 mod infer;
+pub mod inspect;
 mod lineage;
 mod locate;
 mod new_table;

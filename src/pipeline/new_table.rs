@@ -10,6 +10,7 @@ use super::lineage;
 use super::progress::{Phase, Progress};
 use super::widen::{ColumnState, SampledTable};
 use crate::config::import::{ImportConfig, NewTypes};
+use crate::db::ddl::MAX_COLUMNS;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::column::TargetColumn;
 use crate::model::selection::Hidden;
@@ -25,6 +26,8 @@ pub(super) struct NewTable {
     pub(super) sheets: Vec<Vec<MappedColumn>>,
     /// What it takes to widen them later, if they come from a sample.
     pub(super) sampled: Option<Sampled>,
+    /// What its cells lose, in a line each.
+    pub(super) warnings: Vec<String>,
 }
 
 /// A table whose types come from a sample.
@@ -63,7 +66,15 @@ pub(super) fn new_table(
     }
     let mut sheets = Vec::with_capacity(sources.len());
     for (source, inferred) in sources.iter().zip(&inferred) {
-        sheets.push(columns_of(source.as_ref(), &inferred.types, config)?);
+        let mut columns = columns_of(source.as_ref(), &inferred.types, config)?;
+        // A few cells far to the right make a sheet wider than any table, but need few columns.
+        if columns.len() > MAX_COLUMNS {
+            retain_some(&mut columns, |column| {
+                !is_void(source.as_ref(), inferred, column.source)
+                    || is_declared(source.as_ref(), column.source, config)
+            });
+        }
+        sheets.push(columns);
     }
     same_columns(sources, &sheets)?;
     let joined = join_types(&sheets, &inferred, config.types);
@@ -76,10 +87,56 @@ pub(super) fn new_table(
             }
         }
     }
+    let warnings = warnings(sources, &sheets, &inferred, config);
     let sampled = config
         .infer_rows
         .map(|_rows| sampled(sources, &mut sheets, &inferred, &joined, config));
-    Ok(NewTable { sheets, sampled })
+    Ok(NewTable {
+        sheets,
+        sampled,
+        warnings,
+    })
+}
+
+/// What the cells of columns lose whose types the user left to the program.
+fn warnings(
+    sources: &[Box<dyn RowSource>],
+    sheets: &[Vec<MappedColumn>],
+    inferred: &[Inferred],
+    config: &ImportConfig,
+) -> Vec<String> {
+    if config.types == NewTypes::Text {
+        return Vec::new();
+    }
+    let mut warnings = Vec::new();
+    for ((source, columns), inferred) in sources.iter().zip(sheets).zip(inferred) {
+        let undeclared: HashSet<usize> = columns
+            .iter()
+            .map(|column| column.source)
+            .filter(|column| !is_declared(source.as_ref(), *column, config))
+            .collect();
+        let lossy = &inferred.lossy;
+        let found = lossy.warnings(source.describe(), |index| undeclared.contains(&index));
+        warnings.extend(found.iter().map(ToString::to_string));
+    }
+    warnings
+}
+
+/// Leaves columns out, but not all: no row goes into a table without columns. Errors that become NULL are no values, and
+/// yet their rows are loaded.
+fn retain_some(columns: &mut Vec<MappedColumn>, is_kept: impl Fn(&MappedColumn) -> bool) {
+    if columns.iter().any(&is_kept) {
+        columns.retain(is_kept);
+    } else {
+        columns.truncate(1);
+    }
+}
+
+/// Whether one of the header's columns has neither a title nor a value.
+fn is_void(source: &dyn RowSource, inferred: &Inferred, index: usize) -> bool {
+    let title = source.describe().header.titles.get(index);
+    title.is_none_or(|title| title.is_empty())
+        && inferred.types.get(index) == Some(&InferredType::Unknown)
 }
 
 /// The columns of one sheet by its own cells.
@@ -182,10 +239,9 @@ fn sampled(
             }
         }
         let is_there = |index: &usize| {
-            let seen = inferred.types.get(*index);
             inferred.settled.contains(index)
                 || declared(*index)
-                || seen.is_some_and(|seen| *seen != InferredType::Unknown)
+                || inferred.filled.get(*index) == Some(&true)
         };
         let first = (0..inferred.types.len()).find(is_there).unwrap_or_default();
         let last = (0..inferred.types.len())

@@ -50,6 +50,8 @@ pub struct Target {
     sampled: Option<Sampled>,
     /// Columns that the table gets before the load.
     added: Vec<TargetColumn>,
+    /// What the cells of a new table's columns lose, in a line each.
+    warnings: Vec<String>,
 }
 
 impl Target {
@@ -101,6 +103,7 @@ impl Target {
                     route: Route::IntoNewTable,
                     sampled: new.sampled,
                     added: Vec::new(),
+                    warnings: new.warnings,
                 };
                 Ok((target, sources))
             }
@@ -123,6 +126,7 @@ impl Target {
             route,
             sampled: None,
             added: table.added,
+            warnings: Vec::new(),
         }
     }
 
@@ -287,6 +291,12 @@ impl Target {
     #[must_use]
     pub fn lineage(&self) -> &[TargetColumn] {
         &self.lineage
+    }
+
+    /// What the cells of a new table's columns lose, in a line each.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// The columns of the constraints and indexes of the table that is written, by name.

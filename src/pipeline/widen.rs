@@ -104,22 +104,21 @@ impl TypeWatch {
     fn wider_columns(&self, batch: &Batch) -> Vec<(String, InferredType)> {
         let states = self.table.lock();
         let mut types = vec![InferredType::Unknown; self.names.len()];
+        let mut filled = vec![false; self.names.len()];
         for row in batch.rows() {
-            for (inferred, cell) in types.iter_mut().zip(row.cells) {
+            for ((inferred, filled), cell) in types.iter_mut().zip(&mut filled).zip(row.cells) {
                 let text = match *cell {
                     Cell::Text(span) | Cell::Iso(span) => batch.text(span),
                     _ => "",
                 };
                 *inferred = inferred.join(self.coercion.type_of(*cell, text));
+                *filled |= *cell != Cell::Empty;
             }
         }
         // Columns between others are there even without a cell, as in a table made from all rows.
         let is_there = |index: &usize| {
             let name = self.names.get(*index).and_then(Option::as_ref);
-            name.is_some_and(|name| states.contains_key(name))
-                || types
-                    .get(*index)
-                    .is_some_and(|seen| *seen != InferredType::Unknown)
+            name.is_some_and(|name| states.contains_key(name)) || filled.get(*index) == Some(&true)
         };
         let first = (0..types.len()).find(is_there).unwrap_or_default();
         let last = (0..types.len()).rfind(is_there).unwrap_or_default();

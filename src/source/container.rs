@@ -7,6 +7,7 @@ use std::path::Path;
 use zip::ZipArchive;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::inspection::WorkbookFormat;
 
 /// The format of a workbook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,18 @@ pub(super) enum Container {
     Biff,
     /// OpenDocument.
     Ods,
+}
+
+impl Container {
+    /// The format that it usually holds.
+    pub(super) fn format(self) -> WorkbookFormat {
+        match self {
+            Self::Xlsx => WorkbookFormat::Xlsx,
+            Self::Xlsb => WorkbookFormat::Xlsb,
+            Self::CompoundFile | Self::Biff => WorkbookFormat::Xls,
+            Self::Ods => WorkbookFormat::Ods,
+        }
+    }
 }
 
 /// The first bytes of a compound file ([MS-CFB] 2.2).

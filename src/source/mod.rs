@@ -11,8 +11,6 @@ mod header;
 mod input;
 mod merged;
 mod ods;
-#[cfg(test)]
-mod oracle;
 mod package;
 mod select;
 mod sheet;
@@ -35,11 +33,13 @@ use select::select;
 use sheet::SheetSource;
 use workbook::Workbook;
 
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::address::CellRange;
 use crate::model::batch::{Batch, BatchExchange};
+use crate::model::inspection::WorkbookFormat;
 use crate::model::secret::Password;
-use crate::model::selection::{ReadOptions, Reader};
-use crate::model::sheet::{SheetDescription, SheetTotals};
+use crate::model::selection::{Area, HeaderRows, ReadOptions, Reader, SheetChoice};
+use crate::model::sheet::{SheetDescription, SheetEntry, SheetKind, SheetTotals};
 
 /// A sheet whose rows can be read, as often as needed, each time from the first to the last.
 pub trait RowSource: Send {
@@ -55,6 +55,14 @@ pub trait RowSource: Send {
 
     /// Lets the header reach from and to these columns (from 0) with empty titles, for cells that have none above.
     fn widen(&mut self, first_column: u32, last_column: u32);
+
+    /// The sheet's merged cells, each rectangle once. May read the sheet to its end.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    fn merged_ranges(&mut self) -> Result<Vec<CellRange>> {
+        Ok(Vec::new())
+    }
 }
 
 /// A workbook's sheets that shall be read, and those left out.
@@ -74,30 +82,102 @@ pub struct Opened {
 /// `FileUnreadable`, `NotAWorkbook`, `WorkbookBroken`, `WorkbookEncrypted`, `WorkbookTooLarge`, `SheetNotFound` (its
 /// next step lists the sheets there are), `SheetEmpty`.
 pub fn open(file: &Path, options: &ReadOptions, display: DisplayNumber) -> Result<Opened> {
-    let mut workbook = open_workbook(file, options)?;
-    let selection = select(file, workbook.as_mut(), options)?;
-    let workbook = Arc::new(Mutex::new(workbook));
+    let workbook = open_workbook(file, options)?;
+    let (survey, last_empty) = survey_workbook(file, workbook, options, display)?;
     let mut opened = Opened {
         sheets: Vec::new(),
-        hidden: selection.hidden,
+        hidden: survey.hidden,
         empty: Vec::new(),
     };
-    let is_alone = selection.selected.len() == 1;
-    let mut last_empty = None;
-    for selected in selection.selected {
-        match SheetSource::open(file, &workbook, selected, options, display) {
-            Ok(sheet) => opened.sheets.push(Box::new(sheet)),
-            Err(error) if error.kind() == ErrorKind::SheetEmpty && !is_alone => {
-                opened.empty.extend(error.facts().sheet.clone());
-                last_empty = Some(error);
-            }
-            Err(error) => return Err(error),
+    for sheet in survey.sheets {
+        match sheet.rows {
+            Some(rows) => opened.sheets.push(rows),
+            None if sheet.entry.kind == SheetKind::Worksheet => opened.empty.push(sheet.entry.name),
+            None => {}
         }
     }
     match last_empty {
         Some(error) if opened.sheets.is_empty() => Err(error),
         _ => Ok(opened),
     }
+}
+
+/// All that a workbook has of what the options name.
+pub struct Survey {
+    /// The workbook's format.
+    pub format: WorkbookFormat,
+    /// The sheets in the workbook's order; with [`SheetChoice::All`] also those that are no worksheets.
+    pub sheets: Vec<SurveyedSheet>,
+    /// The names of worksheets that were left out because they are hidden.
+    pub hidden: Vec<String>,
+}
+
+/// A sheet, with or without rows.
+pub struct SurveyedSheet {
+    /// The sheet by the workbook's list.
+    pub entry: SheetEntry,
+    /// Its rows; `None` for an empty sheet and for one that is no worksheet.
+    pub rows: Option<Box<dyn RowSource>>,
+}
+
+/// Opens a workbook as [`open`] does, and lists what is empty rather than to call it an error. Blocks.
+///
+/// # Errors
+/// As [`open`], but no `SheetEmpty` unless the options name a part of the sheets.
+pub fn survey(file: &Path, options: &ReadOptions, display: DisplayNumber) -> Result<Survey> {
+    let workbook = open_workbook(file, options)?;
+    let (survey, last_empty) = survey_workbook(file, workbook, options, display)?;
+    let names_cells =
+        options.area != Area::Used || matches!(options.header, HeaderRows::Rows { .. });
+    match last_empty {
+        Some(error) if names_cells && survey.sheets.iter().all(|sheet| sheet.rows.is_none()) => {
+            Err(error)
+        }
+        _ => Ok(survey),
+    }
+}
+
+/// What a workbook has, and why the last of its empty sheets is empty.
+fn survey_workbook(
+    file: &Path,
+    mut workbook: Box<dyn Workbook>,
+    options: &ReadOptions,
+    display: DisplayNumber,
+) -> Result<(Survey, Option<Error>)> {
+    let format = container::detect(file)?.format();
+    let selection = select(file, workbook.as_mut(), options)?;
+    let entries = workbook.sheets().to_vec();
+    let workbook = Arc::new(Mutex::new(workbook));
+    let (mut sheets, mut last_empty) = (Vec::new(), None);
+    for selected in selection.selected {
+        let index = selected.sheet;
+        let rows: Option<Box<dyn RowSource>> =
+            match SheetSource::open(file, &workbook, selected, options, display) {
+                Ok(sheet) => Some(Box::new(sheet)),
+                Err(error) if error.kind() == ErrorKind::SheetEmpty => {
+                    last_empty = Some(error);
+                    None
+                }
+                Err(error) => return Err(error),
+            };
+        sheets.push((index, rows));
+    }
+    if options.sheets == SheetChoice::All && options.area == Area::Used {
+        let others = entries.iter().enumerate();
+        let others = others.filter(|(_, entry)| entry.kind != SheetKind::Worksheet);
+        sheets.extend(others.map(|(index, _)| (index, None)));
+        sheets.sort_by_key(|(index, _)| *index);
+    }
+    let sheets = sheets.into_iter().filter_map(|(index, rows)| {
+        let entry = entries.get(index)?.clone();
+        Some(SurveyedSheet { entry, rows })
+    });
+    let survey = Survey {
+        format,
+        sheets: sheets.collect(),
+        hidden: selection.hidden,
+    };
+    Ok((survey, last_empty))
 }
 
 /// Opens a workbook of any format and reads its lists, with the password if it is encrypted. Blocks.

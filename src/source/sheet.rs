@@ -130,6 +130,11 @@ impl RowSource for SheetSource {
     fn widen(&mut self, first_column: u32, last_column: u32) {
         self.description.header.widen(first_column, last_column);
     }
+
+    fn merged_ranges(&mut self) -> Result<Vec<CellRange>> {
+        let mut workbook = self.workbook.lock().unwrap_or_else(PoisonError::into_inner);
+        workbook.merged_ranges(self.selected.sheet)
+    }
 }
 
 /// Hands the cells of the selected part to the assembler.

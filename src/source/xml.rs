@@ -34,6 +34,8 @@ pub(super) struct XmlReader<'a> {
     skip_to: Option<u32>,
     /// The depths at which alternate content is open.
     alternates: Vec<u32>,
+    /// Whether the last event was a tag, so that the parser holds nothing of what follows it.
+    is_behind_tag: bool,
     path: PathBuf,
     part: String,
 }
@@ -54,6 +56,7 @@ impl<'a> XmlReader<'a> {
             depth: 0,
             skip_to: None,
             alternates: Vec::new(),
+            is_behind_tag: false,
             path: path.to_path_buf(),
             part: part.to_string(),
         })
@@ -73,6 +76,7 @@ impl<'a> XmlReader<'a> {
             Ok(event) => event,
             Err(error) => return Err(malformed(&self.path, &self.part, error)),
         };
+        self.is_behind_tag = matches!(event, Event::Start(_) | Event::End(_) | Event::Empty(_));
         match &event {
             Event::Start(tag) => {
                 self.depth += 1;
@@ -124,6 +128,28 @@ impl<'a> XmlReader<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The bytes behind the tag just read, as many as are at hand: for whoever reads whole elements from them by himself,
+    /// and says with [`XmlReader::take`] how far. `None` when the parser has read on, or an element is to be left out.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub(super) fn rest(&mut self) -> Result<Option<&[u8]>> {
+        if self.skip_to.is_some() || !self.is_behind_tag {
+            return Ok(None);
+        }
+        let source = self.reader.get_mut();
+        source.left = MAX_PIECE_BYTES;
+        match source.fill_buf() {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) => Err(read_error(&self.path, &self.part, error)),
+        }
+    }
+
+    /// Goes on behind whole elements that were read from [`XmlReader::rest`].
+    pub(super) fn take(&mut self, bytes: usize) {
+        self.reader.get_mut().consume(bytes);
     }
 
     /// How many elements are open.

@@ -13,6 +13,7 @@ pub mod names;
 pub mod number_format;
 pub mod parse;
 pub mod positions;
+pub mod profile;
 pub mod serial_date;
 pub mod text_rules;
 pub mod widening;

@@ -418,3 +418,59 @@ fn built_in_date_formats_without_a_code_are_dates() {
     );
     assert_eq!(found, "date 2026-03-13 2026-03-13,date 2026-03-13 later");
 }
+
+#[test]
+fn rows_of_nothing_but_errors_are_loaded_whatever_is_sampled() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("errors.xlsx");
+    let mut workbook = rust_xlsxwriter::Workbook::new();
+    let sheet = workbook.add_worksheet();
+    for row in 0..3 {
+        let error = rust_xlsxwriter::Formula::new("1/0").set_result("#DIV/0!");
+        sheet.write(row, 1, error).unwrap();
+    }
+    workbook.save(&file).unwrap();
+    for mode in MODES {
+        let database = TestDatabase::create();
+        let args = ["--mode", mode, "--infer-rows", "1", "--header-row", "none"];
+        let (code, report) = import(&database, &file, &args);
+        assert_eq!(code, 0, "{mode}: {report}");
+        assert_eq!(
+            database.value("select count(*) - count(column_b) from errors"),
+            "3"
+        );
+    }
+}
+
+#[test]
+fn values_that_a_new_table_loses_are_warned_of_unless_the_column_is_declared() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("lossy.xlsx");
+    let mut workbook = rust_xlsxwriter::Workbook::new();
+    let sheet = workbook.add_worksheet();
+    sheet.write_row(0, 0, ["Price", "Id"]).unwrap();
+    sheet.write(1, 0, 1.5).unwrap();
+    sheet.write(2, 0, "on request").unwrap();
+    sheet.write(1, 1, 1e17).unwrap();
+    workbook.save(&file).unwrap();
+    let warnings = |args: &[&str]| {
+        let database = TestDatabase::create();
+        let (_, report) = import(&database, &file, args);
+        let warnings = report["warnings"].as_array().unwrap().clone();
+        let text = |warning: &serde_json::Value| warning.as_str().unwrap().to_owned();
+        warnings.iter().map(text).collect::<Vec<String>>()
+    };
+    let warned = warnings(&[]);
+    assert_eq!(
+        warned,
+        [
+            "mixed column in price: 1 (Sheet1!A3): 1 text among 1 number makes the column text (--map \
+             \"Price=price:numeric\")",
+            "more than 15 digits in id: 1 (Sheet1!B2): spreadsheets keep 15 digits of a number: the others may be wrong \
+             in the file already (--map \"Id=id:text\")"
+        ]
+    );
+    let declared = warnings(&["--map", "Price=price:text", "--map", "Id=id:text"]);
+    assert_eq!(declared, Vec::<String>::new());
+    assert_eq!(warnings(&["--types", "text"]), Vec::<String>::new());
+}

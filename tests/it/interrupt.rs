@@ -92,7 +92,7 @@ impl Stage {
             self.database.value(&format!(
                 "select (count(*) >= {sessions})::text from pg_stat_activity \
                  where application_name = 'sheetload' and wait_event_type = 'Lock' \
-                   and datname = current_database()"
+                   and wait_event <> 'extend' and datname = current_database()"
             )) == "true"
         });
     }
@@ -530,7 +530,7 @@ async fn one_signal_ends_a_load_whose_column_waits_for_a_lock() {
             stage.database.value(
                 "select (count(*) = 1)::text from pg_stat_activity \
                  where application_name = 'sheetload' and wait_event_type = 'Lock' \
-                   and datname = current_database() and query like 'alter table%'",
+                   and datname = current_database() and query like '%alter table%'",
             ) == "true"
         });
         import.interrupt(Signal::SIGINT);

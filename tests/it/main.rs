@@ -9,8 +9,11 @@
 mod bad_input;
 mod columns;
 mod compare;
+mod conformance;
 mod formats;
+mod hazards;
 mod import;
+mod inspect;
 mod interrupt;
 mod output;
 mod private_server;

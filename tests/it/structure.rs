@@ -41,6 +41,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("comfy_table", &["cli"]),
+    ("unicode_width", &["cli"]),
     ("calamine", &["source"]),
     ("zip", &["source"]),
     ("rust_xlsxwriter", &["sample"]),

@@ -6,6 +6,7 @@
 mod cell;
 mod data_styles;
 mod digits;
+mod duration;
 mod names;
 mod outline;
 mod package;

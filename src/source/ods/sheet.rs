@@ -6,6 +6,7 @@ use std::path::Path;
 use quick_xml::events::{BytesStart, Event};
 
 use super::cell::{CellHead, count, saturated};
+use super::duration::days_of_duration;
 use super::repeats::{Excess, KeptRow, MAX_ROW_BYTES, give_repeated};
 use super::styles::Formats;
 use super::text::{CellText, Prefixes};
@@ -13,7 +14,7 @@ use super::xml::{Xml, attributes, name_of, value_of};
 use crate::error::{Error, Result};
 use crate::model::address::{CellAddress, CellRange, MAX_COLUMNS, MAX_ROWS};
 use crate::model::cell::FormatId;
-use crate::source::workbook::{Flow, SheetVisitor, address, too_large};
+use crate::source::workbook::{Content, Flow, SheetVisitor, address, too_large};
 
 /// The most merged ranges of a sheet.
 const MAX_MERGES: usize = 1 << 20;
@@ -254,6 +255,13 @@ impl<'a, 'v> SheetReading<'a, 'v> {
         let format = self.head.format(self.shared.formats, || {
             inherited(&self.row, &self.columns, first, self.shared.formats)
         });
+        let content = match content {
+            Content::Iso(text) if self.shared.formats.is_elapsed(format) => {
+                // Below a day it would otherwise be taken for a time of day.
+                days_of_duration(text).map_or(content, Content::Number)
+            }
+            other => other,
+        };
         let columns = (first, end.min(MAX_COLUMNS));
         if self.row.repeated > 1 {
             self.kept.push(columns, content, format);

@@ -221,6 +221,16 @@ impl Formats {
         &self.formats
     }
 
+    /// Whether a format displays elapsed time: hours, minutes or seconds in brackets.
+    pub(super) fn is_elapsed(&self, format: FormatId) -> bool {
+        let format = self.formats.get(usize::from(format.0));
+        format.is_some_and(|format| {
+            ["[h", "[m", "[s", "[H", "[M", "[S"]
+                .iter()
+                .any(|unit| format.code.contains(unit))
+        })
+    }
+
     /// The format of cells without a style.
     pub(super) fn default(&self) -> FormatId {
         self.default

@@ -131,12 +131,13 @@ impl CellText {
     }
 }
 
-/// Whether an element in a paragraph is no part of its text: comments, notes, the reading aid of a ruby, drawings.
+/// Whether an element in a paragraph is no part of its text: comments, notes, drawings. The
+/// reading aid of a ruby is: it is displayed, above its base.
 fn is_apart(tag: &BytesStart<'_>, prefixes: &Prefixes) -> bool {
     let name = tag.name();
     let (prefix, local_name) = name.0.split_once(':').unwrap_or(("", name.0));
     matches!(
         local_name,
-        "annotation" | "note" | "ruby-text" | "script" | "object" | "frame"
+        "annotation" | "note" | "script" | "object" | "frame"
     ) || prefix == prefixes.draw && local_name != "a"
 }

@@ -23,8 +23,10 @@ pub(super) mod id {
     pub(in crate::source::xlsb) const CELL_ERROR: u16 = 3;
     pub(in crate::source::xlsb) const CELL_BOOL: u16 = 4;
     pub(in crate::source::xlsb) const CELL_REAL: u16 = 5;
+    #[cfg(test)]
     pub(in crate::source::xlsb) const CELL_TEXT: u16 = 6;
     pub(in crate::source::xlsb) const CELL_SHARED_TEXT: u16 = 7;
+    #[cfg(test)]
     pub(in crate::source::xlsb) const FORMULA_TEXT: u16 = 8;
     pub(in crate::source::xlsb) const FORMULA_NUMBER: u16 = 9;
     pub(in crate::source::xlsb) const FORMULA_BOOL: u16 = 10;
@@ -34,6 +36,7 @@ pub(super) mod id {
     pub(in crate::source::xlsb) const SHORT_ERROR: u16 = 14;
     pub(in crate::source::xlsb) const SHORT_BOOL: u16 = 15;
     pub(in crate::source::xlsb) const SHORT_REAL: u16 = 16;
+    #[cfg(test)]
     pub(in crate::source::xlsb) const SHORT_TEXT: u16 = 17;
     pub(in crate::source::xlsb) const SHORT_SHARED_TEXT: u16 = 18;
     pub(in crate::source::xlsb) const SHARED_STRING: u16 = 19;

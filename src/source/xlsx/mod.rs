@@ -1,5 +1,6 @@
 //! Office Open XML workbooks (ECMA-376 Part 1, §18): xlsx and xlsm, as a stream.
 
+mod plain_cell;
 mod shared_strings;
 mod sheet;
 mod styles;

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use quick_xml::events::Event;
 
+use super::plain_cell::{PlainCell, plain_cell};
 use super::shared_strings::SharedStrings;
 use super::tags::{
     CellTag, RowTag, Surroundings, cell_tag, hidden_columns, is_sheet, row_tag, shown,
@@ -150,6 +151,9 @@ impl<'a> SheetScan<'a> {
     fn cells(&mut self) -> Flow {
         let outer = self.reader.depth();
         loop {
+            if self.plain_cells()?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
             match self.reader.next()? {
                 Event::Start(tag) => match tag.local_name().as_ref() {
                     "c" => {
@@ -172,6 +176,35 @@ impl<'a> SheetScan<'a> {
                 return Ok(ControlFlow::Continue(()));
             }
         }
+    }
+
+    /// Reads cells in the common shape, up to the first in another.
+    fn plain_cells(&mut self) -> Flow {
+        while let Some(rest) = self.reader.rest()? {
+            let Some(plain) = plain_cell(rest, self.row, self.next_column) else {
+                break;
+            };
+            let PlainCell { tag, value, bytes } = plain;
+            self.row = tag.row;
+            self.next_row = tag.row.saturating_add(1);
+            self.next_column = tag.column.saturating_add(1);
+            let content = match value {
+                None => None,
+                Some(value) if tag.cell_type == CellType::SharedString => {
+                    shared(tag, value, &self.around)?
+                }
+                Some(value) => value::content(tag.cell_type, value),
+            };
+            if let Some(content) = content {
+                let at = address(self.around.path, tag.row, tag.column)?;
+                let format = self.around.styles.format(tag.style);
+                if self.visitor.cell(at, content, format)?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            self.reader.take(bytes);
+        }
+        Ok(ControlFlow::Continue(()))
     }
 
     /// The next cell or row without a reference follows this one.

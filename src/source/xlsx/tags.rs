@@ -40,7 +40,7 @@ pub(super) fn is_sheet(name: &str) -> bool {
 }
 
 /// What a cell's tag says.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct CellTag {
     /// The row, from 0; may be beyond any sheet.
     pub(super) row: u32,
@@ -146,7 +146,7 @@ pub(super) fn cell_tag(
 }
 
 /// Row and column, from 0, of a reference such as `C17`. They may be beyond any sheet.
-fn reference(text: &[u8]) -> Option<(u32, u32)> {
+pub(super) fn reference(text: &[u8]) -> Option<(u32, u32)> {
     /// Enough for any sheet, and few enough for 32 bits.
     const MAX_LETTERS: usize = 5;
     const MAX_DIGITS: usize = 9;

@@ -127,6 +127,13 @@ impl Lexer<'_> {
             '@' => self.push(Token::Text),
             _ if self.word(c, "General") => self.push(Token::General),
             _ if HALF_DAYS.iter().any(|word| self.word(c, word)) => self.push(Token::HalfDay),
+            letter => self.letter(letter),
+        }
+    }
+
+    /// A field of a date or a time, or a letter without a meaning.
+    fn letter(&mut self, c: char) {
+        match c {
             'e' | 'E' if self.is_exponent() => {
                 self.rest.next_if(|next| matches!(next, '+' | '-'));
                 self.push(Token::Exponent);

@@ -84,13 +84,14 @@ fn moment_class(section: &Section) -> Option<FormatClass> {
         .iter()
         .filter(|token| is_time_field(token))
         .collect();
+    let has_digits = section.tokens.iter().any(is_digit);
     let (mut date, mut time) = (false, false);
     for (index, field) in fields.iter().enumerate() {
         match field {
             Token::Elapsed => return Some(FormatClass::Duration),
             Token::Date => date = true,
             // Beside digits it is the letter of a unit that somebody forgot to quote.
-            Token::EraYear => date |= !section.tokens.iter().any(is_digit),
+            Token::EraYear => date |= !has_digits,
             // Minutes stand after hours or before seconds; anywhere else `m` is a month.
             Token::MonthOrMinute => {
                 let after_hours = index > 0 && matches!(fields[index - 1], Token::Hour);

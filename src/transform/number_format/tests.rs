@@ -68,6 +68,14 @@ fn built_in_formats_are_of_the_class_that_people_see() {
     }
 }
 
+/// Each of these would take hours if a piece were looked at once for each other piece.
+#[test]
+fn a_code_of_a_million_pieces_is_read() {
+    for piece in ["eb", "m", "mh", "0", "\\x", "[h", "A/", ";", "_", "[$-"] {
+        let _class = classify(&NumberFormat::new(piece.repeat(1_000_000)));
+    }
+}
+
 fn shown(code: &str, number: i64) -> String {
     let FormatClass::ZeroPadded(padding) = classify(&NumberFormat::new(code)) else {
         return "not padded".to_owned();
