@@ -135,8 +135,7 @@ fn retain_some(columns: &mut Vec<MappedColumn>, is_kept: impl Fn(&MappedColumn) 
 /// Whether one of the header's columns has neither a title nor a value.
 fn is_void(source: &dyn RowSource, inferred: &Inferred, index: usize) -> bool {
     let title = source.describe().header.titles.get(index);
-    title.is_none_or(String::is_empty)
-        && inferred.types.get(index) == Some(&InferredType::Unknown)
+    title.is_none_or(String::is_empty) && inferred.types.get(index) == Some(&InferredType::Unknown)
 }
 
 /// The columns of one sheet by its own cells.

@@ -310,7 +310,14 @@ fn specifications_that_fit_nothing_touch_nothing() {
     run(&["--map", "A=id:text"]).assert_fails(4, &["integer", "text"]);
     run(&["--extra-columns", "ignore"]).assert_fails(4, &["none of the sheet's columns"]);
     // What clap refuses it refuses in its own way.
-    assert_eq!(run(&["--map", "Name"]).code, 2);
+    let nothing_said = run(&["--map", "Name"]);
+    assert_eq!(nothing_said.code, 2);
+    let advice = "Write Header=column";
+    assert!(
+        nothing_said.stderr.contains(advice),
+        "{}",
+        nothing_said.stderr
+    );
     assert_eq!(run(&["--map", "Name=a:int; drop table prices"]).code, 2);
     assert_eq!(run(&["--date-format", "QQ"]).code, 2);
     assert_eq!(run(&["--infer-rows", "0"]).code, 2);
