@@ -64,7 +64,7 @@ pub(super) struct Inferred {
     pub(super) types: Vec<InferredType>,
     /// Which of them have cells, be they errors that are no values.
     pub(super) filled: Vec<bool>,
-    /// What their cells lose.
+    /// What the cells lose in columns of these types.
     pub(super) lossy: LossyValues,
     /// How many rows they were found in.
     pub(super) rows: u64,

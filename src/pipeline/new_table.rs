@@ -70,7 +70,7 @@ pub(super) fn new_table(
         // A few cells far to the right make a sheet wider than any table, but need few columns.
         if columns.len() > MAX_COLUMNS {
             retain_some(&mut columns, |column| {
-                !is_void(source.as_ref(), inferred, column.source)
+                !is_void(source.as_ref(), column.source, &inferred.types)
                     || is_declared(source.as_ref(), column.source, config)
             });
         }
@@ -109,13 +109,12 @@ fn warnings(
         return Vec::new();
     }
     let mut warnings = Vec::new();
-    for ((source, columns), inferred) in sources.iter().zip(sheets).zip(inferred) {
-        let undeclared: HashSet<usize> = columns
-            .iter()
-            .map(|column| column.source)
+    for ((source, columns), of_sheet) in sources.iter().zip(sheets).zip(inferred) {
+        let undeclared = columns.iter().map(|column| column.source);
+        let undeclared: HashSet<usize> = undeclared
             .filter(|column| !is_declared(source.as_ref(), *column, config))
             .collect();
-        let lossy = &inferred.lossy;
+        let lossy = &of_sheet.lossy;
         let found = lossy.warnings(source.describe(), |index| undeclared.contains(&index));
         warnings.extend(found.iter().map(ToString::to_string));
     }
@@ -132,10 +131,13 @@ fn retain_some(columns: &mut Vec<MappedColumn>, is_kept: impl Fn(&MappedColumn) 
     }
 }
 
-/// Whether one of the header's columns has neither a title nor a value.
-fn is_void(source: &dyn RowSource, inferred: &Inferred, index: usize) -> bool {
-    let title = source.describe().header.titles.get(index);
-    title.is_none_or(String::is_empty) && inferred.types.get(index) == Some(&InferredType::Unknown)
+/// Whether a column of the header has neither a title nor a value.
+fn is_void(source: &dyn RowSource, column: usize, types: &[InferredType]) -> bool {
+    let title = source.describe().header.titles.get(column);
+    title.is_none_or(String::is_empty)
+        && types
+            .get(column)
+            .is_none_or(|seen| *seen == InferredType::Unknown)
 }
 
 /// The columns of one sheet by its own cells.
@@ -246,7 +248,7 @@ fn sampled(
         let last = (0..inferred.types.len())
             .rfind(is_there)
             .unwrap_or_default();
-        columns.retain(|column| (first..=last).contains(&column.source));
+        retain_some(columns, |column| (first..=last).contains(&column.source));
         for MappedColumn { source: at, target } in &*columns {
             let state = if declared(*at) {
                 ColumnState::Declared(TargetColumn::clone(target))
