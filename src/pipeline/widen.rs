@@ -104,15 +104,16 @@ impl TypeWatch {
     fn wider_columns(&self, batch: &Batch) -> Vec<(String, InferredType)> {
         let states = self.table.lock();
         let mut types = vec![InferredType::Unknown; self.names.len()];
+        // An error that becomes NULL has no type, and yet its column is there.
         let mut filled = vec![false; self.names.len()];
         for row in batch.rows() {
             for ((inferred, filled), cell) in types.iter_mut().zip(&mut filled).zip(row.cells) {
+                *filled |= *cell != Cell::Empty;
                 let text = match *cell {
                     Cell::Text(span) | Cell::Iso(span) => batch.text(span),
                     _ => "",
                 };
                 *inferred = inferred.join(self.coercion.type_of(*cell, text));
-                *filled |= *cell != Cell::Empty;
             }
         }
         // Columns between others are there even without a cell, as in a table made from all rows.

@@ -168,6 +168,11 @@ fn compare(reading: &Reading, tables: Vec<(String, Table)>, way: Way, outcome: &
                 differ(&sheet.name, *cell, found, Some(wanted.clone()), "differs");
             }
         }
+        for (column, what) in value::untypical_columns(&sheet.cells, &table.types) {
+            if way.name == "typed" {
+                differ(&sheet.name, (0, column), None, None, what);
+            }
+        }
         for (cell, found) in table.cells {
             differ(&sheet.name, cell, Some(found), None, "is not in the sheet");
         }

@@ -2,6 +2,7 @@
 //!
 //! The expectations are read out of that page, so it cannot drift from what the program does.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::support::program::sheetload;
@@ -140,51 +141,52 @@ fn field(text: &str) -> Field {
     }
 }
 
-/// Imports into a database of its own, and gives what is not as it should be.
-fn check(case: &Case) -> Vec<String> {
-    let database = TestDatabase::create();
+/// Imports into a schema of its own, and gives what is not as it should be.
+fn check(case: &Case, database: &TestDatabase, schema: &str) -> Vec<String> {
+    database.query(&format!("create schema {schema}"));
     let is_single = case.tables.iter().all(|table| table.name == "loaded");
+    let table = if is_single { "loaded" } else { "{sheet}" };
     let output = sheetload()
         .arg("import")
         .arg(sample_data().join(&case.file))
         .args(&case.options)
-        .args(["--table", if is_single { "loaded" } else { "{sheet}" }])
+        .args(["--table", &format!("{schema}.{table}")])
         // One worker keeps the order of the rows.
-        .args([
-            "--workers",
-            "1",
-            "--quiet",
-            "--database-url",
-            &database.url(),
-        ])
+        .args(["--workers", "1", "--quiet"])
+        .args(["--database-url", &database.url()])
         .output()
         .unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    let mut wrong = Vec::new();
     if output.status.code() != Some(case.exit_code) {
-        wrong.push(format!("{}: {stderr}", output.status));
-        return wrong;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        return vec![format!("{}: {stderr}", output.status)];
     }
-    let mut names: Vec<String> = case.tables.iter().map(|table| table.name.clone()).collect();
-    names.sort();
-    let found = database.query("select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by relname collate \"C\"");
+    let mut names: Vec<&str> = case
+        .tables
+        .iter()
+        .map(|table| table.name.as_str())
+        .collect();
+    names.sort_unstable();
+    let found = database.query(&format!(
+        "select relname from pg_class where relkind = 'r' and relnamespace = '{schema}'::regnamespace \
+         order by relname collate \"C\""
+    ));
     let found: Vec<String> = found.into_iter().flatten().flatten().collect();
     if found != names {
-        wrong.push(format!("the tables are {found:?}, not {names:?}"));
-        return wrong;
+        return vec![format!("the tables are {found:?}, not {names:?}")];
     }
-    for table in &case.tables {
-        compare(&database, table, &mut wrong);
-    }
-    wrong
+    let tables = case.tables.iter();
+    tables
+        .flat_map(|table| differences(database, schema, table))
+        .collect()
 }
 
-fn compare(database: &TestDatabase, table: &ExpectedTable, wrong: &mut Vec<String>) {
+fn differences(database: &TestDatabase, schema: &str, table: &ExpectedTable) -> Vec<String> {
+    let name = format!("{schema}.\"{}\"", table.name);
+    let mut wrong = Vec::new();
     let columns: Vec<(String, String)> = database
         .query(&format!(
             "select attname, format_type(atttypid, atttypmod) from pg_attribute \
-             where attrelid = '\"{}\"'::regclass and attnum > 0 order by attnum",
-            table.name
+             where attrelid = '{name}'::regclass and attnum > 0 order by attnum"
         ))
         .into_iter()
         .map(|row| (row[0].clone().unwrap(), row[1].clone().unwrap()))
@@ -195,7 +197,7 @@ fn compare(database: &TestDatabase, table: &ExpectedTable, wrong: &mut Vec<Strin
             table.columns
         ));
     }
-    let rows = database.query(&format!("select * from \"{}\" order by ctid", table.name));
+    let rows = database.query(&format!("select * from {name} order by ctid"));
     if rows.len() != table.rows.len() {
         wrong.push(format!(
             "{} rows, not {}: {rows:?}",
@@ -214,6 +216,7 @@ fn compare(database: &TestDatabase, table: &ExpectedTable, wrong: &mut Vec<Strin
             wrong.push(format!("a row is {row:?}, not {wanted:?}"));
         }
     }
+    wrong
 }
 
 #[test]
@@ -221,11 +224,12 @@ fn every_hazard_gives_what_the_page_says() {
     let page = std::fs::read_to_string(sample_data().join("README.md")).unwrap();
     let cases = cases(&page);
     assert!(cases.len() > 40, "{}", cases.len());
+    let database = TestDatabase::create();
     let mut wrong = String::new();
-    for case in &cases {
-        for what in check(case) {
+    for (index, case) in cases.iter().enumerate() {
+        for what in check(case, &database, &format!("case_{index}")) {
             let options = case.options.join(" ");
-            wrong.push_str(&format!("{} {options}\n  {what}\n", case.file));
+            writeln!(wrong, "{} {options}\n  {what}", case.file).unwrap();
         }
     }
     assert!(wrong.is_empty(), "{wrong}");

@@ -504,6 +504,7 @@ async fn a_signal_while_batches_are_waited_for_keeps_the_columns_as_they_are() {
         let mut import = start_widening(&stage, mode, workers);
         // The fourth batch waits for the gate, and the reader for the fourth batch.
         stage.wait_for_waiting(1);
+        wait_for("the batches before it", || stage.count("numbered") >= 300);
         import.interrupt(Signal::SIGINT);
         stage.open_gate().await;
         let ended = import.end();
@@ -521,6 +522,7 @@ async fn one_signal_ends_a_load_whose_column_waits_for_a_lock() {
         let stage = Stage::new(GATE).await;
         let mut import = start_widening(&stage, mode, workers);
         stage.wait_for_waiting(1);
+        wait_for("the batches before", || stage.count("numbered") >= 300);
         // Whoever reads the table keeps it from being changed, but not from being written.
         let reader = stage.database.connect().await;
         let lock = "begin; lock table numbered in access share mode";

@@ -3,6 +3,8 @@
 //! Nothing here is shared with the program: serials become dates by the calendar's arithmetic, and what the table
 //! holds is read back from its text into the same terms.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::Value as Json;
 
 /// The type of a table's column, as far as it decides how a value must look.
@@ -98,6 +100,48 @@ pub(super) fn agrees(
         },
         Json::Null | Json::Array(_) => false,
     }
+}
+
+/// Columns of cells of one kind, whose type is another: values are right in it, but nobody can count with them.
+pub(super) fn untypical_columns(
+    cells: &BTreeMap<(u32, u32), Json>,
+    types: &BTreeMap<u32, ColumnType>,
+) -> Vec<(u32, &'static str)> {
+    use ColumnType as C;
+    let mut kinds: BTreeMap<u32, BTreeSet<&str>> = BTreeMap::new();
+    for ((_, column), cell) in cells {
+        let kind = match cell {
+            Json::Bool(_) => "booleans",
+            Json::Number(_) => "numbers",
+            Json::String(_) => "texts",
+            other => other["t"].as_str().unwrap(),
+        };
+        // Errors are NULL.
+        if kind != "e" {
+            kinds.entry(*column).or_default().insert(kind);
+        }
+    }
+    let mut untypical = Vec::new();
+    for (column, kinds) in kinds {
+        let found = types.get(&column).copied();
+        let (fits, what) = match kinds.into_iter().collect::<Vec<_>>()[..] {
+            ["booleans"] => (found == Some(C::Boolean), "holds booleans alone"),
+            ["numbers"] => {
+                // Some formats of durations are none for the other readers.
+                let fits = [C::Integer, C::Double, C::Numeric, C::Interval];
+                (
+                    found.is_some_and(|found| fits.contains(&found)),
+                    "holds numbers alone",
+                )
+            }
+            ["texts"] => (found == Some(C::Text), "holds texts alone"),
+            _ => continue,
+        };
+        if !fits {
+            untypical.push((column, what));
+        }
+    }
+    untypical
 }
 
 /// The number to its last bit; or, where a number format with fixed decimals can be behind it, to the 15 digits that
