@@ -25,6 +25,7 @@
 //!    their cells, and finds the titles. Each format has a reader of its own, which gives cells with their number
 //!    formats as a stream; what they have in common, from hidden rows to merged cells, is done once above them.
 //!    calamine is kept as a second opinion (`--reader calamine`).
+//!    [`pipeline::groups`] says which sheets go into which table. All this is before a database is asked for.
 //! 2. [`pipeline::target`] looks at the table. An existing one is joined to the header by name, and everything that
 //!    does not fit is reported together. For a missing one all rows are read once and the types of each column's
 //!    cells are joined in a lattice ([`transform::infer`]); reading twice is the price of a table that holds all.

@@ -1,11 +1,13 @@
 //! Options that say what becomes of columns and of the text in their cells.
 
 use std::num::NonZeroUsize;
+use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 
 use super::import::at_least_one;
 use crate::config::import::{ImportConfig, NewTypes};
+use crate::error::Error;
 use crate::transform::column_spec::ColumnSpec;
 use crate::transform::date_format::DateFormat;
 use crate::transform::mapping::{ExtraColumns, MappingRules};
@@ -18,7 +20,7 @@ use crate::transform::text_rules::TextRules;
 pub(super) struct ColumnArgs {
     /// A column's name and type: "Title=name", "Title=name:type", "Title=:type", or "-Title" to leave it out; letters
     /// such as C do where no title is so named; repeatable
-    #[arg(long, value_name = "SPEC", allow_hyphen_values = true)]
+    #[arg(long, value_name = "SPEC", allow_hyphen_values = true, value_parser = parsed::<ColumnSpec>)]
     map: Vec<ColumnSpec>,
     /// What happens to columns of the sheet that the table lacks
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = ExtraColumnsArg::Error)]
@@ -48,7 +50,7 @@ pub(super) struct ColumnArgs {
     #[arg(long)]
     decimal_comma: bool,
     /// How text cells write dates, such as DD.MM.YYYY or "%d.%m.%Y %H:%M"
-    #[arg(long, value_name = "FORMAT")]
+    #[arg(long, value_name = "FORMAT", value_parser = parsed::<DateFormat>)]
     date_format: Option<DateFormat>,
     /// Words for true in text cells, instead of true, t, yes, y, on, 1
     #[arg(
@@ -66,6 +68,14 @@ pub(super) struct ColumnArgs {
         allow_hyphen_values = true
     )]
     false_words: Vec<String>,
+}
+
+/// Reads a value; the message says what is wrong and what to do, since clap shows nothing else.
+fn parsed<T: FromStr<Err = Error>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: Error| match error.advice() {
+        Some(advice) => format!("{error}. {advice}"),
+        None => error.to_string(),
+    })
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -31,6 +31,8 @@ pub(super) struct ExistingTable {
     pub(super) sheets: Vec<Vec<MappedColumn>>,
     pub(super) lineage: Vec<TargetColumn>,
     pub(super) constraint_columns: HashMap<String, Vec<String>>,
+    /// For each sheet, its columns that are left out because they have no title.
+    pub(super) untitled: Vec<Vec<usize>>,
     /// Columns that the table gets.
     pub(super) added: Vec<TargetColumn>,
     /// For each sheet, those of its columns that the table gets.
@@ -53,7 +55,7 @@ impl ExistingTable {
         let extra = config.mapping.extra;
         let lineage =
             lineage::take_columns(config.lineage, extra, &found.name, &mut found.columns)?;
-        let (mut sheets, mut new_columns) = (Vec::new(), Vec::new());
+        let (mut sheets, mut new_columns, mut untitled) = (Vec::new(), Vec::new(), Vec::new());
         for source in &mut *sources {
             let filled = source.describe().header.width();
             if source.describe().header.titled == Titled::No {
@@ -69,6 +71,7 @@ impl ExistingTable {
             if mapping.columns.is_empty() && mapping.new_columns.is_empty() {
                 return Err(nothing_to_load(&found, &sheet.sheet));
             }
+            untitled.push(untitled_columns(sheet, &mapping, config));
             sheets.push(mapping.columns);
             new_columns.push(mapping.new_columns);
         }
@@ -77,6 +80,7 @@ impl ExistingTable {
             sheets,
             lineage: lineage.all,
             constraint_columns: found.constraint_columns,
+            untitled,
             added: Vec::new(),
             new_columns,
         };
@@ -124,6 +128,37 @@ impl ExistingTable {
         }
         Ok(())
     }
+}
+
+/// The header's columns that nothing is said about and that have no title.
+fn untitled_columns(
+    sheet: &SheetDescription,
+    mapping: &Mapping,
+    config: &ImportConfig,
+) -> Vec<usize> {
+    let header = &sheet.header;
+    let is_left_out = |index: usize| {
+        let skipped = config.read.hidden == Hidden::Skip && sheet.is_hidden_column(index);
+        let mut specs = config.mapping.specs.iter();
+        skipped || specs.any(|spec| spec.find(header) == Ok(index))
+    };
+    let is_mapped = |index: usize| {
+        mapping.columns.iter().any(|column| column.source == index)
+            || mapping
+                .new_columns
+                .iter()
+                .any(|column| column.source == index)
+    };
+    let titles = header.titles.iter().enumerate();
+    titles
+        .filter(|(index, title)| {
+            header.titled == Titled::Yes
+                && title.trim().is_empty()
+                && !is_mapped(*index)
+                && !is_left_out(*index)
+        })
+        .map(|(index, _)| index)
+        .collect()
 }
 
 /// Lets the header of a sheet without titles reach over all its cells, as far as there is room for them: rows may be

@@ -218,6 +218,7 @@ impl Context<'_> {
             target.columns_of(index),
             target.constraint_columns().clone(),
         );
+        load.untitled = target.untitled(index).to_vec();
         if !target.lineage().is_empty() {
             let file_name = self.config.file.file_name().unwrap_or_default();
             let file_name = file_name.to_string_lossy().into_owned();

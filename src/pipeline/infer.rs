@@ -25,6 +25,7 @@ const LIMITS: BatchLimits = BatchLimits {
 /// Joins the cells of each column.
 struct Observe {
     types: Vec<InferredType>,
+    filled: Vec<bool>,
     lossy: LossyValues,
     coercion: Coercion,
     progress: Arc<Progress>,
@@ -40,7 +41,9 @@ impl BatchExchange for Observe {
             ));
         }
         for row in full.rows() {
-            for (inferred, cell) in self.types.iter_mut().zip(row.cells) {
+            let columns = self.types.iter_mut().zip(&mut self.filled);
+            for ((inferred, filled), cell) in columns.zip(row.cells) {
+                *filled |= *cell != Cell::Empty;
                 let text = match *cell {
                     Cell::Text(span) | Cell::Iso(span) => full.text(span),
                     _ => "",
@@ -59,6 +62,8 @@ impl BatchExchange for Observe {
 pub(super) struct Inferred {
     /// The types of the header's columns.
     pub(super) types: Vec<InferredType>,
+    /// Which of them have cells, be they errors that are no values.
+    pub(super) filled: Vec<bool>,
     /// What the cells lose in columns of these types.
     pub(super) lossy: LossyValues,
     /// How many rows they were found in.
@@ -199,6 +204,7 @@ impl Observe {
         let sheet = source.describe();
         Self {
             types: vec![InferredType::Unknown; sheet.header.width()],
+            filled: vec![false; sheet.header.width()],
             lossy: LossyValues::of(sheet, config.text_rules.clone()),
             coercion: Coercion::for_sheet(sheet, config.on_cell_error, config.text_rules.clone()),
             progress: Arc::clone(progress),
@@ -208,10 +214,11 @@ impl Observe {
 
     fn inferred(self, rows: u64, settled: Range<usize>) -> Inferred {
         Inferred {
+            settled,
             types: self.types,
+            filled: self.filled,
             lossy: self.lossy,
             rows,
-            settled,
         }
     }
 }

@@ -61,6 +61,8 @@ pub struct Load {
     pub columns: Vec<MappedColumn>,
     /// Columns after these that tell where a row comes from, and what they hold.
     lineage: Option<(Vec<TargetColumn>, RowOrigin)>,
+    /// The header's columns that are left out because they have no title; their cells are counted.
+    untitled: Vec<usize>,
     /// For a table that was created from a sample of the rows.
     widening: Option<Widening>,
     /// How cells become values.
@@ -89,6 +91,7 @@ impl Load {
             coercion: Coercion::for_sheet(sheet, config.on_cell_error, config.text_rules.clone()),
             columns,
             lineage: None,
+            untitled: Vec::new(),
             widening: None,
             limits: config.batch_limits(),
             first_batch_rows: config.first_batch_rows(),
@@ -175,6 +178,7 @@ impl Pipeline {
             locator: Locator::new(load.source.describe(), load.constraint_columns),
             columns: load.columns,
             lineage: load.lineage,
+            untitled: load.untitled,
             coercion: load.coercion,
             on_error: load.on_error,
         };

@@ -240,10 +240,9 @@ fn sampled(
             }
         }
         let is_there = |index: &usize| {
-            let seen = inferred.types.get(*index);
             inferred.settled.contains(index)
                 || declared(*index)
-                || seen.is_some_and(|seen| *seen != InferredType::Unknown)
+                || inferred.filled.get(*index) == Some(&true)
         };
         let first = (0..inferred.types.len()).find(is_there).unwrap_or_default();
         let last = (0..inferred.types.len())

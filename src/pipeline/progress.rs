@@ -30,6 +30,7 @@ pub struct Progress {
     rejected_rows: AtomicU64,
     batches: AtomicU64,
     error_cells_as_null: AtomicU64,
+    untitled_cells: AtomicU64,
     bytes_sent: AtomicU64,
     read_nanos: AtomicU64,
     reader_wait_nanos: AtomicU64,
@@ -62,6 +63,8 @@ pub struct Snapshot {
     pub batches: u64,
     /// Error cells that became NULL in loaded rows.
     pub error_cells_as_null: u64,
+    /// Filled cells in columns that are left out because they have no title.
+    pub untitled_cells: u64,
     /// Bytes of encoded rows that were sent.
     pub bytes_sent: u64,
     /// Time the reader read.
@@ -145,6 +148,7 @@ impl Progress {
             rejected_rows: get(&self.rejected_rows),
             batches: get(&self.batches),
             error_cells_as_null: get(&self.error_cells_as_null),
+            untitled_cells: get(&self.untitled_cells),
             bytes_sent: get(&self.bytes_sent),
             read: time(&self.read_nanos),
             reader_wait: time(&self.reader_wait_nanos),
@@ -190,6 +194,7 @@ impl Progress {
             &self.rejected_rows,
             &self.batches,
             &self.error_cells_as_null,
+            &self.untitled_cells,
             &self.bytes_sent,
             &self.read_nanos,
             &self.reader_wait_nanos,
@@ -235,6 +240,10 @@ impl Progress {
 
     pub(super) fn error_cells_as_null(&self, cells: u64) {
         add(&self.error_cells_as_null, cells);
+    }
+
+    pub(super) fn untitled_cells(&self, cells: usize) {
+        add(&self.untitled_cells, cells as u64);
     }
 
     /// The reader has come to its end after so much time of reading.

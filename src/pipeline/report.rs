@@ -131,6 +131,12 @@ fn warnings(end: &LoadEnd, counters: &Snapshot) -> Vec<String> {
             totals.cells_outside_header
         ));
     }
+    if counters.untitled_cells > 0 {
+        warnings.push(format!(
+            "{} filled cells in columns without a title were not loaded (--map \"C=column\" loads column C)",
+            counters.untitled_cells
+        ));
+    }
     if let Some(totals) = end.totals
         && let Some(first) = totals.first_uncached
     {

@@ -321,6 +321,7 @@ mod tests {
             locator: Locator::new(&sheet, HashMap::new()),
             columns: Vec::new(),
             lineage: None,
+            untitled: Vec::new(),
             coercion: Coercion {
                 date_system: DateSystem::From1900,
                 formats: Vec::new(),

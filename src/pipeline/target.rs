@@ -52,6 +52,8 @@ pub struct Target {
     added: Vec<TargetColumn>,
     /// What the cells of a new table's columns lose, in a line each.
     warnings: Vec<String>,
+    /// For each sheet, its columns that are left out because they have no title.
+    untitled: Vec<Vec<usize>>,
 }
 
 impl Target {
@@ -104,6 +106,7 @@ impl Target {
                     sampled: new.sampled,
                     added: Vec::new(),
                     warnings: new.warnings,
+                    untitled: Vec::new(),
                 };
                 Ok((target, sources))
             }
@@ -127,6 +130,7 @@ impl Target {
             sampled: None,
             added: table.added,
             warnings: Vec::new(),
+            untitled: table.untitled,
         }
     }
 
@@ -285,6 +289,11 @@ impl Target {
     /// Whether the table may be widened while it is loaded.
     pub(super) fn is_sampled(&self) -> bool {
         self.sampled.is_some()
+    }
+
+    /// The header's columns that are left out because they have no title, for the sheet at this place.
+    pub(super) fn untitled(&self, sheet: usize) -> &[usize] {
+        self.untitled.get(sheet).map_or(&[], Vec::as_slice)
     }
 
     /// The columns that tell where a row comes from.

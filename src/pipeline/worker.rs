@@ -27,6 +27,8 @@ use crate::transform::mapping::{MappedColumn, target_columns};
 pub(super) struct RowPlan {
     pub(super) columns: Vec<MappedColumn>,
     pub(super) lineage: Option<(Vec<TargetColumn>, RowOrigin)>,
+    /// The header's columns that are left out because they have no title.
+    pub(super) untitled: Vec<usize>,
     pub(super) coercion: Coercion,
     pub(super) locator: Locator,
     pub(super) on_error: OnError,
@@ -138,8 +140,16 @@ impl Surroundings {
         row_indexes: &mut Vec<usize>,
     ) -> Result<EncodedBatch> {
         row_indexes.clear();
-        let mut errors_as_null = 0;
+        let (mut errors_as_null, mut untitled_cells) = (0, 0);
         for (index, row) in batch.rows().enumerate() {
+            let untitled = self.plan.untitled.iter();
+            untitled_cells += untitled
+                .filter(|column| {
+                    row.cells
+                        .get(**column)
+                        .is_some_and(|cell| *cell != Cell::Empty)
+                })
+                .count();
             encoder.start_row();
             match self.encode_row(batch, row, encoder) {
                 Ok(errors) => {
@@ -155,6 +165,7 @@ impl Surroundings {
             }
         }
         self.progress.error_cells_as_null(errors_as_null);
+        self.progress.untitled_cells(untitled_cells);
         Ok(encoder.take())
     }
 

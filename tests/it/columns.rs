@@ -295,6 +295,32 @@ fn added_columns_have_the_types_of_all_cells_below_their_titles() {
 }
 
 #[test]
+fn cells_below_no_title_are_not_left_out_of_an_existing_table_in_silence() {
+    let stage = Stage::new();
+    stage
+        .database
+        .query("create table prices (a bigint, c bigint, more text)");
+    let table: &[&[&str]] = &[
+        &["A", "", "C"],
+        &["1", "x", "2"],
+        &["3", "", "4"],
+        &["5", "y", "6"],
+    ];
+    let warnings = |args: &[&str]| stage.run(table, args).document(0)["warnings"].clone();
+    let found = warnings(&[]).to_string();
+    assert!(
+        found.contains("2 filled cells in columns without a title"),
+        "{found}"
+    );
+    assert_eq!(warnings(&["--map", "-B"]), serde_json::json!([]));
+    assert_eq!(warnings(&["--map", "B=more"]), serde_json::json!([]));
+    assert_eq!(
+        stage.rows("select more from prices where more is not null order by 1"),
+        ["x", "y"]
+    );
+}
+
+#[test]
 fn specifications_that_fit_nothing_touch_nothing() {
     let stage = Stage::new();
     let run = |args: &[&str]| stage.run(PRICES, args);
@@ -310,7 +336,14 @@ fn specifications_that_fit_nothing_touch_nothing() {
     run(&["--map", "A=id:text"]).assert_fails(4, &["integer", "text"]);
     run(&["--extra-columns", "ignore"]).assert_fails(4, &["none of the sheet's columns"]);
     // What clap refuses it refuses in its own way.
-    assert_eq!(run(&["--map", "Name"]).code, 2);
+    let nothing_said = run(&["--map", "Name"]);
+    assert_eq!(nothing_said.code, 2);
+    let advice = "Write Header=column";
+    assert!(
+        nothing_said.stderr.contains(advice),
+        "{}",
+        nothing_said.stderr
+    );
     assert_eq!(run(&["--map", "Name=a:int; drop table prices"]).code, 2);
     assert_eq!(run(&["--date-format", "QQ"]).code, 2);
     assert_eq!(run(&["--infer-rows", "0"]).code, 2);

@@ -92,7 +92,7 @@ impl Stage {
             self.database.value(&format!(
                 "select (count(*) >= {sessions})::text from pg_stat_activity \
                  where application_name = 'sheetload' and wait_event_type = 'Lock' \
-                   and datname = current_database()"
+                   and wait_event <> 'extend' and datname = current_database()"
             )) == "true"
         });
     }
