@@ -77,7 +77,9 @@
 //! let (interrupt, progress) = (CancellationToken::new(), Arc::new(Progress::default()));
 //! let imported = import(&config, &database, workers, &interrupt, &progress).await?;
 //! assert!(imported.errors.is_empty());
-//! println!("{} rows", imported.report.success_count);
+//! for report in &imported.reports {
+//!     println!("{}: {} rows", report.table, report.success_count);
+//! }
 //! # Ok(())
 //! # }
 //! ```
