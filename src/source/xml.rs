@@ -305,9 +305,9 @@ pub(super) fn relationship_id<'t>(tag: &'t BytesStart<'_>) -> Option<Cow<'t, str
     decode(value)
 }
 
-/// Whether an attribute says true (XML Schema, boolean).
+/// Whether an attribute says true (XML Schema, boolean), also in the words of programs that go by their own language.
 pub(super) fn is_true(value: &str) -> bool {
-    matches!(value, "1" | "true" | "on")
+    matches!(value, "1" | "true" | "True" | "TRUE" | "on")
 }
 
 fn decode(value: &str) -> Option<Cow<'_, str>> {
