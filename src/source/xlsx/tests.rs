@@ -854,3 +854,14 @@ fn lists_that_no_relationship_names_are_where_they_are_by_custom() {
         assert_ne!(workbook.formats()[date], NumberFormat::general());
     }
 }
+
+#[test]
+fn the_id_of_a_sheet_may_lack_its_prefix_but_goes_after_one_that_has_it() {
+    for id in ["id=\"rId1\"", "id=\"rId9\" r:id=\"rId1\""] {
+        let workbook = format!(
+            "<workbook xmlns=\"{MAIN}\" xmlns:r=\"{RELATIONS}\"><sheets><sheet name=\"S\" sheetId=\"1\" {id}/></sheets></workbook>"
+        );
+        let parts = Parts::with_cells("<c><v>1</v></c>").part("xl/workbook.xml", &workbook);
+        assert_eq!(parts.read().unwrap().cells.len(), 1, "{id}");
+    }
+}
