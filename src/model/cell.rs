@@ -37,9 +37,22 @@ pub enum CellError {
     External,
     /// `#PYTHON!`
     Python,
+    /// `Err:502` and the like, which LibreOffice writes for errors that Excel has not.
+    Numbered(u16),
     /// `#UNKNOWN!`, and any that later programs may invent.
     Unknown,
 }
+
+/// The first number of [`NUMBERED`].
+const FIRST_NUMBER: u16 = 500;
+/// The names of LibreOffice's errors (FormulaError in its formula/errorcodes.hxx).
+const NUMBERED: [&str; 40] = [
+    "Err:500", "Err:501", "Err:502", "Err:503", "Err:504", "Err:505", "Err:506", "Err:507",
+    "Err:508", "Err:509", "Err:510", "Err:511", "Err:512", "Err:513", "Err:514", "Err:515",
+    "Err:516", "Err:517", "Err:518", "Err:519", "Err:520", "Err:521", "Err:522", "Err:523",
+    "Err:524", "Err:525", "Err:526", "Err:527", "Err:528", "Err:529", "Err:530", "Err:531",
+    "Err:532", "Err:533", "Err:534", "Err:535", "Err:536", "Err:537", "Err:538", "Err:539",
+];
 
 impl CellError {
     /// The error as a spreadsheet displays it.
@@ -62,6 +75,7 @@ impl CellError {
             Self::Busy => "#BUSY!",
             Self::External => "#EXTERNAL!",
             Self::Python => "#PYTHON!",
+            Self::Numbered(number) => numbered(number).unwrap_or("#UNKNOWN!"),
             Self::Unknown => "#UNKNOWN!",
         }
     }
@@ -70,7 +84,12 @@ impl CellError {
     #[must_use]
     pub fn from_name(name: &str) -> Self {
         let known = Self::ALL.iter().find(|error| error.name() == name);
-        known.copied().unwrap_or(Self::Unknown)
+        let number = || {
+            let number: u16 = name.strip_prefix("Err:")?.parse().ok()?;
+            let is_known = numbered(number) == Some(name);
+            is_known.then_some(Self::Numbered(number))
+        };
+        known.copied().or_else(number).unwrap_or(Self::Unknown)
     }
 
     /// The error with this code in a binary workbook ([MS-XLS] 2.5.10 BErr, [MS-XLSB] 2.5.97.2 BErr).
@@ -108,6 +127,11 @@ impl CellError {
         Self::Python,
         Self::Unknown,
     ];
+}
+
+fn numbered(number: u16) -> Option<&'static str> {
+    let place = usize::from(number.checked_sub(FIRST_NUMBER)?);
+    NUMBERED.get(place).copied()
 }
 
 impl fmt::Display for CellError {

@@ -84,6 +84,7 @@ pub(super) fn detect_in(path: &Path, mut bytes: impl Read + Seek) -> Result<Cont
             bytes.seek(SeekFrom::Start(0)).map_err(unreadable)?;
             detect_in_zip(path, bytes)
         }
+        _ if is_zip_behind_other_bytes(&mut bytes) => detect_in_zip(path, bytes),
         _ if is_flat_document(&magic[..filled], bytes) => {
             let flat = not_a_workbook(path, "is a flat OpenDocument file, not a package");
             Err(flat.next_step("Open it in LibreOffice and save it as .ods"))
@@ -99,6 +100,14 @@ fn is_bof(start: &[u8]) -> bool {
         start,
         [0x09, 0x00 | 0x02 | 0x04 | 0x08, 4..=20, 0x00, _, _, _, _]
     )
+}
+
+/// Whether a zip file follows other bytes, such as the blank line that a web page leaves: it is read from its end, and
+/// readers of zip files bear that (APPNOTE.TXT 4.1.9).
+fn is_zip_behind_other_bytes(mut bytes: impl Read + Seek) -> bool {
+    let is_zip = ZipArchive::new(&mut bytes).is_ok_and(|archive| !archive.is_empty());
+    // Whoever looks next begins anew.
+    bytes.seek(SeekFrom::Start(0)).is_ok() && is_zip
 }
 
 /// Whether a file is an OpenDocument in one piece of XML (OpenDocument 1.3 part 3, 3.1.2).
@@ -137,10 +146,12 @@ fn detect_in_zip(path: &Path, bytes: impl Read + Seek) -> Result<Container> {
     for name in archive.file_names().flatten() {
         let name = name.to_ascii_lowercase();
         let name = name.replace('\\', "/");
-        match name.trim_start_matches('/') {
+        match name.trim_start_matches("./").trim_start_matches('/') {
             // A package that is encrypted as a whole has nothing else (OpenDocument 1.4 part 2, 3.4.2).
             "content.xml" | "encrypted-package" => found = Some(Container::Ods),
-            "[content_types].xml" if found.is_none() => found = Some(Container::Xlsx),
+            "[content_types].xml" | "xl/workbook.xml" if found.is_none() => {
+                found = Some(Container::Xlsx);
+            }
             name if name.ends_with("workbook.bin") => return Ok(Container::Xlsb),
             _ => {}
         }
@@ -237,6 +248,17 @@ mod tests {
         assert_eq!(kind_of(file.path()), Ok(Container::Xlsx));
         let file = zip_of(&["/[Content_Types].xml", "/xl/WorkBook.bin"]);
         assert_eq!(kind_of(file.path()), Ok(Container::Xlsb));
+    }
+
+    #[test]
+    fn a_package_may_follow_other_bytes_and_lack_its_content_types() {
+        let whole = std::fs::read(sample("stock.xlsx")).unwrap();
+        for before in [b"\r\n".as_slice(), b"a,b\n1,2\n", &[b'x'; 100_000]] {
+            let file = file_of(&[before, &whole].concat());
+            assert_eq!(kind_of(file.path()), Ok(Container::Xlsx));
+        }
+        let file = zip_of(&["./_rels/.rels", "./xl/workbook.xml"]);
+        assert_eq!(kind_of(file.path()), Ok(Container::Xlsx));
     }
 
     #[test]

@@ -298,16 +298,20 @@ pub(super) fn attribute<'t>(tag: &'t BytesStart<'_>, name: &str) -> Option<Cow<'
     decode(value)
 }
 
-/// The value of an attribute in the namespace of relationships, whatever the prefix (ECMA-376 Part 1, §22.8).
+/// The value of an attribute in the namespace of relationships, whatever the prefix (ECMA-376 Part 1, §22.8). Some programs
+/// leave the prefix out, where nothing else has that name.
 pub(super) fn relationship_id<'t>(tag: &'t BytesStart<'_>) -> Option<Cow<'t, str>> {
     let of_namespace = |name: &str| name.split_once(':').is_some_and(|(_, local)| local == "id");
-    let (_, value) = attributes(tag).find(|(name, _)| of_namespace(name))?;
-    decode(value)
+    let prefixed = attributes(tag).find(|(name, _)| of_namespace(name));
+    match prefixed {
+        Some((_, value)) => decode(value),
+        None => attribute(tag, "id"),
+    }
 }
 
-/// Whether an attribute says true (XML Schema, boolean).
+/// Whether an attribute says true (XML Schema, boolean), also in the words of programs that go by their own language.
 pub(super) fn is_true(value: &str) -> bool {
-    matches!(value, "1" | "true" | "on")
+    matches!(value, "1" | "true" | "True" | "TRUE" | "on")
 }
 
 fn decode(value: &str) -> Option<Cow<'_, str>> {

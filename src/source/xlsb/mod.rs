@@ -54,13 +54,14 @@ pub(super) fn open(path: &Path, input: Input) -> Result<Box<dyn Workbook>> {
     let relationships = package.relationships(&main)?;
     let part = required_part(&mut package, path, &main, PartKind::Small)?;
     let lists = Lists::read(Records::new(PartPlace { path, part: &main }, part))?;
-    let styles = match target(&relationships, "styles") {
+    let styles = match list_part(&package, &main, &relationships, "styles") {
         Some(name) => {
-            let part = required_part(&mut package, path, name, PartKind::Small)?;
-            Styles::read(Records::new(PartPlace { path, part: name }, part))?
+            let part = required_part(&mut package, path, &name, PartKind::Small)?;
+            Styles::read(Records::new(PartPlace { path, part: &name }, part))?
         }
         None => Styles::default(),
     };
+    let strings = list_part(&package, &main, &relationships, "sharedStrings");
     let internal = relationships.iter().filter(|one| !one.external);
     let by_id = internal.map(|one| (one.id.as_str(), one)).collect();
     let (sheets, parts) = lists
@@ -76,7 +77,7 @@ pub(super) fn open(path: &Path, input: Input) -> Result<Box<dyn Workbook>> {
         date_system: lists.date_system,
         names: lists.names,
         styles,
-        strings: StringsPart::Unread(target(&relationships, "sharedStrings").map(str::to_owned)),
+        strings: StringsPart::Unread(strings),
     }))
 }
 
@@ -176,8 +177,23 @@ fn required_part<'p>(
         .ok_or_else(|| broken(path, &format!("its part {name} is missing")))
 }
 
-fn target<'r>(relationships: &'r [Relationship], kind: &'r str) -> Option<&'r str> {
-    targets(relationships, kind).next()
+/// The part of a list that the workbook has one of: by its relationships, or where it is by custom if these name none that
+/// is there, as for XML parts. One that is named but nowhere is given, too, and is an error to whoever reads it.
+fn list_part(
+    package: &Package,
+    main: &str,
+    relationships: &[Relationship],
+    kind: &str,
+) -> Option<String> {
+    let folder = main.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let by_custom = format!("{folder}/{kind}.bin");
+    let mut named = targets(relationships, kind);
+    let is_there = |name: &&str| package.has(name);
+    let found = named.find(is_there);
+    found
+        .or(Some(by_custom.as_str()).filter(is_there))
+        .or_else(|| targets(relationships, kind).next())
+        .map(str::to_owned)
 }
 
 fn targets<'r>(relationships: &'r [Relationship], kind: &'r str) -> impl Iterator<Item = &'r str> {
@@ -398,6 +414,27 @@ mod tests {
             });
             assert!(!is_read, "{lost}");
         }
+    }
+
+    #[test]
+    fn lists_that_no_relationship_names_are_where_they_are_by_custom() {
+        let mut parts = parts();
+        for (name, content) in &mut parts {
+            match *name {
+                "wtf/_rels/book.bin.rels" => {
+                    *content = relationships(&[("rId1", "worksheet", "sheets/one.bin")]);
+                }
+                "wtf/strings.bin" => *name = "wtf/sharedStrings.bin",
+                _ => {}
+            }
+        }
+        let mut workbook = open_parts(&parts).unwrap();
+        let mut notes = Notes::default();
+        workbook.read_sheet(0, &mut notes).unwrap();
+        assert_eq!(
+            notes.lines[..2],
+            ["A1 Text(\"head\") #0", "B1 Number(6.0) #1"]
+        );
     }
 
     proptest! {

@@ -5,7 +5,10 @@ use std::io::BufRead;
 use super::fields::{Fields, append_utf16};
 use super::record::{Records, id};
 use crate::error::Result;
-use crate::source::workbook::too_large;
+use crate::source::workbook::{MAX_SHARED_TEXT_BYTES, too_large};
+
+/// The most strings: their places take 4 bytes each.
+const MAX_STRINGS: usize = 1 << 26;
 
 /// All shared strings, one after the other in one text.
 #[derive(Debug, Default)]
@@ -19,7 +22,7 @@ impl SharedStrings {
     /// Reads the part. Runs of rich text are joined, phonetic readings are left out.
     ///
     /// # Errors
-    /// `WorkbookBroken`, `WorkbookTooLarge` for more than 4 GiB of text.
+    /// `WorkbookBroken`, `WorkbookTooLarge` for more text or strings than are held in memory.
     pub(super) fn read(mut records: Records<'_, impl BufRead>) -> Result<Self> {
         let place = records.place();
         let mut strings = Self::default();
@@ -28,8 +31,13 @@ impl SharedStrings {
                 .rich()
                 .map_err(|fault| place.too_short(fault))?;
             append_utf16(units, &mut strings.text);
-            let end = u32::try_from(strings.text.len())
-                .map_err(|_| too_large(place.path, "has more than 4 GiB of shared text"))?;
+            let is_held =
+                strings.text.len() <= MAX_SHARED_TEXT_BYTES && strings.ends.len() < MAX_STRINGS;
+            let end = u32::try_from(strings.text.len()).ok();
+            let Some(end) = end.filter(|_| is_held) else {
+                let what = "has more shared strings than can be read";
+                return Err(too_large(place.path, what));
+            };
             strings.ends.push(end);
         }
         Ok(strings)

@@ -36,10 +36,7 @@ use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetKind, SheetTa
 pub(super) fn open(path: &Path, input: Input) -> Result<Box<dyn Workbook>> {
     let mut package = Package::open(path, input)?;
     let workbook = WorkbookPart::read(&mut package)?;
-    let styles = match &workbook.styles {
-        Some(part) => Styles::read(&mut package, part)?,
-        None => Styles::default(),
-    };
+    let styles = Styles::read(&mut package, &workbook.styles)?;
     Ok(Box::new(Xlsx {
         path: path.to_path_buf(),
         package,

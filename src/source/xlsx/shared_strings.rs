@@ -5,7 +5,7 @@ use quick_xml::events::Event;
 use super::text;
 use crate::error::Result;
 use crate::source::package::{Package, PartKind};
-use crate::source::workbook::too_large;
+use crate::source::workbook::{MAX_SHARED_TEXT_BYTES, too_large};
 use crate::source::xml::XmlReader;
 
 /// The most strings: their places take 4 bytes each, and the table is held in memory.
@@ -45,8 +45,10 @@ impl SharedStrings {
                 Event::Eof => break,
                 _ => continue,
             }
+            let is_held =
+                strings.arena.len() <= MAX_SHARED_TEXT_BYTES && strings.ends.len() < MAX_STRINGS;
             let end = u32::try_from(strings.arena.len()).ok();
-            let Some(end) = end.filter(|_| strings.ends.len() < MAX_STRINGS) else {
+            let Some(end) = end.filter(|_| is_held) else {
                 return Err(too_large(&path, "has more shared strings than can be read"));
             };
             strings.ends.push(end);

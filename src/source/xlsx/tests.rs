@@ -261,6 +261,14 @@ fn each_type_of_cell_gives_its_content() {
             Some(Held::Error(CellError::Unknown)),
         ),
         (
+            "<c t=\"e\"><v>Err:502</v></c>",
+            Some(Held::Error(CellError::Numbered(502))),
+        ),
+        (
+            "<c t=\"e\"><v>Err:0502</v></c>",
+            Some(Held::Error(CellError::Unknown)),
+        ),
+        (
             "<c t=\"d\"><v> 2024-02-29T12:00:00Z</v></c>",
             Some(Held::Iso("2024-02-29T12:00:00Z".into())),
         ),
@@ -821,5 +829,39 @@ proptest! {
         prop_assert!(!wanted.is_finite() || same(wanted.to_string(), wanted) && same(scientific, wanted));
         prop_assert!(same(whole.to_string(), whole as f64));
         prop_assert!(same((whole % 1_000_000_000).to_string(), (whole % 1_000_000_000) as f64));
+    }
+}
+
+#[test]
+fn lists_that_no_relationship_names_are_where_they_are_by_custom() {
+    let cells = "<c s=\"0\"><v>44197</v></c><c t=\"s\"><v>1</v></c>";
+    let styles = "<cellXfs><xf numFmtId=\"14\"/></cellXfs>";
+    let sheet = ("rId1", "worksheet", "worksheets/sheet1.xml");
+    let elsewhere = [
+        sheet,
+        ("rId2", "sharedStrings", "lost/strings.xml"),
+        ("rId3", "styles", "lost/styles.xml"),
+    ];
+    for relations in [&[sheet][..], &elsewhere] {
+        let parts = Parts::with_cells(cells)
+            .styles(styles)
+            .relations("xl/_rels/workbook.xml.rels", relations);
+        let mut workbook = parts.open().unwrap();
+        let seen = read(&mut *workbook, 0).unwrap();
+        let wanted = [("A1", Held::Number(44197.0)), ("B1", text("one"))];
+        assert_eq!(seen.shown(), wanted);
+        let date = usize::from(seen.formats[0]);
+        assert_ne!(workbook.formats()[date], NumberFormat::general());
+    }
+}
+
+#[test]
+fn the_id_of_a_sheet_may_lack_its_prefix_but_goes_after_one_that_has_it() {
+    for id in ["id=\"rId1\"", "id=\"rId9\" r:id=\"rId1\""] {
+        let workbook = format!(
+            "<workbook xmlns=\"{MAIN}\" xmlns:r=\"{RELATIONS}\"><sheets><sheet name=\"S\" sheetId=\"1\" {id}/></sheets></workbook>"
+        );
+        let parts = Parts::with_cells("<c><v>1</v></c>").part("xl/workbook.xml", &workbook);
+        assert_eq!(parts.read().unwrap().cells.len(), 1, "{id}");
     }
 }

@@ -26,7 +26,7 @@ pub(super) struct WorkbookPart {
     /// The names of ranges.
     pub(super) names: Vec<NamedRange>,
     /// The name of the styles part.
-    pub(super) styles: Option<String>,
+    pub(super) styles: String,
     /// The name of the shared strings' part.
     pub(super) shared_strings: String,
 }
@@ -82,15 +82,9 @@ impl WorkbookPart {
                 ));
             }
         }
-        let folder = part.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let first = |kind: &str| {
-            let mut of_kind = relationships.iter();
-            let found = of_kind.find(|one| one.kind == kind && !one.external)?;
-            Some(found.target.clone())
-        };
-        workbook.styles = first("styles");
-        workbook.shared_strings =
-            first("sharedStrings").unwrap_or_else(|| format!("{folder}/sharedStrings.xml"));
+        drop(reader);
+        workbook.styles = list_part(package, &part, &relationships, "styles");
+        workbook.shared_strings = list_part(package, &part, &relationships, "sharedStrings");
         workbook.names = named_ranges(definitions, &workbook.sheets);
         Ok(workbook)
     }
@@ -115,6 +109,21 @@ impl WorkbookPart {
                 self.parts.push(to.map(|to| to.target.clone()));
             }
             _ => {}
+        }
+    }
+}
+
+/// The part of a list that the workbook has one of: by its relationships, or where it is by custom if these name none that
+/// is there. Some programs write the part but not the relationship, and all readers go by the custom.
+fn list_part(package: &Package, part: &str, relationships: &[Relationship], kind: &str) -> String {
+    let mut of_kind = relationships.iter();
+    let is_there =
+        |one: &&Relationship| one.kind == kind && !one.external && package.has(&one.target);
+    match of_kind.find(is_there) {
+        Some(found) => found.target.clone(),
+        None => {
+            let folder = part.rsplit_once('/').map_or("", |(folder, _)| folder);
+            format!("{folder}/{kind}.xml")
         }
     }
 }
