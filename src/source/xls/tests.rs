@@ -1077,6 +1077,26 @@ fn the_password_that_excel_tries_by_itself_is_tried() {
 }
 
 #[test]
+fn number_0_is_general_unless_a_file_makes_a_code_of_it() {
+    for (code, wanted) in [
+        ("Standard", "General"),
+        ("yyyy\\-mm\\-dd", "yyyy\\-mm\\-dd"),
+        ("", "General"),
+    ] {
+        let len = u16::try_from(code.len()).unwrap();
+        let globals = [
+            record(
+                k::FORMAT,
+                &[&words(&[0, len]), &[0][..], code.as_bytes()].concat(),
+            ),
+            record(k::XF, &words(&[0; 10])),
+        ];
+        let bytes = biff8(&globals.concat(), number(0, 0, 0, 1.0));
+        assert_eq!(codes(&bytes), [wanted], "{code}");
+    }
+}
+
+#[test]
 fn lists_without_an_end_go_on_to_the_first_sheet() {
     let whole = biff8(&[], number(0, 0, 0, 1.5));
     let eof = bof(0x0600, 5).len() + record(k::BOUND_SHEET, &[0; 9]).len();
