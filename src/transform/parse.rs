@@ -90,7 +90,8 @@ pub fn time(text: &str) -> Option<i64> {
     rounded_time(text).filter(|micros| *micros < MICROS_PER_DAY)
 }
 
-/// A time of day, or the midnight behind it that its fraction is rounded to.
+/// A time of day, or the midnight behind it: where its fraction is rounded to that, or it is written as 24:00:00 (XML
+/// Schema part 2, 3.2.7 dateTime).
 fn rounded_time(text: &str) -> Option<i64> {
     let mut parts = text.trim().splitn(3, ':');
     let hour = fixed_digits(parts.next()?, 2)?;
@@ -99,7 +100,8 @@ fn rounded_time(text: &str) -> Option<i64> {
         None => (0, 0),
         Some(seconds) => seconds_and_micros(seconds)?,
     };
-    (hour < 24 && minute < 60 && second < 60)
+    let is_end_of_day = (hour, minute, second, micros) == (24, 0, 0, 0);
+    (is_end_of_day || hour < 24 && minute < 60 && second < 60)
         .then_some(((hour * 60 + minute) * 60 + second) * 1_000_000 + micros)
 }
 
