@@ -20,6 +20,8 @@ const END_OF_CHAIN: u32 = 0xFFFF_FFFE;
 const FIRST_MARK: u32 = 0xFFFF_FFFA;
 /// FAT sectors listed in the header ([MS-CFB] 2.2, DIFAT).
 const DIFAT_IN_HEADER: std::ops::Range<usize> = 76..HEADER_BYTES;
+/// No sector has two to the power of this many bytes.
+const LARGEST_SHIFT: u16 = 21;
 /// A directory entry's bytes ([MS-CFB] 2.6.1).
 const ENTRY_BYTES: usize = 128;
 /// In place of the number of an entry ([MS-CFB] 2.6.1).
@@ -27,8 +29,8 @@ const NO_ENTRY: u32 = 0xFFFF_FFFF;
 /// Types of entries ([MS-CFB] 2.6.1).
 const STORAGE: u8 = 1;
 const ROOT_STORAGE: u8 = 5;
-/// Streams below this length lie in the mini stream ([MS-CFB] 2.2).
-const MINI_CUTOFF: u64 = 4096;
+/// Streams below this length lie in the mini stream, unless the header names another ([MS-CFB] 2.2).
+const MINI_CUTOFF: u32 = 4096;
 const MINI_SECTOR_BYTES: usize = 64;
 
 /// A compound file whose tables hold together.
@@ -37,6 +39,8 @@ pub(super) struct CompoundFile {
     fat: Vec<u32>,
     mini_sectors: Sectors,
     mini_fat: Vec<u32>,
+    /// Streams below this length lie in the mini stream.
+    mini_cutoff: u64,
     directory: Vec<Entry>,
     /// What is wrong with tables that not every stream needs.
     fault: Option<Fault>,
@@ -161,7 +165,7 @@ impl CompoundFile {
     }
 
     fn content(&self, entry: &Entry, missing: Missing) -> Result<Vec<u8>, Fault> {
-        let (sectors, table) = if entry.len < MINI_CUTOFF {
+        let (sectors, table) = if entry.len < self.mini_cutoff {
             (&self.mini_sectors, &self.mini_fat)
         } else {
             (&self.sectors, &self.fat)
@@ -210,9 +214,10 @@ impl CompoundFile {
 
     fn parse(bytes: Vec<u8>) -> Result<Self, Fault> {
         let header: [u8; HEADER_BYTES] = *bytes.first_chunk().ok_or(Fault::TooShort)?;
+        // Sizes that cannot be are those of nearly all files, as with other readers (python-excel/xlrd, CompDoc).
         let size = match (u16_at(&header, 30), u16_at(&header, 32)) {
-            (9, 6) => 512,
-            (12, 6) => 4096,
+            (9 | LARGEST_SHIFT.., 6 | 10..) => 512,
+            (12, 6 | 13..) => 4096,
             _ => return Err(Fault::UnknownSectorSize),
         };
         let sectors = Sectors {
@@ -229,6 +234,11 @@ impl CompoundFile {
         let root = directory.first().ok_or(Fault::NoDirectory)?;
         let (mut mini_stream, mut mini_table) = (Vec::new(), Vec::new());
         let mini_fat_sectors = u64::from(u32_at(&header, 64));
+        // Programs that keep all streams in whole sectors say so by another length than the usual, or by none.
+        let mini_cutoff = match u32_at(&header, 56) {
+            0 if mini_fat_sectors > 0 => MINI_CUTOFF,
+            said => said,
+        };
         if mini_fat_sectors > 0 {
             let len = mini_fat_sectors * size as u64;
             let table = sectors.follow(u32_at(&header, 60), &fat, len, &mut mini_table);
@@ -244,6 +254,7 @@ impl CompoundFile {
                 size: MINI_SECTOR_BYTES,
             },
             mini_fat: numbers(&mini_table).collect(),
+            mini_cutoff: u64::from(mini_cutoff),
             directory,
             fault,
         })
@@ -268,7 +279,11 @@ impl Sectors {
     /// The file's allocation table: which sector follows which ([MS-CFB] 2.3 and 2.5), and what is wrong with it.
     fn fat(&self, header: &[u8; HEADER_BYTES]) -> Result<(Vec<u32>, Option<Fault>), Fault> {
         let mut ids: Vec<u32> = numbers(&header[DIFAT_IN_HEADER]).collect();
-        let mut next = u32_at(header, 68);
+        // Some programs write 0 instead of the mark for a list that ends in the header.
+        let mut next = match (u32_at(header, 68), u32_at(header, 72)) {
+            (0, 0) => END_OF_CHAIN,
+            (next, _) => next,
+        };
         let mut visited = 0;
         while next < FIRST_MARK {
             ids.extend(numbers(self.get(next)?));
@@ -535,6 +550,29 @@ mod tests {
         assert_eq!(stream, [[2; 64].as_slice(), &[3; 36]].concat());
         bytes[512 * 11 + 4 * 9..][..4].copy_from_slice(&5000_u32.to_le_bytes());
         bytes[512 * 2 + ENTRY_BYTES + 120] = 200;
+        assert!(read(bytes).is_err());
+    }
+
+    #[test]
+    fn what_the_header_leaves_out_has_a_usual_meaning() {
+        // No more of the FAT's list, by a 0 in place of the mark, while sector 0 is the FAT itself.
+        let mut bytes = file(&sound(), 4096);
+        bytes[68..76].fill(0);
+        assert_eq!(read(bytes).unwrap().unwrap().len(), 4096);
+        // A short stream in whole sectors, in a file without a mini stream.
+        let stream = read(file(&sound(), 700)).unwrap().unwrap();
+        assert_eq!(stream, [[2; 512].as_slice(), &[3; 188]].concat());
+        let mut bytes = file(&sound(), 700);
+        bytes[56..60].copy_from_slice(&512_u32.to_le_bytes());
+        assert_eq!(read(bytes).unwrap().unwrap(), stream);
+        // Sizes of sectors that cannot be.
+        for (at, shift) in [(30, 0xFFFF_u16), (32, 0x0A00)] {
+            let mut bytes = file(&sound(), 4096);
+            bytes[at..at + 2].copy_from_slice(&shift.to_le_bytes());
+            assert_eq!(read(bytes).unwrap().unwrap().len(), 4096, "{at}");
+        }
+        let mut bytes = file(&sound(), 4096);
+        bytes[30] = 10;
         assert!(read(bytes).is_err());
     }
 

@@ -85,11 +85,20 @@ pub(super) fn detect_in(path: &Path, mut bytes: impl Read + Seek) -> Result<Cont
             detect_in_zip(path, bytes)
         }
         _ if is_zip_behind_other_bytes(&mut bytes) => detect_in_zip(path, bytes),
-        _ if is_flat_document(&magic[..filled], bytes) => {
-            let flat = not_a_workbook(path, "is a flat OpenDocument file, not a package");
-            Err(flat.next_step("Open it in LibreOffice and save it as .ods"))
-        }
-        _ => Err(not_a_workbook(path, "is not a workbook")),
+        start => Err(match markup(start, bytes) {
+            Some(Markup::FlatDocument) => {
+                let flat = not_a_workbook(path, "is a flat OpenDocument file, not a package");
+                flat.next_step("Open it in LibreOffice and save it as .ods")
+            }
+            Some(Markup::Spreadsheet2003) => {
+                not_a_workbook(path, "is an XML Spreadsheet 2003, not a workbook")
+                    .next_step(CONVERT)
+            }
+            Some(Markup::WebPage) => {
+                not_a_workbook(path, "is a web page, not a workbook").next_step(CONVERT)
+            }
+            None => not_a_workbook(path, "is not a workbook"),
+        }),
     }
 }
 
@@ -110,17 +119,39 @@ fn is_zip_behind_other_bytes(mut bytes: impl Read + Seek) -> bool {
     bytes.seek(SeekFrom::Start(0)).is_ok() && is_zip
 }
 
-/// Whether a file is an OpenDocument in one piece of XML (OpenDocument 1.3 part 3, 3.1.2).
-fn is_flat_document(start: &[u8], rest: impl Read) -> bool {
+/// Text with tags that spreadsheet programs open, too, often under the name of an xls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Markup {
+    /// An OpenDocument in one piece of XML (OpenDocument 1.3 part 3, 3.1.2).
+    FlatDocument,
+    /// The XML of Excel 2002 and 2003.
+    Spreadsheet2003,
+    WebPage,
+}
+
+const CONVERT: &str = "Open it in a spreadsheet program and save it as .xlsx";
+
+/// The markup that a file is in, by its first tags.
+fn markup(start: &[u8], rest: impl Read) -> Option<Markup> {
     /// The root's tag begins behind a declaration and perhaps a comment.
     const PROLOG_BYTES: u64 = 4 << 10;
     let start = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
-    if !start.starts_with(b"<") {
-        return false;
+    if !start.trim_ascii_start().starts_with(b"<") {
+        return None;
     }
-    let mut prolog = Vec::new();
-    let read = rest.take(PROLOG_BYTES).read_to_end(&mut prolog);
-    read.is_ok() && String::from_utf8_lossy(&prolog).contains("opendocument")
+    let mut prolog = start.to_vec();
+    rest.take(PROLOG_BYTES).read_to_end(&mut prolog).ok()?;
+    let prolog = String::from_utf8_lossy(&prolog).to_ascii_lowercase();
+    let known = [
+        ("urn:oasis:names:tc:opendocument", Markup::FlatDocument),
+        ("<ss:workbook", Markup::Spreadsheet2003),
+        ("<workbook", Markup::Spreadsheet2003),
+        ("<html", Markup::WebPage),
+        ("<!doctype html", Markup::WebPage),
+        ("<table", Markup::WebPage),
+    ];
+    let found = known.iter().find(|(sign, _)| prolog.contains(sign));
+    found.map(|(_, markup)| *markup)
 }
 
 fn detect_in_zip(path: &Path, bytes: impl Read + Seek) -> Result<Container> {
@@ -305,7 +336,24 @@ mod tests {
         let error = detect(file_of(flat.as_bytes()).path()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotAWorkbook);
         assert!(error.advice().unwrap().contains(".ods"), "{error}");
-        let other = detect(file_of(b"<?xml version=\"1.0\"?><html/>").path()).unwrap_err();
+        for (text, named) in [
+            ("<?xml version=\"1.0\"?><html/>", "web page"),
+            ("\r\n <!DOCTYPE HTML><TABLE><TR>", "web page"),
+            (
+                "<html xmlns:x=\"urn:schemas-microsoft-com:office:excel\">",
+                "web page",
+            ),
+            (
+                "<?xml version=\"1.0\"?><?mso-application progid=\"Excel.Sheet\"?><Workbook>",
+                "XML Spreadsheet",
+            ),
+        ] {
+            let error = detect(file_of(text.as_bytes()).path()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotAWorkbook);
+            assert!(error.message().contains(named), "{error}");
+            assert!(error.advice().unwrap().contains(".xlsx"), "{error}");
+        }
+        let other = detect(file_of(b"<?xml version=\"1.0\"?><rss/>").path()).unwrap_err();
         assert_eq!(other.advice(), Some(KNOWN_FORMATS));
         let file = zip_of(&["mimetype", "encrypted-package", "META-INF/manifest.xml"]);
         assert_eq!(kind_of(file.path()), Ok(Container::Ods));

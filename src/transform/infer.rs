@@ -73,6 +73,8 @@ impl InferredType {
             }
         };
         match class {
+            // A sheet shows them as errors; of the types of columns, only a text holds them beside every number.
+            _ if !value.is_finite() => Self::Text,
             FormatClass::General if value.fract() == 0.0 && value.abs() < MAX_EXACT_INTEGER => {
                 Self::Integer
             }
@@ -218,6 +220,10 @@ mod tests {
             ("2024-01-02T00:00:00", T::Date),
             ("2024-01-02T10:00:00", T::Timestamp),
             ("2024-01-02T10:00:00Z", T::Timestamp),
+            ("2024-01-02T23:59:59.999999497", T::Timestamp),
+            ("2024-01-02T23:59:59.999999999", T::Date),
+            ("2024-01-02T24:00:00", T::Date),
+            ("2024-01-02T24:00:01", T::Text),
             ("10:30:00", T::Time),
             ("PT02H30M00S", T::Time),
             ("PT24H00M00S", T::Interval),
@@ -236,6 +242,8 @@ mod tests {
         assert_eq!(of(9_007_199_254_740_992.0, FormatClass::General), T::Float);
         assert_eq!(of(0.5, FormatClass::General), T::Float);
         assert_eq!(of(42.0, FormatClass::FixedDecimals), T::Decimal);
+        assert_eq!(of(f64::NAN, FormatClass::General), T::Text);
+        assert_eq!(of(f64::INFINITY, FormatClass::FixedDecimals), T::Text);
         let padding = ZeroPadding::always(ZeroPattern::digits(5).unwrap());
         assert_eq!(of(1_234.0, FormatClass::ZeroPadded(padding)), T::Text);
         assert_eq!(of(45_292.0, FormatClass::Date), T::Date);
@@ -322,7 +330,8 @@ mod tests {
     fn any_cell() -> impl Strategy<Value = (Cell, String)> {
         let span = TextSpan { start: 0, len: 0 };
         let number = prop_oneof![
-            any::<f64>().prop_filter("sheets hold finite numbers", |value| value.is_finite()),
+            any::<f64>(),
+            prop::sample::select(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY]),
             -1e6_f64..1e6,
             (-100_000_i32..3_000_000).prop_map(f64::from),
             (0_u32..2_958_465, 0_u32..86_400_000)

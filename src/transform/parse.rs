@@ -86,6 +86,13 @@ pub fn date(text: &str) -> Option<i32> {
 /// An ISO 8601 time of day: `13:05`, `13:05:09`, `13:05:09.123456`. Gives microseconds since midnight.
 #[must_use]
 pub fn time(text: &str) -> Option<i64> {
+    // A fraction just below the next midnight has been rounded to it.
+    rounded_time(text).filter(|micros| *micros < MICROS_PER_DAY)
+}
+
+/// A time of day, or the midnight behind it: where its fraction is rounded to that, or it is written as 24:00:00 (XML
+/// Schema part 2, 3.2.7 dateTime).
+fn rounded_time(text: &str) -> Option<i64> {
     let mut parts = text.trim().splitn(3, ':');
     let hour = fixed_digits(parts.next()?, 2)?;
     let minute = fixed_digits(parts.next()?, 2)?;
@@ -93,19 +100,19 @@ pub fn time(text: &str) -> Option<i64> {
         None => (0, 0),
         Some(seconds) => seconds_and_micros(seconds)?,
     };
-    (hour < 24 && minute < 60 && second < 60)
+    let is_end_of_day = (hour, minute, second, micros) == (24, 0, 0, 0);
+    (is_end_of_day || hour < 24 && minute < 60 && second < 60)
         .then_some(((hour * 60 + minute) * 60 + second) * 1_000_000 + micros)
-        // A fraction just below the next midnight has been rounded to it.
-        .filter(|micros| *micros < MICROS_PER_DAY)
 }
 
 /// An ISO 8601 date, or date and time: `2024-01-31`, `2024-01-31T13:05:09`. Gives microseconds since 2000-01-01.
-/// A time zone is not accepted: a timestamp without time zone would drop it.
+/// A time zone is not accepted: a timestamp without time zone would drop it. Of a fraction just below midnight, as
+/// LibreOffice writes for a serial that is not exact, the moment is the next day's beginning, as it is of the serial.
 #[must_use]
 pub fn timestamp(text: &str) -> Option<i64> {
     let text = text.trim();
     let (day, time_of_day) = match text.split_once(['T', 't', ' ']) {
-        Some((day, rest)) => (date(day)?, time(rest)?),
+        Some((day, rest)) => (date(day)?, rounded_time(rest)?),
         None => (date(text)?, 0),
     };
     Some(i64::from(day) * MICROS_PER_DAY + time_of_day)

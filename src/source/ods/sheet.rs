@@ -9,7 +9,7 @@ use super::cell::{CellHead, count, saturated};
 use super::duration::days_of_duration;
 use super::repeats::{Excess, KeptRow, MAX_ROW_BYTES, give_repeated};
 use super::styles::Formats;
-use super::text::{CellText, Prefixes};
+use super::text::{Block, CellText, Prefixes};
 use super::xml::{Xml, attributes, name_of, value_of};
 use crate::error::{Error, Result};
 use crate::model::address::{CellAddress, CellRange, MAX_COLUMNS, MAX_ROWS};
@@ -277,15 +277,16 @@ impl<'a, 'v> SheetReading<'a, 'v> {
     fn read_text(&mut self) -> Result<()> {
         let outside = self.xml.depth().saturating_sub(1);
         while self.xml.depth() > outside {
-            let is_paragraph = match self.xml.next()? {
-                Event::Start(tag) => is_paragraph(&tag),
+            let block = match self.xml.next()? {
+                Event::Start(tag) => Block::of(&tag),
                 _ => continue,
             };
-            if is_paragraph {
-                self.text
-                    .read_paragraph(&mut self.xml, self.shared.prefixes)?;
-            } else {
-                self.xml.skip_element()?;
+            match block {
+                Block::Paragraph => self
+                    .text
+                    .read_paragraph(&mut self.xml, self.shared.prefixes)?,
+                Block::Around => {}
+                Block::Other => self.xml.skip_element()?,
             }
         }
         Ok(())
@@ -316,11 +317,6 @@ impl<'a, 'v> SheetReading<'a, 'v> {
         }
         Ok(())
     }
-}
-
-/// Text is in paragraphs, and in headings by some writers.
-fn is_paragraph(tag: &BytesStart<'_>) -> bool {
-    matches!(tag.local_name().as_ref(), "p" | "h")
 }
 
 /// The format of a cell without a style: the row's default, or else the column's (19.619).

@@ -31,6 +31,27 @@ impl Default for Prefixes {
     }
 }
 
+/// A child of a cell.
+pub(super) enum Block {
+    /// With text.
+    Paragraph,
+    /// With paragraphs of the cell inside.
+    Around,
+    /// With texts of its own, or none.
+    Other,
+}
+
+impl Block {
+    /// By its tag. Text is in paragraphs, and in headings, lists and sections by some writers (OpenDocument 1.3 part 3, 5).
+    pub(super) fn of(tag: &BytesStart<'_>) -> Self {
+        match tag.local_name().as_ref() {
+            "p" | "h" => Self::Paragraph,
+            "list" | "list-header" | "list-item" | "section" => Self::Around,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// A text that grows by the characters and elements of paragraphs (OpenDocument 1.3 part 3, 6.1.2): runs of white space
 /// become one space; spaces, tabs and line ends that are elements stay. A space at an end of a paragraph stays, too,
 /// unlike the specification has it: LibreOffice writes the last space of a text as it is, and reads it so.

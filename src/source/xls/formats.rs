@@ -116,11 +116,14 @@ impl StyleRecords {
     /// The format with this number. What the file says comes before what the number means by itself: programs other
     /// than Excel use the numbers of East Asian formats for their own.
     fn format(&self, id: u16, version: Version, table: &mut FormatTable) -> FormatId {
-        // Number 0 is General even where a file names it in another language, such as "Standard".
-        if id == 0 && version >= Version::Biff5 {
+        let code = self.codes.get(&id);
+        // Number 0 is General even where a file names it in another language, such as "Standard"; it is not where a
+        // program other than Excel made a code of it.
+        let is_word = |code: &String| code.chars().all(char::is_alphabetic);
+        if id == 0 && version >= Version::Biff5 && code.is_none_or(is_word) {
             return GENERAL;
         }
-        if let Some(code) = self.codes.get(&id) {
+        if let Some(code) = code {
             return table.id_of(code);
         }
         // Excel 2 had no fractions, which later came in at numbers 12 and 13.

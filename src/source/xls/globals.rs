@@ -62,7 +62,7 @@ impl Globals {
 
     fn read_list(&mut self, path: &Path, stream: &[u8]) -> Result<()> {
         let mut styles = StyleRecords::default();
-        let mut records = open(path, stream)?;
+        let mut records = open(path, stream)?.without_inner();
         while let Some(record) = records.next() {
             match record.kind {
                 kind::DATE_MODE => self.date_system = date_system(&record),
@@ -207,6 +207,9 @@ fn open<'a>(path: &Path, stream: &'a [u8]) -> Result<Substream<'a>> {
 /// The number of the code page, wherever its record is ([MS-XLS] 2.4.52).
 fn code_page(stream: &[u8]) -> Option<u16> {
     let mut records = Substream::open(stream, 0)?;
+    if records.bof().holds == Holds::Globals {
+        records = records.without_inner();
+    }
     let record = records.find(|record| record.kind == kind::CODE_PAGE)?;
     u16_at(record.body, 0)
 }

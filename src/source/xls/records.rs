@@ -106,6 +106,16 @@ pub(super) struct Substream<'a> {
     records: Records<'a>,
     begins: Bof,
     state: State,
+    inner: Inner,
+}
+
+/// What a BOF inside of a substream is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Inner {
+    /// The beginning of a substream with an end of its own.
+    Substream,
+    /// A record without a meaning.
+    Nothing,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +134,15 @@ impl<'a> Substream<'a> {
             records,
             begins: Bof::parse(&first),
             state: State::Inside,
+            inner: Inner::Substream,
         })
+    }
+
+    /// The same in globals, which have no substreams inside ([MS-XLS] 2.1.7.20.3): a BOF there is one too many, or that
+    /// of the first sheet behind globals that lack their end, and either way what follows goes up to the next EOF.
+    pub(super) fn without_inner(mut self) -> Self {
+        self.inner = Inner::Nothing;
+        self
     }
 
     /// Its first record.
@@ -172,7 +190,10 @@ impl<'a> Iterator for Substream<'a> {
             match self.records.next() {
                 None => self.state = State::CutOff,
                 Some(record) if record.kind == kind::EOF => self.state = State::Ended,
-                Some(record) if is_bof(record.kind) => self.skip_inner(),
+                Some(record) if is_bof(record.kind) => match self.inner {
+                    Inner::Substream => self.skip_inner(),
+                    Inner::Nothing => {}
+                },
                 Some(record) => return Some(record),
             }
         }

@@ -1075,3 +1075,40 @@ fn the_password_that_excel_tries_by_itself_is_tried() {
         assert!(error.message().contains(case.words), "{error}");
     }
 }
+
+#[test]
+fn number_0_is_general_unless_a_file_makes_a_code_of_it() {
+    for (code, wanted) in [
+        ("Standard", "General"),
+        ("yyyy\\-mm\\-dd", "yyyy\\-mm\\-dd"),
+        ("", "General"),
+    ] {
+        let len = u16::try_from(code.len()).unwrap();
+        let globals = [
+            record(
+                k::FORMAT,
+                &[&words(&[0, len]), &[0][..], code.as_bytes()].concat(),
+            ),
+            record(k::XF, &words(&[0; 10])),
+        ];
+        let bytes = biff8(&globals.concat(), number(0, 0, 0, 1.0));
+        assert_eq!(codes(&bytes), [wanted], "{code}");
+    }
+}
+
+#[test]
+fn lists_without_an_end_go_on_to_the_first_sheet() {
+    let whole = biff8(&[], number(0, 0, 0, 1.5));
+    let eof = bof(0x0600, 5).len() + record(k::BOUND_SHEET, &[0; 9]).len();
+    assert_eq!(whole[eof..eof + 4], record(k::EOF, &[]));
+    // In place of the end, a record that says nothing.
+    let mut without = whole.clone();
+    without[eof] = 0xFE;
+    assert_eq!(read(&without, 0).unwrap(), read(&whole, 0).unwrap());
+    // One BOF too many, in globals that do have an end.
+    let twice = biff8(&bof(0x0600, 5), number(0, 0, 0, 1.5));
+    assert_eq!(read(&twice, 0).unwrap(), read(&whole, 0).unwrap());
+    without.truncate(eof + 4);
+    let error = open(&without).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::WorkbookBroken);
+}

@@ -43,6 +43,23 @@ impl FormatClass {
 /// The most sections that are for numbers; the fourth is for text (ECMA-376 Part 1, §18.8.31).
 const NUMBER_SECTIONS: usize = 3;
 
+/// General in the languages whose word for it has letters of dates and times. Some programs, and the versions of Excel
+/// up to 4, write the word of their user's language.
+const GENERAL_WORDS: [&str; 12] = [
+    "standard",
+    "standaard",
+    "standardowy",
+    "estándar",
+    "allgemein",
+    "algemeen",
+    "generale",
+    "geral",
+    "genel",
+    "ogólny",
+    "yleinen",
+    "allmänt",
+];
+
 /// Classifies a format by all of its sections for numbers.
 ///
 /// Which section shows a value depends on the value, but a column's type must not change with a sign: in
@@ -54,8 +71,7 @@ pub fn classify(format: &NumberFormat) -> FormatClass {
     if format.code == NumberFormat::ANY_DATE_CODE {
         return FormatClass::DateOrTimestamp;
     }
-    // Some programs write the word of their user's language, which would otherwise be seconds and days.
-    if format.code.eq_ignore_ascii_case("standard") {
+    if GENERAL_WORDS.contains(&format.code.to_lowercase().as_str()) {
         return FormatClass::General;
     }
     let sections = lexer::sections(&format.code);
