@@ -210,6 +210,8 @@ impl Widener {
     pub(super) async fn serve(mut self) -> Result<()> {
         while let Ok(request) = self.requests.recv().await {
             tokio::select! {
+                // After a stop the columns stay as they are, even if the last batch is done at the same time.
+                biased;
                 () = self.stop.cancelled() => return Ok(()),
                 drained = self.in_flight.wait_for(|batches| *batches == 0) => {
                     // The counter lives as long as the workers; without them there is nothing to go on with.
