@@ -7,12 +7,14 @@ mod container;
 #[cfg(test)]
 mod damage;
 mod encryption;
+mod format_list;
 mod header;
 mod input;
 mod merged;
 mod ods;
 mod package;
 mod select;
+mod shared_strings;
 mod sheet;
 mod workbook;
 mod xls;

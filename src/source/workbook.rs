@@ -45,10 +45,6 @@ pub(super) trait Workbook: Send {
     fn read_sheet(&mut self, sheet: usize, visitor: &mut dyn SheetVisitor) -> Result<()>;
 }
 
-/// The most bytes of text that a table of shared strings may have. It is held in memory that doubles as it grows, and a
-/// small file can inflate to any size; with the string that goes beyond it this stays within 512 MiB.
-pub(super) const MAX_SHARED_TEXT_BYTES: usize = 448 << 20;
-
 /// Whether the reading goes on.
 pub(super) type Flow = Result<ControlFlow<()>>;
 

@@ -342,7 +342,7 @@ fn push_lines(text: &str, into: &mut String) {
 }
 
 /// What a reference in text stands for. Entities of a document's own are not expanded.
-fn referred(reference: &BytesRef<'_>) -> Option<char> {
+pub(super) fn referred(reference: &BytesRef<'_>) -> Option<char> {
     match &**reference {
         "lt" => Some('<'),
         "gt" => Some('>'),

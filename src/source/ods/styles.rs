@@ -10,6 +10,7 @@ use super::xml::{Xml, attributes, name_of, value_of};
 use crate::error::Result;
 use crate::model::cell::FormatId;
 use crate::model::number_format::NumberFormat;
+use crate::source::format_list::{FormatList, GENERAL};
 use crate::source::workbook::too_large;
 
 /// How long a chain of parents is followed.
@@ -159,7 +160,7 @@ fn is_hidden_table(xml: &mut Xml<'_>) -> Result<bool> {
 /// The number formats of a workbook's cells.
 #[derive(Debug)]
 pub(super) struct Formats {
-    formats: Vec<NumberFormat>,
+    formats: FormatList,
     of_styles: HashMap<String, FormatId>,
     default: FormatId,
     percentage: FormatId,
@@ -179,12 +180,14 @@ impl Formats {
         automatic: &Pool,
         currencies: &HashSet<String>,
     ) -> Result<Self> {
-        let mut list = List::default();
-        let mut id = |code| {
+        let mut list = FormatList::default();
+        let mut id = |code: String| {
             let too_many = || too_large(path, "has over 65,535 number formats");
-            list.id(code).ok_or_else(too_many)
+            match code.as_str() {
+                "" => Ok(GENERAL),
+                code => list.id(code).ok_or_else(too_many),
+            }
         };
-        id(NumberFormat::GENERAL_CODE.to_owned())?;
         let percentage = id(PERCENTAGE_CODE.to_owned())?;
         let any_currency = id(amount_code("¤"))?;
         let mut of_currencies = HashMap::new();
@@ -207,7 +210,7 @@ impl Formats {
             None => id(resolve(common, automatic, DEFAULT_STYLE, false))?,
         };
         Ok(Self {
-            formats: list.formats,
+            formats: list,
             of_styles,
             default,
             percentage,
@@ -218,12 +221,12 @@ impl Formats {
 
     /// The codes.
     pub(super) fn list(&self) -> &[NumberFormat] {
-        &self.formats
+        self.formats.formats()
     }
 
     /// Whether a format displays elapsed time: hours, minutes or seconds in brackets.
     pub(super) fn is_elapsed(&self, format: FormatId) -> bool {
-        let format = self.formats.get(usize::from(format.0));
+        let format = self.list().get(usize::from(format.0));
         format.is_some_and(|format| {
             ["[h", "[m", "[s", "[H", "[M", "[S"]
                 .iter()
@@ -286,27 +289,4 @@ fn resolve(common: &Pool, automatic: &Pool, name: &str, is_automatic: bool) -> S
     by_default
         .and_then(|data| common.code(data))
         .unwrap_or_else(|| NumberFormat::GENERAL_CODE.to_owned())
-}
-
-/// Codes, each once.
-#[derive(Default)]
-struct List {
-    formats: Vec<NumberFormat>,
-    ids: HashMap<String, FormatId>,
-}
-
-impl List {
-    fn id(&mut self, code: String) -> Option<FormatId> {
-        let code = match code.is_empty() {
-            true => NumberFormat::GENERAL_CODE.to_owned(),
-            false => code,
-        };
-        if let Some(id) = self.ids.get(&code) {
-            return Some(*id);
-        }
-        let id = FormatId(u16::try_from(self.formats.len()).ok()?);
-        self.formats.push(NumberFormat::new(code.clone()));
-        self.ids.insert(code, id);
-        Some(id)
-    }
 }

@@ -11,6 +11,7 @@ use quick_xml::reader::Reader;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::workbook::{broken, too_large};
+use crate::source::xml::referred;
 
 /// The most bytes that one tag, or one stretch of text between tags, may have: it is held in memory.
 const MAX_TOKEN_BYTES: u64 = 64 << 20;
@@ -165,15 +166,7 @@ const MAX_TEXT_OF_ELEMENT: usize = 64 << 10;
 /// # Errors
 /// `WorkbookBroken` for any other.
 pub(super) fn character(path: &Path, reference: &BytesRef<'_>) -> Result<char> {
-    let named = match &**reference {
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "amp" => Some('&'),
-        "apos" => Some('\''),
-        "quot" => Some('"'),
-        _ => reference.resolve_char_ref().ok().flatten(),
-    };
-    named.ok_or_else(|| broken(path, "it has a reference to an unknown character"))
+    referred(reference).ok_or_else(|| broken(path, "it has a reference to an unknown character"))
 }
 
 /// The attributes of a tag.

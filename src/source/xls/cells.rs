@@ -7,11 +7,11 @@ use super::formats::Styles;
 use super::kind;
 use super::layout;
 use super::records::{Joined, Record, Substream, Version, u16_at, u32_at, u64_at};
-use super::shared_strings::SharedStrings;
 use super::strings::{Extent, Length, TextReader};
 use crate::error::Result;
 use crate::model::address::CellAddress;
 use crate::model::cell::{CellError, FormatId};
+use crate::source::shared_strings::SharedStrings;
 use crate::source::workbook::{Content, Flow, SheetVisitor, address, broken};
 
 /// What the reading of a sheet needs to know of the workbook.

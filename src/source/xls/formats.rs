@@ -7,43 +7,14 @@ use super::records::{Joined, Record, Version, u16_at};
 use super::strings::{Length, TextReader};
 use crate::model::cell::FormatId;
 use crate::model::number_format::NumberFormat;
+use crate::source::format_list::{FormatList, GENERAL};
 
-/// The workbook's formats, each once; the first is General.
-#[derive(Debug)]
-pub(super) struct FormatTable {
-    formats: Vec<NumberFormat>,
-    by_code: HashMap<String, FormatId>,
-}
-
-const GENERAL: FormatId = FormatId(0);
-
-impl FormatTable {
-    pub(super) fn new() -> Self {
-        let general = NumberFormat::general();
-        Self {
-            by_code: HashMap::from([(general.code.clone(), GENERAL)]),
-            formats: vec![general],
-        }
+/// The format with this code; General too where a workbook has more than can be told apart.
+fn id_of(code: &str, table: &mut FormatList) -> FormatId {
+    if code.is_empty() || code.eq_ignore_ascii_case(NumberFormat::GENERAL_CODE) {
+        return GENERAL;
     }
-
-    pub(super) fn formats(&self) -> &[NumberFormat] {
-        &self.formats
-    }
-
-    fn id_of(&mut self, code: &str) -> FormatId {
-        if code.is_empty() || code.eq_ignore_ascii_case(NumberFormat::GENERAL_CODE) {
-            return GENERAL;
-        }
-        if let Some(id) = self.by_code.get(code) {
-            return *id;
-        }
-        let Ok(next) = u16::try_from(self.formats.len()) else {
-            return GENERAL;
-        };
-        self.formats.push(NumberFormat::new(code));
-        self.by_code.insert(code.to_owned(), FormatId(next));
-        FormatId(next)
-    }
+    table.id(code).unwrap_or(GENERAL)
 }
 
 /// What the records of one substream say about formats.
@@ -98,7 +69,7 @@ impl StyleRecords {
     }
 
     /// The formats that cells can have.
-    pub(super) fn resolve(&self, version: Version, table: &mut FormatTable) -> Styles {
+    pub(super) fn resolve(&self, version: Version, table: &mut FormatList) -> Styles {
         let xfs: Vec<FormatId> = self
             .xfs
             .iter()
@@ -115,7 +86,7 @@ impl StyleRecords {
 
     /// The format with this number. What the file says comes before what the number means by itself: programs other
     /// than Excel use the numbers of East Asian formats for their own.
-    fn format(&self, id: u16, version: Version, table: &mut FormatTable) -> FormatId {
+    fn format(&self, id: u16, version: Version, table: &mut FormatList) -> FormatId {
         let code = self.codes.get(&id);
         // Number 0 is General even where a file names it in another language, such as "Standard"; it is not where a
         // program other than Excel made a code of it.
@@ -124,7 +95,7 @@ impl StyleRecords {
             return GENERAL;
         }
         if let Some(code) = code {
-            return table.id_of(code);
+            return id_of(code, table);
         }
         // Excel 2 had no fractions, which later came in at numbers 12 and 13.
         let modern = match version {
@@ -132,7 +103,7 @@ impl StyleRecords {
             _ => id,
         };
         match NumberFormat::built_in(modern) {
-            Some(format) => table.id_of(&format.code),
+            Some(format) => id_of(&format.code, table),
             None => GENERAL,
         }
     }

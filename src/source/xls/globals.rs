@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
-use super::formats::{FormatTable, StyleRecords, Styles};
+use super::formats::{StyleRecords, Styles};
 use super::kind;
 use super::records::{Bof, Holds, Joined, Record, Records, Substream, Version, u16_at, u32_at};
-use super::shared_strings::SharedStrings;
+use super::shared_strings;
 use super::strings::{Length, TextReader};
 use crate::error::Result;
 use crate::model::sheet::{DateSystem, SheetEntry, SheetKind, Visibility};
+use crate::source::format_list::FormatList;
+use crate::source::shared_strings::SharedStrings;
 use crate::source::workbook::broken;
 
 /// What the globals say, and each sheet's place.
@@ -22,7 +24,7 @@ pub(super) struct Globals {
     pub(super) starts: Vec<usize>,
     /// The formats of each sheet, in the order of the entries; one for all from BIFF5 on.
     styles: Vec<Styles>,
-    pub(super) formats: FormatTable,
+    pub(super) formats: FormatList,
     pub(super) strings: SharedStrings,
 }
 
@@ -40,7 +42,7 @@ impl Globals {
             entries: Vec::new(),
             starts: Vec::new(),
             styles: Vec::new(),
-            formats: FormatTable::new(),
+            formats: FormatList::default(),
             strings: SharedStrings::default(),
         };
         match holds {
@@ -67,7 +69,7 @@ impl Globals {
             match record.kind {
                 kind::DATE_MODE => self.date_system = date_system(&record),
                 kind::BOUND_SHEET => self.add_bound_sheet(path, stream, &record)?,
-                kind::SST => self.strings = SharedStrings::read(records.joined(&record)),
+                kind::SST => self.strings = shared_strings::read(records.joined(&record)),
                 _ => styles.note(&record, self.version, &self.text),
             }
         }

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use super::input::Input;
 use super::package::{Package, PartKind, Relationship};
+use super::shared_strings::SharedStrings;
 use super::workbook::{SheetVisitor, Workbook, broken};
 use crate::error::Result;
 use crate::model::address::CellRange;
@@ -21,7 +22,6 @@ use crate::model::number_format::NumberFormat;
 use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetKind, SheetTable};
 use lists::{Lists, SheetRecord};
 use record::{PartPlace, Records};
-use strings::SharedStrings;
 use styles::Styles;
 use worksheet::CellLists;
 
@@ -152,7 +152,7 @@ impl StringsPart {
             let strings = match name {
                 Some(name) => {
                     let part = required_part(package, path, name, PartKind::SharedStrings)?;
-                    SharedStrings::read(Records::new(PartPlace { path, part: name }, part))?
+                    strings::read(Records::new(PartPlace { path, part: name }, part))?
                 }
                 None => SharedStrings::default(),
             };

@@ -5,54 +5,24 @@ use std::io::BufRead;
 use super::fields::{Fields, append_utf16};
 use super::record::{Records, id};
 use crate::error::Result;
-use crate::source::workbook::{MAX_SHARED_TEXT_BYTES, too_large};
+use crate::source::shared_strings::SharedStrings;
 
-/// The most strings: their places take 4 bytes each.
-const MAX_STRINGS: usize = 1 << 26;
-
-/// All shared strings, one after the other in one text.
-#[derive(Debug, Default)]
-pub(super) struct SharedStrings {
-    text: String,
-    /// Where each of them ends, in bytes.
-    ends: Vec<u32>,
-}
-
-impl SharedStrings {
-    /// Reads the part. Runs of rich text are joined, phonetic readings are left out.
-    ///
-    /// # Errors
-    /// `WorkbookBroken`, `WorkbookTooLarge` for more text or strings than are held in memory.
-    pub(super) fn read(mut records: Records<'_, impl BufRead>) -> Result<Self> {
-        let place = records.place();
-        let mut strings = Self::default();
-        while let Some(record) = records.next(|id| id == id::SHARED_STRING)? {
-            let units = Fields::new(record.payload)
-                .rich()
-                .map_err(|fault| place.too_short(fault))?;
-            append_utf16(units, &mut strings.text);
-            let is_held =
-                strings.text.len() <= MAX_SHARED_TEXT_BYTES && strings.ends.len() < MAX_STRINGS;
-            let end = u32::try_from(strings.text.len()).ok();
-            let Some(end) = end.filter(|_| is_held) else {
-                let what = "has more shared strings than can be read";
-                return Err(too_large(place.path, what));
-            };
-            strings.ends.push(end);
-        }
-        Ok(strings)
+/// Reads the part. Runs of rich text are joined, phonetic readings are left out.
+///
+/// # Errors
+/// `WorkbookBroken`, `WorkbookTooLarge` for more text or strings than are held in memory.
+pub(super) fn read(mut records: Records<'_, impl BufRead>) -> Result<SharedStrings> {
+    let place = records.place();
+    let mut strings = SharedStrings::default();
+    while let Some(record) = records.next(|id| id == id::SHARED_STRING)? {
+        let units = Fields::new(record.payload)
+            .rich()
+            .map_err(|fault| place.too_short(fault))?;
+        append_utf16(units, strings.text_mut());
+        strings.end_within_bounds(place.path)?;
     }
-
-    /// The text with this number, from 0.
-    pub(super) fn get(&self, index: u32) -> Option<&str> {
-        let index = usize::try_from(index).ok()?;
-        let end = *self.ends.get(index)? as usize;
-        let start = match index.checked_sub(1) {
-            Some(previous) => *self.ends.get(previous)? as usize,
-            None => 0,
-        };
-        self.text.get(start..end)
-    }
+    strings.finish();
+    Ok(strings)
 }
 
 #[cfg(test)]
@@ -75,7 +45,7 @@ pub(super) mod tests {
     #[test]
     fn strings_are_found_by_number() {
         let bytes = shared(&["", "é", "_x000D_", "", "last"]);
-        let strings = SharedStrings::read(Records::new(place(), bytes.as_slice())).unwrap();
+        let strings = read(Records::new(place(), bytes.as_slice())).unwrap();
         let found: Vec<_> = (0..6).map(|index| strings.get(index)).collect();
         let wanted = [
             Some(""),
@@ -93,7 +63,7 @@ pub(super) mod tests {
     #[test]
     fn a_string_longer_than_its_record_is_broken() {
         let bytes = record(id::SHARED_STRING, &[0, 2, 0, 0, 0, 65, 0]);
-        let error = SharedStrings::read(Records::new(place(), bytes.as_slice())).unwrap_err();
+        let error = read(Records::new(place(), bytes.as_slice())).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::WorkbookBroken);
     }
 }

@@ -6,11 +6,11 @@ use std::ops::ControlFlow;
 
 use super::fields::{Fields, TooShort, append_utf16};
 use super::record::{PartPlace, Record, Records, id};
-use super::strings::SharedStrings;
 use super::styles::Styles;
 use crate::error::{Error, Result};
 use crate::model::address::{CellAddress, CellRange, MAX_COLUMNS};
 use crate::model::cell::CellError;
+use crate::source::shared_strings::SharedStrings;
 use crate::source::workbook::{Content, Flow, SheetVisitor, address, too_large};
 
 /// The most merged ranges of a sheet that are listed.
@@ -317,7 +317,8 @@ pub(super) mod tests {
 
     fn read_into(bytes: &[u8], notes: &mut Notes) -> Result<()> {
         let strings = shared(&["", "one", "two"]);
-        let strings = SharedStrings::read(Records::new(place(), strings.as_slice())).unwrap();
+        let strings =
+            crate::source::xlsb::strings::read(Records::new(place(), strings.as_slice())).unwrap();
         let styles = styles(&[], &[0, 14, 2]);
         let styles = Styles::read(Records::new(place(), styles.as_slice())).unwrap();
         let lists = CellLists {

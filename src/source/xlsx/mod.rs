@@ -14,7 +14,6 @@ mod workbook_part;
 
 use std::path::{Path, PathBuf};
 
-use shared_strings::SharedStrings;
 use sheet::SheetScan;
 use styles::Styles;
 use tags::Surroundings;
@@ -22,6 +21,7 @@ use workbook_part::WorkbookPart;
 
 use super::input::Input;
 use super::package::{Package, PartKind};
+use super::shared_strings::SharedStrings;
 use super::workbook::{SheetVisitor, Workbook, broken};
 use super::xml::XmlReader;
 use crate::error::Result;
@@ -120,7 +120,7 @@ impl Workbook for Xlsx {
         let part = self.part_of(sheet)?.to_string();
         if let Strings::NotRead = self.strings {
             let strings = &self.workbook.shared_strings;
-            self.strings = Strings::Read(SharedStrings::read(&mut self.package, strings)?);
+            self.strings = Strings::Read(shared_strings::read(&mut self.package, strings)?);
         }
         let strings = match &self.strings {
             Strings::Read(Some(strings)) => Some(strings),

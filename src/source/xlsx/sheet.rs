@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 use quick_xml::events::Event;
 
 use super::plain_cell::{PlainCell, plain_cell};
-use super::shared_strings::SharedStrings;
 use super::tags::{
     CellTag, RowTag, Surroundings, cell_tag, hidden_columns, is_sheet, row_tag, shown,
 };
@@ -13,6 +12,7 @@ use super::text;
 use super::value::{self, CellType};
 use crate::error::Result;
 use crate::model::address::MAX_ROWS;
+use crate::source::shared_strings::SharedStrings;
 use crate::source::workbook::{Content, Flow, SheetVisitor, address};
 use crate::source::xml::{self, XmlReader, is_blank};
 
@@ -290,7 +290,8 @@ fn shared<'t>(
     value: &str,
     around: &Surroundings<'t>,
 ) -> Result<Option<Content<'t>>> {
-    let found = |strings: &'t SharedStrings| strings.get(value::index(value)?);
+    let index = value::index(value).and_then(|index| u32::try_from(index).ok());
+    let found = |strings: &'t SharedStrings| strings.get(index?);
     let text = around.strings.and_then(found);
     match text {
         Some(text) => Ok((!text.is_empty()).then_some(Content::Text(text))),

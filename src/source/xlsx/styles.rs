@@ -8,6 +8,7 @@ use super::text;
 use crate::error::Result;
 use crate::model::cell::FormatId;
 use crate::model::number_format::NumberFormat;
+use crate::source::format_list::FormatList;
 use crate::source::package::{Package, PartKind};
 use crate::source::workbook::too_large;
 use crate::source::xml::{self, XmlReader, is_blank};
@@ -16,20 +17,11 @@ use crate::source::xml::{self, XmlReader, is_blank};
 const MAX_STYLES: usize = 1 << 20;
 
 /// The number formats, and which style has which.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Styles {
-    formats: Vec<NumberFormat>,
+    formats: FormatList,
     /// The format of each cell style.
     of_style: Vec<FormatId>,
-}
-
-impl Default for Styles {
-    fn default() -> Self {
-        Self {
-            formats: vec![NumberFormat::general()],
-            of_style: Vec::new(),
-        }
-    }
 }
 
 /// Which list of the part is open.
@@ -95,14 +87,13 @@ impl Styles {
     fn of(lists: &Lists) -> Option<Self> {
         let mut styles = Self::default();
         let mut known: HashMap<u32, FormatId> = HashMap::new();
-        let mut by_code = HashMap::from([(NumberFormat::GENERAL_CODE.to_string(), FormatId(0))]);
         for style in &lists.cells {
             let inherited = || lists.named.get(style.named_style?).copied().flatten();
             let id = style.format.or_else(inherited).unwrap_or(0);
             let format = match known.get(&id) {
                 Some(format) => *format,
                 None => {
-                    let format = styles.add(lists.format(id), &mut by_code)?;
+                    let format = styles.formats.id(&lists.format(id).code)?;
                     known.insert(id, format);
                     format
                 }
@@ -112,23 +103,9 @@ impl Styles {
         Some(styles)
     }
 
-    fn add(
-        &mut self,
-        format: NumberFormat,
-        by_code: &mut HashMap<String, FormatId>,
-    ) -> Option<FormatId> {
-        if let Some(known) = by_code.get(&format.code) {
-            return Some(*known);
-        }
-        let id = FormatId(u16::try_from(self.formats.len()).ok()?);
-        by_code.insert(format.code.clone(), id);
-        self.formats.push(format);
-        Some(id)
-    }
-
     /// The number formats; the first is General.
     pub(super) fn formats(&self) -> &[NumberFormat] {
-        &self.formats
+        self.formats.formats()
     }
 
     /// The format of a cell with this style. Styles that are not there are General.

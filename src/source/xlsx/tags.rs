@@ -4,11 +4,11 @@ use std::path::Path;
 
 use quick_xml::events::BytesStart;
 
-use super::shared_strings::SharedStrings;
 use super::styles::Styles;
 use super::value::{self, CellType};
 use crate::error::{Error, Result};
 use crate::model::address::MAX_COLUMNS;
+use crate::source::shared_strings::SharedStrings;
 use crate::source::workbook::broken;
 use crate::source::xml;
 

@@ -1,0 +1,44 @@
+//! A workbook's number formats, each once.
+
+use std::collections::HashMap;
+
+use crate::model::cell::FormatId;
+use crate::model::number_format::NumberFormat;
+
+/// The format of cells that have none.
+pub(super) const GENERAL: FormatId = FormatId(0);
+
+/// Number formats by their codes; the first is General.
+#[derive(Debug)]
+pub(super) struct FormatList {
+    formats: Vec<NumberFormat>,
+    by_code: HashMap<String, FormatId>,
+}
+
+impl Default for FormatList {
+    fn default() -> Self {
+        let general = NumberFormat::general();
+        Self {
+            by_code: HashMap::from([(general.code.clone(), GENERAL)]),
+            formats: vec![general],
+        }
+    }
+}
+
+impl FormatList {
+    /// The format with this code, which is added if it is new; `None` when there are too many different ones.
+    pub(super) fn id(&mut self, code: &str) -> Option<FormatId> {
+        if let Some(known) = self.by_code.get(code) {
+            return Some(*known);
+        }
+        let id = FormatId(u16::try_from(self.formats.len()).ok()?);
+        self.formats.push(NumberFormat::new(code));
+        self.by_code.insert(code.to_owned(), id);
+        Some(id)
+    }
+
+    /// The formats in the order of their ids.
+    pub(super) fn formats(&self) -> &[NumberFormat] {
+        &self.formats
+    }
+}
