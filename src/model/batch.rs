@@ -104,6 +104,15 @@ impl Batch {
             .unwrap_or_default()
     }
 
+    /// The text of a cell of this batch, empty for those that have none.
+    #[must_use]
+    pub fn text_of(&self, cell: Cell) -> &str {
+        match cell {
+            Cell::Text(span) | Cell::Iso(span) => self.text(span),
+            _ => "",
+        }
+    }
+
     /// How many rows it holds.
     #[must_use]
     pub fn row_count(&self) -> usize {

@@ -9,11 +9,10 @@ use super::progress::Progress;
 use crate::config::import::ImportConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::batch::{Batch, BatchExchange, BatchLimits};
-use crate::model::cell::Cell;
 use crate::model::sheet::SheetTotals;
 use crate::source::RowSource;
 use crate::transform::coerce::Coercion;
-use crate::transform::infer::InferredType;
+use crate::transform::infer::{InferredType, SeenColumns};
 use crate::transform::profile::LossyValues;
 
 /// Batches of the inference are emptied at once, so small ones serve.
@@ -24,8 +23,7 @@ const LIMITS: BatchLimits = BatchLimits {
 
 /// Joins the cells of each column.
 struct Observe {
-    types: Vec<InferredType>,
-    filled: Vec<bool>,
+    seen: SeenColumns,
     lossy: LossyValues,
     coercion: Coercion,
     progress: Arc<Progress>,
@@ -40,17 +38,7 @@ impl BatchExchange for Observe {
                 "interrupted before anything was loaded",
             ));
         }
-        for row in full.rows() {
-            let columns = self.types.iter_mut().zip(&mut self.filled);
-            for ((inferred, filled), cell) in columns.zip(row.cells) {
-                *filled |= *cell != Cell::Empty;
-                let text = match *cell {
-                    Cell::Text(span) | Cell::Iso(span) => full.text(span),
-                    _ => "",
-                };
-                *inferred = inferred.join(self.coercion.type_of(*cell, text));
-            }
-        }
+        self.seen.observe(&full, &self.coercion);
         self.lossy.observe(&full);
         self.progress.inferred(full.row_count());
         full.clear();
@@ -94,7 +82,7 @@ pub(super) fn infer_types(
         source.widen(totals.first_column.unwrap_or_default(), totals.last_column);
         (observed, totals) = observe_all(source, config, interrupt, progress)?;
     }
-    let all = 0..observed.types.len();
+    let all = 0..observed.seen.types.len();
     Ok(observed.inferred(totals.rows, all))
 }
 
@@ -109,7 +97,7 @@ pub(super) fn types_of_columns(
     progress: &Arc<Progress>,
 ) -> Result<(Vec<InferredType>, u64)> {
     let (observed, totals) = observe_all(source, config, interrupt, progress)?;
-    Ok((observed.types, totals.rows))
+    Ok((observed.seen.types, totals.rows))
 }
 
 /// The last column with a cell in any row. Blocks.
@@ -203,8 +191,7 @@ impl Observe {
     ) -> Self {
         let sheet = source.describe();
         Self {
-            types: vec![InferredType::Unknown; sheet.header.width()],
-            filled: vec![false; sheet.header.width()],
+            seen: SeenColumns::new(sheet.header.width()),
             lossy: LossyValues::of(sheet, config.text_rules.clone()),
             coercion: Coercion::for_sheet(sheet, config.on_cell_error, config.text_rules.clone()),
             progress: Arc::clone(progress),
@@ -215,8 +202,8 @@ impl Observe {
     fn inferred(self, rows: u64, settled: Range<usize>) -> Inferred {
         Inferred {
             settled,
-            types: self.types,
-            filled: self.filled,
+            types: self.seen.types,
+            filled: self.seen.filled,
             lossy: self.lossy,
             rows,
         }

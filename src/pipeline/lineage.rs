@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::column::{ColumnKind, TableColumn, TargetColumn, TypeLimit};
 use crate::model::table::TableName;
 use crate::model::value::Value;
-use crate::transform::mapping::ExtraColumns;
+use crate::transform::mapping::{ExtraColumns, MappedColumn, target_columns};
 
 /// What the lineage columns of one sheet's rows hold.
 #[derive(Debug, Clone)]
@@ -16,6 +16,19 @@ pub(super) struct RowOrigin {
     sheet: String,
     load_id: Uuid,
     load_id_text: String,
+}
+
+/// The lineage columns of a load, and what they hold.
+pub(super) type LineageValues = (Vec<TargetColumn>, RowOrigin);
+
+/// All columns that a load writes, in the order of the values.
+pub(super) fn written_columns(
+    columns: &[MappedColumn],
+    lineage: Option<&LineageValues>,
+) -> Vec<TargetColumn> {
+    let mut columns = target_columns(columns);
+    columns.extend(lineage.into_iter().flat_map(|(lineage, _)| lineage.clone()));
+    columns
 }
 
 /// The columns' names, in the order of [`RowOrigin::values`], and their types.

@@ -35,7 +35,6 @@ use crate::config::import::{ImportConfig, Mode, OnError};
 use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::batch::BatchLimits;
-use crate::model::column::TargetColumn;
 use crate::model::selection::ReadOptions;
 use crate::model::table::TableName;
 use crate::sink::Sink;
@@ -44,8 +43,8 @@ use crate::sink::per_row::PerRowSink;
 use crate::source::{self, Opened, RowSource};
 use crate::transform::coerce::Coercion;
 use crate::transform::display::display_number;
-use crate::transform::mapping::{MappedColumn, target_columns};
-use lineage::RowOrigin;
+use crate::transform::mapping::MappedColumn;
+use lineage::{LineageValues, written_columns};
 use locate::Locator;
 use progress::{Phase, Progress};
 use reader::BatchSizes;
@@ -60,7 +59,7 @@ pub struct Load {
     /// Which column goes where.
     pub columns: Vec<MappedColumn>,
     /// Columns after these that tell where a row comes from, and what they hold.
-    lineage: Option<(Vec<TargetColumn>, RowOrigin)>,
+    lineage: Option<LineageValues>,
     /// The header's columns that are left out because they have no title; their cells are counted.
     untitled: Vec<usize>,
     /// For a table that was created from a sample of the rows.
@@ -100,15 +99,6 @@ impl Load {
             source,
         }
     }
-
-    /// All columns that are written, in the order of the values.
-    fn written_columns(&self) -> Vec<TargetColumn> {
-        let mut columns = target_columns(&self.columns);
-        if let Some((lineage, _)) = &self.lineage {
-            columns.extend_from_slice(lineage);
-        }
-        columns
-    }
 }
 
 /// Opens a workbook on a thread of its own, see [`source::open`].
@@ -139,7 +129,7 @@ impl Pipeline {
         interrupt: &CancellationToken,
         progress: &Arc<Progress>,
     ) -> Result<Self> {
-        let columns = load.written_columns();
+        let columns = written_columns(&load.columns, load.lineage.as_ref());
         let mut clients = Vec::with_capacity(workers);
         for _ in 0..workers {
             clients.push(database.get().await?);

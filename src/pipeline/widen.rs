@@ -19,11 +19,10 @@ use crate::db::ddl::{self, ColumnChange};
 use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, QUERY_CANCELED, Result};
 use crate::model::batch::Batch;
-use crate::model::cell::Cell;
 use crate::model::column::TargetColumn;
 use crate::model::table::TableName;
 use crate::transform::coerce::Coercion;
-use crate::transform::infer::InferredType;
+use crate::transform::infer::{InferredType, SeenColumns};
 use crate::transform::mapping::MappedColumn;
 use crate::transform::widening::widening;
 
@@ -103,19 +102,9 @@ impl TypeWatch {
 
     fn wider_columns(&self, batch: &Batch) -> Vec<(String, InferredType)> {
         let states = self.table.lock();
-        let mut types = vec![InferredType::Unknown; self.names.len()];
-        // An error that becomes NULL has no type, and yet its column is there.
-        let mut filled = vec![false; self.names.len()];
-        for row in batch.rows() {
-            for ((inferred, filled), cell) in types.iter_mut().zip(&mut filled).zip(row.cells) {
-                *filled |= *cell != Cell::Empty;
-                let text = match *cell {
-                    Cell::Text(span) | Cell::Iso(span) => batch.text(span),
-                    _ => "",
-                };
-                *inferred = inferred.join(self.coercion.type_of(*cell, text));
-            }
-        }
+        let mut seen = SeenColumns::new(self.names.len());
+        seen.observe(batch, &self.coercion);
+        let SeenColumns { types, filled } = seen;
         // Columns between others are there even without a cell, as in a table made from all rows.
         let is_there = |index: &usize| {
             let name = self.names.get(*index).and_then(Option::as_ref);

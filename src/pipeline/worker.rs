@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::lineage::RowOrigin;
+use super::lineage::{LineageValues, written_columns};
 use super::locate::Locator;
 use super::progress::Progress;
 use super::rejects::RejectLog;
@@ -20,13 +20,13 @@ use crate::model::reject::{Fault, Reject};
 use crate::sink::encode::{EncodedBatch, FieldForm, RowEncoder};
 use crate::sink::{Sink, WriteFailure, Written};
 use crate::transform::coerce::Coercion;
-use crate::transform::mapping::{MappedColumn, target_columns};
+use crate::transform::mapping::MappedColumn;
 
 /// What all workers of a load share and none changes.
 #[derive(Debug, Clone)]
 pub(super) struct RowPlan {
     pub(super) columns: Vec<MappedColumn>,
-    pub(super) lineage: Option<(Vec<TargetColumn>, RowOrigin)>,
+    pub(super) lineage: Option<LineageValues>,
     /// The header's columns that are left out because they have no title.
     pub(super) untitled: Vec<usize>,
     pub(super) coercion: Coercion,
@@ -44,11 +44,7 @@ impl RowPlan {
 
     /// All columns that are written, in the order of the values.
     fn written_columns(&self) -> Vec<TargetColumn> {
-        let mut columns = target_columns(&self.columns);
-        if let Some((lineage, _)) = &self.lineage {
-            columns.extend_from_slice(lineage);
-        }
-        columns
+        written_columns(&self.columns, self.lineage.as_ref())
     }
 }
 
@@ -179,14 +175,10 @@ impl Surroundings {
         let mut errors_as_null = 0;
         for (field, column) in self.plan.columns.iter().enumerate() {
             let cell = row.cells.get(column.source).copied().unwrap_or(Cell::Empty);
-            let text = match cell {
-                Cell::Text(span) | Cell::Iso(span) => batch.text(span),
-                _ => "",
-            };
             let coerced = self
                 .plan
                 .coercion
-                .coerce(cell, text, &column.target)
+                .coerce(cell, batch.text_of(cell), &column.target)
                 .map_err(|fault| (column, fault))?;
             errors_as_null += u64::from(coerced.error_as_null);
             encoder.field(field, coerced.value);

@@ -4,9 +4,9 @@
 use std::str::FromStr;
 
 use super::parse;
-use super::serial_date::MICROS_PER_DAY;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::calendar::days_from_civil;
+use crate::model::value::MICROS_PER_DAY;
 
 /// A pattern of dates, with or without a time of day.
 #[derive(Debug, Clone, PartialEq, Eq)]

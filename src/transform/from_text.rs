@@ -3,9 +3,9 @@
 use super::coerce::{Attempt, Coercion, float, integer_in_range};
 use super::fault::{not_readable, out_of_range};
 use super::infer::InferredType;
-use super::{parse, serial_date};
+use super::parse;
 use crate::model::column::{ColumnKind, TargetColumn};
-use crate::model::value::Value;
+use crate::model::value::{MICROS_PER_DAY, Value};
 
 impl Coercion {
     /// A text cell for any column.
@@ -98,7 +98,7 @@ pub(super) fn from_iso<'a>(text: &'a str, column: &TargetColumn) -> Attempt<'a> 
             .map(Value::Date),
         ColumnKind::Timestamp => parse::cell_timestamp(text).map(Value::Timestamp),
         ColumnKind::Time => parse::duration(text)
-            .filter(|micros| (0..serial_date::MICROS_PER_DAY).contains(micros))
+            .filter(|micros| (0..MICROS_PER_DAY).contains(micros))
             .map(Value::Time),
         ColumnKind::Interval => parse::duration(text).map(Value::Interval),
         _ => None,

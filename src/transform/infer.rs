@@ -6,10 +6,11 @@
 use super::coerce::{Coercion, OnCellError};
 use super::number_format::FormatClass;
 use super::{parse, serial_date};
+use crate::model::batch::Batch;
 use crate::model::cell::Cell;
 use crate::model::column::{ColumnKind, TargetColumn, TypeLimit};
 use crate::model::sheet::DateSystem;
-use crate::model::value::MAX_EXACT_INTEGER;
+use crate::model::value::{MAX_EXACT_INTEGER, MICROS_PER_DAY};
 
 /// What a column has held so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -35,6 +36,37 @@ pub enum InferredType {
     Interval,
     /// Anything.
     Text,
+}
+
+/// What the cells of a sheet's columns have come to so far.
+#[derive(Debug, Clone)]
+pub struct SeenColumns {
+    /// The joined type of each column's cells.
+    pub types: Vec<InferredType>,
+    /// Whether a column has any cell. An error that becomes NULL has no type, and yet its column is there.
+    pub filled: Vec<bool>,
+}
+
+impl SeenColumns {
+    /// Columns without a cell.
+    #[must_use]
+    pub fn new(width: usize) -> Self {
+        Self {
+            types: vec![InferredType::Unknown; width],
+            filled: vec![false; width],
+        }
+    }
+
+    /// Takes in all rows of a batch.
+    pub fn observe(&mut self, batch: &Batch, coercion: &Coercion) {
+        for row in batch.rows() {
+            let columns = self.types.iter_mut().zip(&mut self.filled);
+            for ((inferred, filled), cell) in columns.zip(row.cells) {
+                *filled |= *cell != Cell::Empty;
+                *inferred = inferred.join(coercion.type_of(*cell, batch.text_of(*cell)));
+            }
+        }
+    }
 }
 
 impl Coercion {
@@ -106,7 +138,7 @@ impl InferredType {
             Self::Timestamp
         } else {
             match parse::duration(text) {
-                Some(micros) if (0..serial_date::MICROS_PER_DAY).contains(&micros) => Self::Time,
+                Some(micros) if (0..MICROS_PER_DAY).contains(&micros) => Self::Time,
                 Some(_) => Self::Interval,
                 None => Self::Text,
             }

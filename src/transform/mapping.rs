@@ -84,17 +84,6 @@ pub struct Mapping {
     pub new_columns: Vec<NewColumn>,
 }
 
-/// Joins the header to a table's columns as [`map_to_table`] does, with nothing said about any column.
-///
-/// # Errors
-/// Every mismatch there is, not just the first.
-pub fn match_columns(
-    header: &Header,
-    table: &[TableColumn],
-) -> Result<Vec<MappedColumn>, Vec<Mismatch>> {
-    map_to_table(header, table, &MappingRules::default()).map(|mapping| mapping.columns)
-}
-
 /// Joins the header to a table's columns: by specification, else by normalised name; an exact name goes first. Columns
 /// without title are left out unless they are specified; so are the table's columns that the sheet lacks, if the table
 /// can fill them.
@@ -411,6 +400,13 @@ mod tests {
             has_default,
             generated,
         }
+    }
+
+    fn match_columns(
+        header: &Header,
+        table: &[TableColumn],
+    ) -> Result<Vec<MappedColumn>, Vec<Mismatch>> {
+        map_to_table(header, table, &MappingRules::default()).map(|mapping| mapping.columns)
     }
 
     fn header(titles: &[&str]) -> Header {

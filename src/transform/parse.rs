@@ -1,7 +1,7 @@
 //! Texts to values, for columns whose type is not text. The syntax is PostgreSQL's own where it is unambiguous.
 
-use super::serial_date::MICROS_PER_DAY;
 use crate::model::calendar::days_from_civil;
+use crate::model::value::MICROS_PER_DAY;
 
 /// The words PostgreSQL takes for a boolean (documentation, "Boolean Type").
 #[must_use]

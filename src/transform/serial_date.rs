@@ -1,9 +1,7 @@
 //! Serial dates to PostgreSQL's dates and times (ECMA-376 Part 1, §18.17.4.1; PostgreSQL documentation, "Date/Time Types").
 
 use crate::model::sheet::DateSystem;
-
-/// Microseconds in a day.
-pub const MICROS_PER_DAY: i64 = 86_400_000_000;
+use crate::model::value::MICROS_PER_DAY;
 
 /// The serial of 2000-01-01, PostgreSQL's epoch, in the 1900 system.
 const EPOCH_2000_FROM_1900: i64 = 36_526;
