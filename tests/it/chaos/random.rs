@@ -1,0 +1,117 @@
+//! The seed of a run, and choices that it alone decides.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+
+use crate::support::proxy::{At, Traffic};
+
+/// What the runs of a test have in common.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plan {
+    pub(super) seed: u64,
+    /// How many kills the test is to make.
+    pub(super) kills: u64,
+}
+
+impl Plan {
+    /// A share of the run's kills, whole or in part `SHEETLOAD_CHAOS_KILLS`, by `SHEETLOAD_CHAOS_SEED`.
+    ///
+    /// `default` is what the share is without those variables, `of` the sum of all shares.
+    pub(super) fn share(default: u64, of: u64) -> Self {
+        let kills = number("SHEETLOAD_CHAOS_KILLS").map_or(default, |all| {
+            // Rounded up: many small shares must not come to less than what was asked for.
+            (all * default).div_ceil(of)
+        });
+        Self {
+            seed: number("SHEETLOAD_CHAOS_SEED").unwrap_or(1),
+            kills,
+        }
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{variable} is not a number: {text}")),
+    )
+}
+
+/// A stream of choices of its own for each cycle of each test, so that one of them can be looked at alone.
+pub(super) struct Choices(ChaCha8Rng);
+
+impl Choices {
+    pub(super) fn new(seed: u64, name: &str, cycle: u64) -> Self {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&seed.to_le_bytes());
+        key[8..16].copy_from_slice(&cycle.to_le_bytes());
+        for (place, byte) in name.bytes().enumerate() {
+            key[16 + place % 16] ^= byte.rotate_left(u32::try_from(place / 16).unwrap());
+        }
+        Self(ChaCha8Rng::from_seed(key))
+    }
+
+    /// A number from 0 up to, not including, `end`.
+    pub(super) fn below(&mut self, end: u64) -> u64 {
+        (u128::from(self.0.next_u64()) * u128::from(end) >> 64) as u64
+    }
+
+    /// A number from 1 up to `end`.
+    pub(super) fn up_to(&mut self, end: u64) -> u64 {
+        1 + self.below(end)
+    }
+
+    /// Any place of a conversation, with as many chances for a short message as for one that is full of rows, and as
+    /// many again for each byte.
+    pub(super) fn place(&mut self, whole: Traffic) -> (At, u64) {
+        let (at, end) = match self.below(10) {
+            0..4 => (At::Sent, whole.sent),
+            4..7 => (At::Answer, whole.answers),
+            _ => (At::SentByte, whole.sent_bytes),
+        };
+        (at, self.up_to(end))
+    }
+
+    pub(super) fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
+        all[usize::try_from(self.below(all.len() as u64)).unwrap()]
+    }
+}
+
+/// Says how a failed cycle can be run again.
+pub(super) struct Trace {
+    seed: u64,
+    name: String,
+    cycle: u64,
+    /// What was chosen, and what came of it.
+    chosen: Vec<String>,
+}
+
+impl Trace {
+    pub(super) fn new(seed: u64, name: &str, cycle: u64) -> Self {
+        Self {
+            seed,
+            name: name.to_owned(),
+            cycle,
+            chosen: Vec::new(),
+        }
+    }
+
+    pub(super) fn choose(&mut self, what: impl Into<String>) {
+        self.chosen.push(what.into());
+    }
+}
+
+impl Drop for Trace {
+    #[expect(clippy::print_stderr, reason = "a failed test tells its seed")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!(
+                "{}, cycle {}: {}\nAgain: SHEETLOAD_CHAOS_SEED={} (and SHEETLOAD_CHAOS_KILLS as it was)",
+                self.name,
+                self.cycle,
+                self.chosen.join("; "),
+                self.seed
+            );
+        }
+    }
+}

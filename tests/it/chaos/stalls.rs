@@ -1,0 +1,77 @@
+//! Connections on which nothing moves any more, while both ends believe that they are alive: what a firewall that
+//! forgets does. A message that was under way can arrive much later, when somebody else has long gone on.
+
+use super::book::Book;
+use super::routes;
+use super::stage::{Route, Stage, end, kill_9, run, start};
+use crate::support::proxy::{At, Fault, Proxy, Then};
+
+/// Where a connection stalls: before rows, and before their commit.
+const PLACES: [(At, u64); 4] = [
+    (At::SentRows, 3),
+    (At::SentStatement("commit"), 1),
+    (At::SentStatement("commit"), 3),
+    (At::Done("COMMIT"), 2),
+];
+const ROUTES: [Route; 4] = [
+    routes::APPEND_ALL,
+    routes::APPEND_BATCH,
+    routes::CREATE_ALL,
+    routes::UPDATE,
+];
+
+#[test]
+fn what_a_killed_load_has_under_way_and_arrives_late_does_no_harm() {
+    for route in ROUTES {
+        let book = Book::new(route.rows());
+        for (at, nth) in PLACES {
+            let stage = Stage::new(&book, route);
+            let proxy = Proxy::start(stage.database.port());
+            proxy.add(Fault::new(at, nth, Then::Stall));
+            let mut child = start(&mut stage.import_in_batches(proxy.port()));
+            if !proxy.wait_for_faults_or_end(1, &mut child) {
+                // So many of them this way of loading does not have.
+                end(child).assert_code(0);
+                stage.assert_complete();
+                continue;
+            }
+            kill_9(child.id());
+            assert_eq!(end(child).code, None);
+            let what = format!("{}: {at:?} {nth}", route.name);
+            // The server holds the session for alive. Whether a resume waits, refuses or ends it: the table is right.
+            let early = run(&mut stage.resume(stage.database.port()));
+            stage.assert_legal();
+            // Now it arrives.
+            proxy.release();
+            stage.wait_for_sessions_to_end();
+            stage.assert_legal();
+            if early.code == Some(0) || stage.loads() == ["complete"] {
+                stage.assert_complete();
+                continue;
+            }
+            assert!(stage.is_unfinished(), "{what}: {early:?}");
+            stage.finish(&[]);
+        }
+    }
+}
+
+#[test]
+fn a_stalled_load_that_is_told_how_long_a_statement_may_take_goes_on_by_itself() {
+    for route in ROUTES {
+        let book = Book::new(route.rows());
+        for (at, nth) in PLACES {
+            let stage = Stage::new(&book, route);
+            let proxy = Proxy::start(stage.database.port());
+            proxy.add(Fault::new(at, nth, Then::Stall));
+            let args = ["--statement-timeout", "1s", "--retry-for", "60s"];
+            let ended = run(stage.import_in_batches(proxy.port()).args(args));
+            assert_eq!(
+                ended.code,
+                Some(0),
+                "{}: {at:?} {nth}: {ended:?}",
+                route.name
+            );
+            stage.assert_complete();
+        }
+    }
+}
