@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::commit::{
+    CommitMode, Ledger, MaxErrors, Patience, Rehearsal, RejectsTo, SameFile, Upsert, Verify,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::batch::BatchLimits;
 use crate::model::selection::{Area, ReadOptions, SheetChoice, SheetPattern};
@@ -142,6 +145,24 @@ pub struct ImportConfig {
     pub mapping: MappingRules,
     /// How many rows are read to find the types of a table to be created; without a number, all.
     pub infer_rows: Option<NonZeroUsize>,
+    /// When rows are committed; without it, as the mode does it: [`ImportConfig::commit_mode`].
+    pub commit: Option<CommitMode>,
+    /// How rows find theirs in the table; without it, all are new.
+    pub upsert: Option<Upsert>,
+    /// How many rows may be rejected.
+    pub max_errors: Option<MaxErrors>,
+    /// Where rejected rows are written to.
+    pub rejects: Option<RejectsTo>,
+    /// Whether the load is recorded.
+    pub ledger: Ledger,
+    /// What happens when the table has the file's rows already.
+    pub same_file: SameFile,
+    /// Whether the table is compared to the source.
+    pub verify: Verify,
+    /// Whether what is done stays.
+    pub rehearsal: Rehearsal,
+    /// How patient the load is with the server.
+    pub patience: Patience,
 }
 
 /// Bytes of a batch's cells and texts. With the queue and the workers it bounds the memory of a load.
@@ -174,7 +195,25 @@ impl ImportConfig {
             text_rules: TextRules::default(),
             mapping: MappingRules::default(),
             infer_rows: None,
+            commit: None,
+            upsert: None,
+            max_errors: None,
+            rejects: None,
+            ledger: Ledger::default(),
+            same_file: SameFile::default(),
+            verify: Verify::default(),
+            rehearsal: Rehearsal::default(),
+            patience: Patience::default(),
         }
+    }
+
+    /// When rows are committed.
+    #[must_use]
+    pub fn commit_mode(&self) -> CommitMode {
+        self.commit.unwrap_or(match self.mode {
+            Mode::Sequential | Mode::Concurrent => CommitMode::Row,
+            Mode::Batch => CommitMode::All,
+        })
     }
 
     /// Checks what the types do not.

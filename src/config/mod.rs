@@ -1,5 +1,6 @@
 //! Settings as plain data: no clap, no I/O but what [`postgres`] reads to find the server.
 
+pub mod commit;
 pub mod compare;
 pub mod import;
 pub mod postgres;

@@ -69,6 +69,18 @@ pub enum ErrorKind {
     ServerVersionMismatch,
     /// A row was rejected, and the options say to stop then.
     RowRejected,
+    /// More rows were rejected than the options allow.
+    TooManyRejects,
+    /// The file is in the table already.
+    AlreadyLoaded,
+    /// The file is not the one that the load began with, or was written while it was read.
+    FileChanged,
+    /// The ledger has no such load, or several that may be meant.
+    LoadNotFound,
+    /// The load cannot be resumed or undone as it is.
+    LoadSettled,
+    /// The table does not hold what was read from the source.
+    VerificationFailed,
     /// The modes that were compared did not load the same rows.
     ResultsDiffer,
     /// The user interrupted the work.
