@@ -47,6 +47,7 @@ pub enum OnConflict {
 
 /// Rows of the sheet find their rows in the table by these columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Upsert {
     /// The table's columns, spelled as they are there.
     pub key: Vec<String>,
@@ -56,7 +57,7 @@ pub struct Upsert {
 }
 
 /// How many rows may be rejected before the load stops.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum MaxErrors {
     /// So many.
@@ -197,12 +198,13 @@ pub enum Rehearsal {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectsTo {
     /// The file; its extension, `xlsx`, `csv` or `jsonl`, says how.
+    #[serde(with = "super::document::path")]
     pub file: PathBuf,
 }
 
 /// How patient a load is with the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Patience {
     /// For how long what may pass, such as a lost connection or a deadlock, is tried again.
     pub retry_for: Duration,

@@ -14,5 +14,6 @@ pub mod selection;
 pub mod sheet;
 pub mod sql_type;
 pub mod table;
+pub(crate) mod text_form;
 pub mod value;
 mod value_text;
