@@ -224,6 +224,29 @@ impl Default for Patience {
     }
 }
 
+/// What is said about it beyond what was before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PatienceChanges {
+    /// As [`Patience::retry_for`].
+    pub retry_for: Option<Duration>,
+    /// As [`Patience::statement_timeout`].
+    pub statement_timeout: Option<Duration>,
+    /// As [`Patience::lock_timeout`].
+    pub lock_timeout: Option<Duration>,
+}
+
+impl PatienceChanges {
+    /// The patience that comes of it.
+    #[must_use]
+    pub fn over(self, before: Patience) -> Patience {
+        Patience {
+            retry_for: self.retry_for.unwrap_or(before.retry_for),
+            statement_timeout: self.statement_timeout.or(before.statement_timeout),
+            lock_timeout: self.lock_timeout.or(before.lock_timeout),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

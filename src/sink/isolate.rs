@@ -1,14 +1,14 @@
 //! Loads a batch without its bad rows: finds each by its COPY line or by halving, under savepoints.
 
-use deadpool_postgres::Object;
-use tokio_postgres::Statement;
 use tokio_postgres::error::DbError;
+use tokio_postgres::{Client, Error, Statement};
 
 use super::Refusal;
 use super::Written;
 use super::classify::{column_of_fault, refusal, row_fault, rows_before_fault};
 use super::copy_stream::copy_rows;
 use super::encode::EncodedBatch;
+use super::ledger::BatchRecorder;
 use super::search::Search;
 use crate::model::table::TableName;
 
@@ -32,27 +32,35 @@ impl WrittenColumns {
     }
 }
 
-/// Loads the rows of a batch that failed as a whole, leaves out the bad ones, and commits the others together.
+/// Loads the rows of a batch that failed as a whole and leaves out the bad ones. What the batch is written in has begun
+/// anew; the caller ends it.
 pub(super) async fn load_without_bad_rows(
-    client: &mut Object,
+    client: &Client,
     statement: &Statement,
     target: &WrittenColumns,
     batch: &EncodedBatch,
-    first_fault: &DbError,
-) -> Result<Written, tokio_postgres::Error> {
+    first_fault: Option<&DbError>,
+    recorder: Option<&BatchRecorder>,
+) -> Result<Written, Error> {
     let mut search = Search::new(batch.row_count());
-    search.failed(rows_before_fault(first_fault, &target.table.table));
+    if let Some(fault) = first_fault {
+        search.failed(rows_before_fault(fault, &target.table.table));
+    }
     let mut written = Written::default();
-    let mut transaction = client.transaction().await?;
     // Constraints that are checked at commit would fail the batch there, where no row can be told from the others.
-    transaction
+    client
         .batch_execute("set constraints all immediate")
         .await?;
     while let Some(rows) = search.next() {
-        let savepoint = transaction.savepoint("sheetload_rows").await?;
-        match copy_rows(&*savepoint, statement, batch, rows.clone()).await {
+        client.batch_execute("savepoint sheetload_rows").await?;
+        match copy_rows(client, statement, batch, rows.clone()).await {
             Ok(loaded) => {
-                savepoint.commit().await?;
+                if let Some(recorder) = recorder {
+                    recorder.mark(client).await?;
+                }
+                client
+                    .batch_execute("release savepoint sheetload_rows")
+                    .await?;
                 written.loaded += loaded;
                 search.succeeded();
             }
@@ -60,7 +68,11 @@ pub(super) async fn load_without_bad_rows(
                 let Some(fault) = row_fault(&error) else {
                     return Err(error);
                 };
-                savepoint.rollback().await?;
+                client
+                    .batch_execute(
+                        "rollback to savepoint sheetload_rows; release savepoint sheetload_rows",
+                    )
+                    .await?;
                 if rows.len() == 1 {
                     written.refused.push(target.refusal(rows.start, fault));
                     search.refused();
@@ -70,6 +82,5 @@ pub(super) async fn load_without_bad_rows(
             }
         }
     }
-    transaction.commit().await?;
     Ok(written)
 }
