@@ -16,6 +16,8 @@ pub const BAD_INPUT: u8 = 4;
 pub const DATABASE: u8 = 5;
 /// A bad row stopped the load, as the options asked.
 pub const STOPPED: u8 = 6;
+/// The file is in the table already.
+pub const ALREADY_LOADED: u8 = 7;
 /// The user interrupted (128 + SIGINT, as shells count).
 pub const INTERRUPTED: u8 = 130;
 
@@ -24,7 +26,7 @@ pub const INTERRUPTED: u8 = 130;
 pub fn code_for(kind: ErrorKind) -> u8 {
     use ErrorKind as K;
     match kind {
-        K::InvalidOptions | K::TableExists => USAGE,
+        K::InvalidOptions | K::TableExists | K::LoadNotFound | K::LoadSettled => USAGE,
         K::FileUnreadable
         | K::NotAWorkbook
         | K::WorkbookBroken
@@ -32,6 +34,7 @@ pub fn code_for(kind: ErrorKind) -> u8 {
         | K::WorkbookTooLarge
         | K::SheetNotFound
         | K::SheetEmpty
+        | K::FileChanged
         | K::ColumnMismatch => BAD_INPUT,
         K::TableUnusable
         | K::DatabaseUnreachable
@@ -46,8 +49,9 @@ pub fn code_for(kind: ErrorKind) -> u8 {
         | K::ServerNotInstalled
         | K::ServerFailed
         | K::ServerVersionMismatch => DATABASE,
-        K::RowRejected => STOPPED,
+        K::RowRejected | K::TooManyRejects => STOPPED,
+        K::AlreadyLoaded => ALREADY_LOADED,
         K::Interrupted => INTERRUPTED,
-        K::OutputUnwritable | K::ResultsDiffer | K::Internal => FAILURE,
+        K::OutputUnwritable | K::ResultsDiffer | K::VerificationFailed | K::Internal => FAILURE,
     }
 }

@@ -3,8 +3,11 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::commit::{
+    CommitMode, Ledger, MaxErrors, Patience, Rehearsal, RejectsTo, SameFile, Upsert, Verify,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::batch::BatchLimits;
 use crate::model::selection::{Area, ReadOptions, SheetChoice, SheetPattern};
@@ -15,7 +18,7 @@ use crate::transform::names::{MAX_IDENTIFIER_BYTES, table_name};
 use crate::transform::text_rules::TextRules;
 
 /// How rows are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// One connection, one INSERT and one commit a row.
@@ -52,7 +55,8 @@ impl Mode {
 }
 
 /// What happens when the table exists. A missing table is created in any case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum IfExists {
     /// Nothing is loaded.
     Fail,
@@ -66,7 +70,8 @@ pub enum IfExists {
 }
 
 /// What happens when a row is rejected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OnError {
     /// The others are loaded.
     #[default]
@@ -76,7 +81,8 @@ pub enum OnError {
 }
 
 /// Where the rows of several sheets go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SeveralSheets {
     /// Each sheet into a table of its own.
     #[default]
@@ -86,7 +92,8 @@ pub enum SeveralSheets {
 }
 
 /// The types of a table to be created.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NewTypes {
     /// What the cells of each column come to.
     #[default]
@@ -96,7 +103,8 @@ pub enum NewTypes {
 }
 
 /// Whether rows tell where they come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Lineage {
     /// They do not.
     #[default]
@@ -108,10 +116,12 @@ pub enum Lineage {
 /// What stands for the sheet's name in a table's.
 pub const SHEET_PLACEHOLDER: &str = "{sheet}";
 
-/// One load.
-#[derive(Debug, Clone)]
+/// One load. As a document, see [`ImportConfig::from_document`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default = "ImportConfig::without_file", deny_unknown_fields)]
 pub struct ImportConfig {
     /// The workbook.
+    #[serde(with = "super::document::path")]
     pub file: PathBuf,
     /// Which sheets and cells, and how they are read.
     pub read: ReadOptions,
@@ -142,6 +152,24 @@ pub struct ImportConfig {
     pub mapping: MappingRules,
     /// How many rows are read to find the types of a table to be created; without a number, all.
     pub infer_rows: Option<NonZeroUsize>,
+    /// When rows are committed; without it, as the mode does it: [`ImportConfig::commit_mode`].
+    pub commit: Option<CommitMode>,
+    /// How rows find theirs in the table; without it, all are new.
+    pub upsert: Option<Upsert>,
+    /// How many rows may be rejected.
+    pub max_errors: Option<MaxErrors>,
+    /// Where rejected rows are written to.
+    pub rejects: Option<RejectsTo>,
+    /// Whether the load is recorded.
+    pub ledger: Ledger,
+    /// What happens when the table has the file's rows already.
+    pub same_file: SameFile,
+    /// Whether the table is compared to the source.
+    pub verify: Verify,
+    /// Whether what is done stays.
+    pub rehearsal: Rehearsal,
+    /// How patient the load is with the server.
+    pub patience: Patience,
 }
 
 /// Bytes of a batch's cells and texts. With the queue and the workers it bounds the memory of a load.
@@ -174,7 +202,30 @@ impl ImportConfig {
             text_rules: TextRules::default(),
             mapping: MappingRules::default(),
             infer_rows: None,
+            commit: None,
+            upsert: None,
+            max_errors: None,
+            rejects: None,
+            ledger: Ledger::default(),
+            same_file: SameFile::default(),
+            verify: Verify::default(),
+            rehearsal: Rehearsal::default(),
+            patience: Patience::default(),
         }
+    }
+
+    /// When rows are committed.
+    #[must_use]
+    pub fn commit_mode(&self) -> CommitMode {
+        self.commit.unwrap_or(match self.mode {
+            Mode::Sequential | Mode::Concurrent => CommitMode::Row,
+            Mode::Batch => CommitMode::All,
+        })
+    }
+
+    /// What the fields are that a document lacks.
+    fn without_file() -> Self {
+        Self::new(PathBuf::new())
     }
 
     /// Checks what the types do not.
@@ -182,6 +233,12 @@ impl ImportConfig {
     /// # Errors
     /// `InvalidOptions`, naming the option and the way out.
     pub fn validate(&self) -> Result<()> {
+        if self.file.as_os_str().is_empty() {
+            return Err(
+                Error::new(ErrorKind::InvalidOptions, "no workbook is named")
+                    .next_step("Name the file to load"),
+            );
+        }
         let workers = self.workers.map_or(1, NonZeroUsize::get);
         if self.mode == Mode::Sequential && workers > 1 {
             return Err(Error::new(

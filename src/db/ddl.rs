@@ -1,7 +1,9 @@
 //! Statements that change tables. Every name is quoted; no value is ever part of a statement.
 
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
+use super::introspect::is_unlogged;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::column::TargetColumn;
 use crate::model::table::{TableName, quote_identifier};
@@ -125,15 +127,8 @@ pub async fn create_table_like(
     table: &TableName,
     model: &TableName,
 ) -> Result<()> {
+    let unlogged = is_unlogged(client, model).await?;
     let doing = format!("create a table shaped like {}", model.plain());
-    let unlogged: bool = client
-        .query_opt(
-            "select relpersistence = 'u' from pg_catalog.pg_class where oid = pg_catalog.to_regclass($1)::oid",
-            &[&model.to_string()],
-        )
-        .await
-        .map_err(|error| error_from_postgres(error, &doing))?
-        .is_some_and(|row| row.get(0));
     let unlogged = if unlogged { "unlogged " } else { "" };
     let sql = format!("create {unlogged}table {table} (like {model} including all)");
     execute(client, &sql, &doing)
@@ -220,6 +215,26 @@ pub async fn comment_on_table(
     )
     .await
     .map_err(|error| error.in_table(table.plain()))
+}
+
+/// Gives a table another name in its schema.
+///
+/// # Errors
+/// `TableExists`, when another table has it.
+pub async fn rename_table(client: &Client, table: &TableName, name: &str) -> Result<()> {
+    let sql = format!("alter table {table} rename to {}", quote_identifier(name));
+    let renamed = execute(client, &sql, &format!("rename {} to {name}", table.plain())).await;
+    renamed.map_err(|error| {
+        if error.facts().sqlstate.as_deref() == Some(SqlState::DUPLICATE_TABLE.code()) {
+            return Error::new(
+                ErrorKind::TableExists,
+                format!("table {name} was created by somebody else while it was loaded"),
+            )
+            .in_table(name)
+            .next_step("Load again; the rows are then added to that table");
+        }
+        error.in_table(table.plain())
+    })
 }
 
 /// Drops a table that sheetload created. One that does not exist is none to worry about.
