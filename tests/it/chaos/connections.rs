@@ -2,11 +2,10 @@
 
 use super::book::Book;
 use super::kills::undisturbed;
-use super::random::Plan;
-use super::random::{Choices, Trace};
+use super::random::{Choices, Plan, Trace, Usual};
 use super::routes;
 use super::stage::{Ended, Route, Stage, run};
-use crate::support::proxy::{At, Fault, Proxy, Then, Traffic};
+use crate::support::proxy::{At, Fault, Proxy, Then};
 
 /// The ways to load that differ in how they speak to the server.
 const ROUTES: [Route; 7] = [
@@ -14,9 +13,9 @@ const ROUTES: [Route; 7] = [
     routes::APPEND_BATCH,
     routes::CREATE_ALL,
     routes::REPLACE,
-    routes::UPDATE,
     routes::SEQUENTIAL,
     routes::CONCURRENT,
+    routes::UPDATE,
 ];
 /// Long enough for any number of new attempts; never waited out.
 const PATIENT: [&str; 2] = ["--retry-for", "60s"];
@@ -102,7 +101,7 @@ fn a_server_that_refuses_for_a_while_is_tried_again() {
         let proxy = Proxy::start(stage.database.port());
         proxy.add(Fault::new(
             At::Sent,
-            undisturbed(&book, route).sent / 2,
+            undisturbed(&book, route).half(),
             Then::CutBefore,
         ));
         // All connections are gone, and the next attempts to make new ones fail.
@@ -120,7 +119,7 @@ fn a_server_that_refuses_for_a_while_is_tried_again() {
 fn sessions_that_the_server_ends_are_replaced() {
     for route in ROUTES {
         let book = Book::new(route.rows());
-        let half = undisturbed(&book, route).sent / 2;
+        let half = undisturbed(&book, route).half();
         for retry in [PATIENT, IMPATIENT] {
             let stage = Stage::new(&book, route);
             let proxy = Proxy::start(stage.database.port());
@@ -144,21 +143,21 @@ fn random_cuts_lose_nothing() {
     let plan = Plan::share(CUTS, KILLS);
     for route in ROUTES {
         let book = Book::new(route.rows());
-        let whole = undisturbed(&book, route);
+        let usual = undisturbed(&book, route);
         for cycle in 0..plan.kills {
             let mut trace = Trace::new(plan.seed, &format!("cut: {}", route.name), cycle);
             let mut choices = Choices::new(plan.seed, "cut", cycle);
-            cut_somewhere(&Stage::new(&book, route), whole, &mut choices, &mut trace);
+            cut_somewhere(&Stage::new(&book, route), usual, &mut choices, &mut trace);
         }
     }
 }
 
-fn cut_somewhere(stage: &Stage<'_>, whole: Traffic, choices: &mut Choices, trace: &mut Trace) {
+fn cut_somewhere(stage: &Stage<'_>, usual: Usual, choices: &mut Choices, trace: &mut Trace) {
     let proxy = Proxy::start(stage.database.port());
     let retry = choices.one_of(&[PATIENT, IMPATIENT]);
     trace.choose(retry.join(" "));
     for _ in 0..choices.up_to(3) {
-        let (at, nth) = choices.place(whole);
+        let (at, nth) = choices.place(usual);
         let then = choices.one_of(&[Then::CutBefore, Then::CutInside, Then::CutAfter]);
         trace.choose(format!("{at:?} {nth}, {then:?}"));
         proxy.add(Fault::new(at, nth, then));

@@ -4,10 +4,10 @@ use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use super::book::{Book, Fault as RowFault};
-use super::random::{Choices, Plan, Trace};
+use super::random::{Choices, Plan, Trace, Usual};
 use super::routes;
 use super::stage::{Route, Stage, Visible, end, kill_9, run, start};
-use crate::support::proxy::{Fault, Proxy, Then, Traffic};
+use crate::support::proxy::{Fault, Proxy, Then};
 
 /// The sum of the shares below: so many kills a run makes at least.
 const ALL: u64 = 92;
@@ -147,13 +147,13 @@ fn kill_and_resume(route: Route) {
 }
 
 fn kill_and_resume_with(route: Route, book: &Book, share: u64) {
-    let whole = undisturbed(book, route);
+    let usual = undisturbed(book, route);
     let plan = Plan::share(share, ALL);
     let mut kills = 0;
     // A load that is over before its kill is due counts for nothing; most are not.
     let cycles = 3 * plan.kills + 10;
     for cycle in 0..cycles {
-        let mut killer = Killer::new(plan.seed, route.name, cycle, whole);
+        let mut killer = Killer::new(plan.seed, route.name, cycle, usual);
         killer.cycle(&Stage::new(book, route));
         kills += killer.kills;
         if kills >= plan.kills {
@@ -164,29 +164,35 @@ fn kill_and_resume_with(route: Route, book: &Book, share: u64) {
 }
 
 /// What an undisturbed load of this kind says, after checking that it does what it must.
-pub(super) fn undisturbed(book: &Book, route: Route) -> Traffic {
+pub(super) fn undisturbed(book: &Book, route: Route) -> Usual {
     let stage = Stage::new(book, route);
-    let proxy = Proxy::start(stage.database.port());
+    let proxy = Arc::new(Proxy::start(stage.database.port()));
+    let first_rows = Arc::new(OnceLock::new());
+    let (seen, at) = (Arc::clone(&first_rows), Arc::clone(&proxy));
+    let first = Fault::new(route.rows_under_way(), 1, Then::Forward);
+    proxy.add(first.call(move || seen.set(at.traffic()).unwrap()));
     run(&mut stage.import_in_batches(proxy.port())).assert_code(stage.complete_code());
     stage.assert_complete();
-    proxy.traffic()
+    Usual {
+        first_rows: *first_rows.get().unwrap(),
+        whole: proxy.traffic(),
+    }
 }
 
 /// One load, killed and brought to its end.
 struct Killer {
     choices: Choices,
     trace: Trace,
-    /// What a load says when nobody kills it.
-    whole: Traffic,
+    usual: Usual,
     kills: u64,
 }
 
 impl Killer {
-    fn new(seed: u64, name: &str, cycle: u64, whole: Traffic) -> Self {
+    fn new(seed: u64, name: &str, cycle: u64, usual: Usual) -> Self {
         Self {
             choices: Choices::new(seed, name, cycle),
             trace: Trace::new(seed, name, cycle),
-            whole,
+            usual,
             kills: 0,
         }
     }
@@ -220,7 +226,7 @@ impl Killer {
         let proxy = Proxy::start(stage.database.port());
         let pid = Arc::new(OnceLock::new());
         let known = Arc::clone(&pid);
-        let (at, nth) = self.choices.place(self.whole);
+        let (at, nth) = self.choices.place(self.usual);
         let then = self.choices.one_of(&[
             Then::Forward,
             Then::CutBefore,

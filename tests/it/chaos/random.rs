@@ -37,6 +37,22 @@ fn number(variable: &str) -> Option<u64> {
     )
 }
 
+/// What a load says when nobody disturbs it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Usual {
+    /// When its first rows are under way.
+    pub(super) first_rows: Traffic,
+    /// In all.
+    pub(super) whole: Traffic,
+}
+
+impl Usual {
+    /// The message half way between the first rows and the end.
+    pub(super) fn half(&self) -> u64 {
+        u64::midpoint(self.first_rows.sent, self.whole.sent)
+    }
+}
+
 /// A stream of choices of its own for each cycle of each test, so that one of them can be looked at alone.
 pub(super) struct Choices(ChaCha8Rng);
 
@@ -61,15 +77,19 @@ impl Choices {
         1 + self.below(end)
     }
 
-    /// Any place of a conversation, with as many chances for a short message as for one that is full of rows, and as
-    /// many again for each byte.
-    pub(super) fn place(&mut self, whole: Traffic) -> (At, u64) {
-        let (at, end) = match self.below(10) {
-            0..4 => (At::Sent, whole.sent),
-            4..7 => (At::Answer, whole.answers),
-            _ => (At::SentByte, whole.sent_bytes),
+    /// A place in a conversation: mostly after its first rows, and with as many chances for a short message as for one
+    /// that is full of rows.
+    pub(super) fn place(&mut self, usual: Usual) -> (At, u64) {
+        let begin = match self.below(4) {
+            0 => Traffic::default(),
+            _ => usual.first_rows,
         };
-        (at, self.up_to(end))
+        let (at, begin, end) = match self.below(10) {
+            0..4 => (At::Sent, begin.sent, usual.whole.sent),
+            4..7 => (At::Answer, begin.answers, usual.whole.answers),
+            _ => (At::SentByte, begin.sent_bytes, usual.whole.sent_bytes),
+        };
+        (at, begin + self.up_to(end - begin))
     }
 
     pub(super) fn one_of<T: Copy>(&mut self, all: &[T]) -> T {

@@ -10,15 +10,15 @@ const ROUTES: [Route; 6] = [
     routes::APPEND_BATCH,
     routes::CREATE_ALL,
     routes::CREATE_BATCH,
-    routes::UPDATE,
     routes::CONCURRENT,
+    routes::UPDATE,
 ];
 
 /// A stage with a load that was killed in its middle.
 fn half_done(book: &Book, route: Route) -> Stage<'_> {
     let stage = Stage::new(book, route);
     let proxy = Proxy::start(stage.database.port());
-    let half = super::kills::undisturbed(book, route).sent / 2;
+    let half = super::kills::undisturbed(book, route).half();
     proxy.add(Fault::new(At::Sent, half, Then::Stall));
     let child = start(&mut stage.import_in_batches(proxy.port()));
     proxy.wait_for_faults(1);
@@ -68,7 +68,7 @@ fn a_load_that_is_running_is_not_resumed() {
         let book = Book::new(route.rows());
         let stage = Stage::new(&book, route);
         let proxy = Proxy::start(stage.database.port());
-        let half = super::kills::undisturbed(&book, route).sent / 2;
+        let half = super::kills::undisturbed(&book, route).half();
         proxy.add(Fault::new(At::Sent, half, Then::Stall));
         let child = start(&mut stage.import_in_batches(proxy.port()));
         proxy.wait_for_faults(1);

@@ -1,5 +1,7 @@
 //! Every way to load, as the tests of this module try it.
 
+use crate::support::proxy::At;
+
 use super::stage::{Before, Effect, Route, Visible};
 
 pub(super) const APPEND_ALL: Route = Route {
@@ -155,6 +157,15 @@ impl Route {
     /// Whether each row is a transaction.
     pub(super) fn is_per_row(&self) -> bool {
         self.args.contains(&"row")
+    }
+
+    /// The messages with rows: of a COPY, or of an INSERT. The first ones of these are the ledger's.
+    pub(super) fn rows_under_way(&self) -> At {
+        if self.is_per_row() {
+            At::Done("INSERT")
+        } else {
+            At::SentRows
+        }
     }
 
     /// Whether only one connection writes.

@@ -1,6 +1,7 @@
 //! A database with a table as it is before a load, the program over it, and what may be in the table at any time.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -72,7 +73,6 @@ pub(super) struct Stage<'a> {
 }
 
 /// How a run of the program ended.
-#[derive(Debug)]
 pub(super) struct Ended {
     /// Nothing after a signal.
     pub(super) code: Option<i32>,
@@ -90,10 +90,18 @@ impl From<Output> for Ended {
     }
 }
 
+impl fmt::Debug for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The beginning of the report has its state and counts.
+        let begin: Vec<&str> = self.stdout.lines().take(12).map(str::trim).collect();
+        write!(f, "{:?}: {} {}", self.code, self.stderr, begin.join(" "))
+    }
+}
+
 impl Ended {
     /// Checks how it ended.
     pub(super) fn assert_code(&self, code: i32) {
-        assert_eq!(self.code, Some(code), "{}{}", self.stderr, self.stdout);
+        assert_eq!(self.code, Some(code), "{self:?}");
     }
 }
 
@@ -322,8 +330,10 @@ impl<'a> Stage<'a> {
     pub(super) fn assert_nothing_left(&self) {
         let left: Vec<String> = rows(
             &self.database,
-            "select c.oid::regclass::text from pg_class c \
-             where relkind in ('r', 'p', 'S', 'v', 'm') and relnamespace = 'public'::regnamespace",
+            "select relname::text from pg_class \
+             where relkind in ('r', 'p', 'S', 'v', 'm') \
+               and relnamespace::regnamespace::text not in ('pg_catalog', 'information_schema', 'trouble', 'pg_toast') \
+               and relname not in ('batches', 'loads', 'rejects', 'savepoints', 'schema_history')",
         );
         assert_eq!(left, [TABLE], "all tables: {:?}", tables(&self.database));
     }
