@@ -17,12 +17,12 @@ pub(super) fn is_row_fault(code: &SqlState) -> bool {
 }
 
 /// The server's error, if the row is at fault.
-pub(super) fn row_fault(error: &tokio_postgres::Error) -> Option<&DbError> {
+pub(crate) fn row_fault(error: &tokio_postgres::Error) -> Option<&DbError> {
     error.as_db_error().filter(|e| is_row_fault(e.code()))
 }
 
 /// The server's error as a refusal of one row.
-pub(super) fn refusal(row: usize, error: &DbError) -> Refusal {
+pub(crate) fn refusal(row: usize, error: &DbError) -> Refusal {
     let message = match error.detail() {
         Some(detail) => format!("{}: {detail}", error.message()),
         None => error.message().to_owned(),

@@ -1,12 +1,13 @@
 //! Writing rows. One trait, [`Sink`]; what it writes are encoded rows, so that a sink never converts anything.
 
-mod classify;
+pub(crate) mod classify;
 pub mod copy;
 mod copy_stream;
 pub mod encode;
 mod isolate;
 pub mod null;
 pub mod per_row;
+pub mod search;
 
 use crate::error::{Error, Result, error_from_postgres};
 use crate::model::column::TargetColumn;
