@@ -49,8 +49,8 @@ struct Storage {
 struct Sequence {
     column: String,
     name: TableName,
-    /// Whether it is an identity's, which the copy has one of its own for.
-    identity: bool,
+    /// Of an identity, for which the copy has a sequence of its own: how its numbers are generated, as SQL.
+    identity: Option<String>,
 }
 
 impl Blueprint {
@@ -134,7 +134,8 @@ impl Blueprint {
         let unlogged = if storage.unlogged { "unlogged " } else { "" };
         let mut statements = format!(
             "{}create {unlogged}table {staging} \
-             (like {table} including all excluding indexes excluding statistics) using {}{}; ",
+             (like {table} including all excluding identity excluding indexes excluding statistics) \
+             using {}{}; ",
             default_tablespace(&storage.tablespace),
             storage.method,
             storage.parameters,
@@ -145,12 +146,17 @@ impl Blueprint {
         for key in &self.foreign_keys {
             statements.push_str(&key.create(staging));
         }
-        for sequence in self.sequences.iter().filter(|sequence| sequence.identity) {
-            statements.push_str(&format!(
-                "select pg_catalog.setval({}, last_value, is_called) from {}; ",
-                own_sequence(staging, &sequence.column),
-                sequence.name,
-            ));
+        // LIKE would make all these sequences bigint.
+        for sequence in &self.sequences {
+            if let Some(generated) = &sequence.identity {
+                statements.push_str(&format!(
+                    "alter table {staging} alter column {} add generated {generated}; \
+                     select pg_catalog.setval({}, last_value, is_called) from {}; ",
+                    quote_identifier(&sequence.column),
+                    own_sequence(staging, &sequence.column),
+                    sequence.name,
+                ));
+            }
         }
         if let Some(owner) = &storage.other_owner {
             statements.push_str(&format!("alter table {staging} owner to {owner}; "));
@@ -216,7 +222,7 @@ impl Blueprint {
             identity,
         } in &self.sequences
         {
-            if *identity {
+            if identity.is_some() {
                 // Numbers that were given to others while the load ran are not given again.
                 statements.push_str(&format!(
                     "select pg_catalog.setval(s.seqrelid::pg_catalog.regclass, old.last_value, old.is_called) \
@@ -247,8 +253,9 @@ impl Blueprint {
                 quote_identifier(&index.name)
             ));
         }
-        for sequence in self.sequences.iter().filter(|sequence| sequence.identity) {
+        for sequence in &self.sequences {
             if let Some(own) = own_sequences.get(&sequence.column)
+                && sequence.identity.is_some()
                 && *own != sequence.name.table
             {
                 statements.push_str(&format!(
@@ -321,11 +328,17 @@ join pg_catalog.pg_am am on am.oid = c.relam \
 left join pg_catalog.pg_tablespace ts on ts.oid = c.reltablespace \
 where c.oid = $1";
 
-/// The sequences that belong to a table's columns: the column, the sequence, and whether it is an identity's.
+/// The sequences that belong to a table's columns: the column, the sequence, and how an identity's numbers are generated.
 const SEQUENCES: &str = "\
-select a.attname::text, n.nspname::text, s.relname::text, d.deptype = 'i' \
+select a.attname::text, n.nspname::text, s.relname::text, \
+       case d.deptype when 'i' then pg_catalog.format( \
+           '%s as identity (start %s increment %s minvalue %s maxvalue %s cache %s %s)', \
+           case a.attidentity when 'a' then 'always' else 'by default' end, \
+           q.seqstart, q.seqincrement, q.seqmin, q.seqmax, q.seqcache, \
+           case when q.seqcycle then 'cycle' else 'no cycle' end) end \
 from pg_catalog.pg_depend d \
 join pg_catalog.pg_class s on s.oid = d.objid and s.relkind = 'S' \
+join pg_catalog.pg_sequence q on q.seqrelid = s.oid \
 join pg_catalog.pg_namespace n on n.oid = s.relnamespace \
 join pg_catalog.pg_attribute a on a.attrelid = $1 and a.attnum = d.refobjsubid \
 where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass \

@@ -33,16 +33,19 @@ pub(super) async fn grants(
     Ok(rows.iter().map(grant).collect())
 }
 
+/// In the order in which they stand in the catalogs, for programs that show them so.
 const GRANTS: &str = "\
 with acls as ( \
     select null as attname, a.* from pg_catalog.pg_class c, \
-           pg_catalog.aclexplode(coalesce(c.relacl, pg_catalog.acldefault('r', c.relowner))) a where c.oid = $1 \
+           pg_catalog.aclexplode(coalesce(c.relacl, pg_catalog.acldefault('r', c.relowner))) \
+               with ordinality a (grantor, grantee, privilege, grantable, place) where c.oid = $1 \
     union all \
-    select t.attname::text, a.* from pg_catalog.pg_attribute t, pg_catalog.aclexplode(t.attacl) a \
+    select t.attname::text, a.* from pg_catalog.pg_attribute t, \
+           pg_catalog.aclexplode(t.attacl) with ordinality a (grantor, grantee, privilege, grantable, place) \
     where t.attrelid = $1 and not t.attisdropped) \
 select attname, case grantee when 0 then 'public' \
-                else pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(grantee)) end, privilege_type, is_grantable \
-from acls order by attname nulls first, 2, 3";
+                else pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(grantee)) end, privilege, grantable \
+from acls order by attname nulls first, place";
 
 /// The statements that make the rights on `table`, which are `there`, those that are `wanted`.
 pub(super) fn change(table: &TableName, there: &[Grant], wanted: &[Grant]) -> String {

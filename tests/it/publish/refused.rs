@@ -1,0 +1,1 @@
+//! Tables that are rewritten, and those whose rows can't be replaced.
