@@ -3,7 +3,8 @@
 use tokio_postgres::Transaction;
 use tokio_postgres::error::SqlState;
 
-use super::staging::{in_schema_of, with_ending};
+use super::staging::in_schema_of;
+use crate::db::ddl::with_ending;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::table::{TableName, quote_identifier};
 

@@ -3,11 +3,9 @@
 use tokio_postgres::Client;
 
 use super::relation::Relation;
+use crate::db::ddl::with_ending;
 use crate::error::Result;
 use crate::model::table::{TableName, quote_identifier};
-
-/// The most bytes of a name (PostgreSQL documentation, "Identifiers and Key Words"; NAMEDATALEN - 1).
-pub(super) const MAX_NAME_BYTES: usize = 63;
 
 /// An index of the table.
 #[derive(Debug, Clone)]
@@ -210,16 +208,7 @@ pub(super) fn default_tablespace(literal: &str) -> String {
 
 /// The name of the n-th index of a staging table, cut so that the server does not cut it.
 pub(super) fn numbered(staging: &TableName, number: usize) -> String {
-    with_ending(&staging.table, &format!("_{number}"))
-}
-
-/// A name with an ending, of which the name is cut at a character if both are too long together.
-pub(super) fn with_ending(name: &str, ending: &str) -> String {
-    let mut end = name.len().min(MAX_NAME_BYTES.saturating_sub(ending.len()));
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}{ending}", &name[..end])
+    with_ending(&staging.table, &format!("_i{number}"))
 }
 
 /// A name in a table's schema, quoted.
@@ -229,19 +218,4 @@ pub(super) fn in_schema_of(table: &TableName, name: &str) -> String {
         table: name.to_owned(),
     }
     .to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_name_is_cut_at_a_character() {
-        assert_eq!(with_ending("orders", "_pkey"), "orders_pkey");
-        let long = "ä".repeat(31);
-        let cut = with_ending(&long, "_12");
-        assert_eq!(cut, format!("{}_12", "ä".repeat(30)));
-        assert!(cut.len() <= MAX_NAME_BYTES);
-        assert_eq!(with_ending("", "_1"), "_1");
-    }
 }
