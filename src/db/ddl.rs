@@ -11,6 +11,9 @@ use crate::model::table::{TableName, quote_identifier};
 /// The most columns of a table (PostgreSQL documentation, appendix K).
 pub const MAX_COLUMNS: usize = 1_600;
 
+/// The most bytes of a name (PostgreSQL documentation, "Identifiers and Key Words"; NAMEDATALEN - 1).
+const MAX_NAME_BYTES: usize = 63;
+
 /// The statement that creates a table with these columns.
 #[must_use]
 pub fn create_table_sql(table: &TableName, columns: &[TargetColumn]) -> String {
@@ -159,7 +162,7 @@ pub async fn give_own_sequences(client: &Client, table: &TableName) -> Result<()
         number += 1;
         let own = TableName {
             schema: table.schema.clone(),
-            table: format!("{}_{number}", table.table),
+            table: with_ending(&table.table, &format!("_{number}")),
         };
         let own_literal = format!("'{}'::regclass", own.to_string().replace('\'', "''"));
         let own_default = default.replace(&literal, &own_literal);
@@ -270,4 +273,28 @@ async fn execute(client: &Client, sql: &str, doing: &str) -> Result<()> {
         .batch_execute(sql)
         .await
         .map_err(|error| error_from_postgres(error, doing))
+}
+
+/// A name with an ending, of which the name is cut at a character if both are too long together.
+pub(super) fn with_ending(name: &str, ending: &str) -> String {
+    let mut end = name.len().min(MAX_NAME_BYTES.saturating_sub(ending.len()));
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{ending}", &name[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_is_cut_at_a_character() {
+        assert_eq!(with_ending("orders", "_pkey"), "orders_pkey");
+        let long = "ä".repeat(31);
+        let cut = with_ending(&long, "_12");
+        assert_eq!(cut, format!("{}_12", "ä".repeat(30)));
+        assert!(cut.len() <= MAX_NAME_BYTES);
+        assert_eq!(with_ending("", "_1"), "_1");
+    }
 }
