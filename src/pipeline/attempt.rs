@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 
 use super::earlier::EarlierRows;
 use super::import::{Context, interrupted_early, is_cancelled_statement};
-use super::lineage::RowOrigin;
+use super::lineage::{Ordinals, RowOrigin};
 use super::recording::Recording;
 use super::rejected_cells::CellKeeper;
 use super::route::{Before, Route};
@@ -164,6 +164,9 @@ impl Context<'_> {
             let file_name = file_name.to_string_lossy().into_owned();
             let origin = RowOrigin::new(file_name, sheet, self.load_id);
             load.lineage = Some((target.lineage().to_vec(), origin));
+        }
+        if target.route.has_ordinals() {
+            load.ordinals = Ordinals::Written;
         }
         if target.is_sampled() {
             let client = self.database.get().await?;
