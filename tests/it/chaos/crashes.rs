@@ -115,7 +115,8 @@ fn crash_and_resume(name: &str, retry_for: &str) {
             let mut trace = Trace::new(plan.seed, name, cycle);
             let route = choices.one_of(&ROUTES);
             let book = Book::new(route.rows());
-            let (at, nth) = choices.place(undisturbed(&book, route));
+            let place = choices.place(undisturbed(&book, route));
+            let (at, nth) = (place.at, place.nth);
             trace.choose(format!("{}, {way:?} at {at:?} {nth}", route.name));
 
             let database = TestDatabase::create_in(&server.running);

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use super::book::{Book, Fault as RowFault};
-use super::random::{Choices, Plan, Trace, Usual};
+use super::random::{Choices, Place, Plan, Trace, Usual};
 use super::routes;
 use super::stage::{Route, Stage, Visible, end, kill_9, run, start};
 use crate::support::proxy::{Fault, Proxy, Then};
@@ -169,8 +169,11 @@ pub(super) fn undisturbed(book: &Book, route: Route) -> Usual {
     let proxy = Arc::new(Proxy::start(stage.database.port()));
     let first_rows = Arc::new(OnceLock::new());
     let (seen, at) = (Arc::clone(&first_rows), Arc::clone(&proxy));
-    let first = Fault::new(route.rows_under_way(), 1, Then::Forward);
-    proxy.add(first.call(move || seen.set(at.traffic()).unwrap()));
+    proxy.add(
+        route
+            .in_the_rows(Vec::new())
+            .call(move || seen.set(at.traffic()).unwrap()),
+    );
     run(&mut stage.import_in_batches(proxy.port())).assert_code(stage.complete_code());
     stage.assert_complete();
     Usual {
@@ -226,7 +229,7 @@ impl Killer {
         let proxy = Proxy::start(stage.database.port());
         let pid = Arc::new(OnceLock::new());
         let known = Arc::clone(&pid);
-        let (at, nth) = self.choices.place(self.usual);
+        let Place { at, nth, .. } = self.choices.place(self.usual);
         let then = self.choices.one_of(&[
             Then::Forward,
             Then::CutBefore,

@@ -53,6 +53,15 @@ impl Usual {
     }
 }
 
+/// Somewhere in a conversation.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) at: At,
+    pub(super) nth: u64,
+    /// No row is under way yet.
+    pub(super) is_early: bool,
+}
+
 /// A stream of choices of its own for each cycle of each test, so that one of them can be looked at alone.
 pub(super) struct Choices(ChaCha8Rng);
 
@@ -79,17 +88,20 @@ impl Choices {
 
     /// A place in a conversation: mostly after its first rows, and with as many chances for a short message as for one
     /// that is full of rows.
-    pub(super) fn place(&mut self, usual: Usual) -> (At, u64) {
-        let begin = match self.below(4) {
-            0 => Traffic::default(),
-            _ => usual.first_rows,
+    pub(super) fn place(&mut self, usual: Usual) -> Place {
+        let Usual { first_rows, whole } = usual;
+        let (at, first_rows, end) = match self.below(10) {
+            0..4 => (At::Sent, first_rows.sent, whole.sent),
+            4..7 => (At::Answer, first_rows.answers, whole.answers),
+            _ => (At::SentByte, first_rows.sent_bytes, whole.sent_bytes),
         };
-        let (at, begin, end) = match self.below(10) {
-            0..4 => (At::Sent, begin.sent, usual.whole.sent),
-            4..7 => (At::Answer, begin.answers, usual.whole.answers),
-            _ => (At::SentByte, begin.sent_bytes, usual.whole.sent_bytes),
+        let is_early = self.below(4) == 0;
+        let nth = if is_early {
+            self.up_to(first_rows)
+        } else {
+            first_rows + self.up_to(end - first_rows)
         };
-        (at, begin + self.up_to(end - begin))
+        Place { at, nth, is_early }
     }
 
     pub(super) fn one_of<T: Copy>(&mut self, all: &[T]) -> T {

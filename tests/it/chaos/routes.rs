@@ -1,6 +1,6 @@
 //! Every way to load, as the tests of this module try it.
 
-use crate::support::proxy::At;
+use crate::support::proxy::{At, Fault};
 
 use super::stage::{Before, Effect, Route, Visible};
 
@@ -159,13 +159,25 @@ impl Route {
         self.args.contains(&"row")
     }
 
-    /// The messages with rows: of a COPY, or of an INSERT. The first ones of these are the ledger's.
-    pub(super) fn rows_under_way(&self) -> At {
+    /// The place where rows are under way; everything before it, such as the ledger's tables, is done.
+    pub(super) fn rows_under_way(&self) -> (At, u64) {
         if self.is_per_row() {
-            At::Done("INSERT")
+            // The first ones are the ledger's.
+            (At::Done("INSERT"), 8)
         } else {
-            At::SentRows
+            (At::SentRows, 1)
         }
+    }
+
+    /// Faults that count from there.
+    pub(super) fn in_the_rows(&self, faults: Vec<Fault>) -> Fault {
+        let (at, nth) = self.rows_under_way();
+        Fault::after(at, nth, faults)
+    }
+
+    /// Whether the same rows would be there twice if they were loaded twice.
+    pub(super) fn adds_rows(&self) -> bool {
+        self.effect == Effect::Add
     }
 
     /// Whether only one connection writes.

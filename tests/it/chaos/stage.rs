@@ -367,6 +367,15 @@ impl<'a> Stage<'a> {
     }
 }
 
+impl Drop for Stage<'_> {
+    #[expect(clippy::print_stderr, reason = "a failed test tells what it did")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("while loading: {}", self.route.name);
+        }
+    }
+}
+
 /// Runs a command to its end.
 pub(super) fn run(command: &mut Command) -> Ended {
     end(start(command))

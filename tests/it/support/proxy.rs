@@ -39,6 +39,8 @@ pub(crate) struct Fault {
     then: Then,
     /// Called before anything else.
     call: Option<Box<dyn FnOnce() + Send>>,
+    /// What begins to count when it has happened.
+    next: Vec<Fault>,
 }
 
 impl Fault {
@@ -49,7 +51,21 @@ impl Fault {
             nth,
             then,
             call: None,
+            next: Vec::new(),
         }
+    }
+
+    /// Nothing goes wrong: the faults begin to count after this place.
+    pub(crate) fn after(at: At, nth: u64, faults: Vec<Self>) -> Self {
+        Self {
+            next: faults,
+            ..Self::new(at, nth, Then::Forward)
+        }
+    }
+
+    /// Nothing goes wrong: it is for [`Proxy::counted`].
+    pub(crate) fn counting(at: At) -> Self {
+        Self::new(at, u64::MAX, Then::Forward)
     }
 
     /// Calls this when it happens, before the message goes anywhere.
@@ -145,12 +161,7 @@ impl Proxy {
         self.shared.ledger().faults.push((0, fault));
     }
 
-    /// Counts these from now on.
-    pub(crate) fn count(&self, at: At) {
-        self.add(Fault::new(at, u64::MAX, Then::Forward));
-    }
-
-    /// How many of those that [`count`](Self::count) was told of there were.
+    /// How many there were of what [`Fault::counting`] counts.
     pub(crate) fn counted(&self) -> u64 {
         let ledger = self.shared.ledger();
         let counting = ledger
@@ -333,7 +344,12 @@ impl Shared {
                 Then::CutAfter => inside = Some(message.bytes.len()),
                 Then::Stall => connection.set_gate(Gate::Shut),
             }
-            self.ledger().happened += 1;
+            let mut ledger = self.ledger();
+            ledger.happened += usize::from(fault.next.is_empty());
+            ledger
+                .faults
+                .extend(fault.next.into_iter().map(|next| (0, next)));
+            drop(ledger);
             self.happened.notify_all();
         }
         if let Some(offset) = inside {
