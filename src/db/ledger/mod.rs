@@ -11,8 +11,8 @@ mod same_file;
 mod unfinished;
 
 pub use begin::{
-    Ending, NewLoad, NewRoute, begin, begin_again, end, forget_batches, is_complete, set_route,
-    set_table_oid, speak_for,
+    Ending, NewLoad, NewRoute, begin, begin_again, end, forget_batches, is_complete, set_prepared,
+    set_route, speak_for,
 };
 pub use install::{install, is_installed};
 pub use same_file::{EarlierLoad, EarlierState, find_same};
