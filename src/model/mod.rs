@@ -8,6 +8,7 @@ pub mod column;
 pub mod inspection;
 pub mod number_format;
 pub mod reject;
+pub mod rejected_row;
 pub mod report;
 pub mod secret;
 pub mod selection;

@@ -13,6 +13,8 @@ mod locate;
 mod new_table;
 pub mod progress;
 mod reader;
+pub mod reject_writer;
+pub mod rejected_cells;
 mod rejects;
 mod report;
 mod shutdown;

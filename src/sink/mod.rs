@@ -7,6 +7,7 @@ pub mod encode;
 mod isolate;
 pub mod null;
 pub mod per_row;
+pub mod reject_file;
 
 use crate::error::{Error, Result, error_from_postgres};
 use crate::model::column::TargetColumn;

@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::address::{CellAddress, CellRange, MAX_COLUMNS};
 use crate::model::cell::FormatId;
 use crate::model::number_format::NumberFormat;
+use crate::model::rejected_row::REASON_TITLE;
 use crate::model::selection::{HeaderRows, Hidden, MergedCells, ReadOptions};
 use crate::model::sheet::{DateSystem, Header, Titled};
 
@@ -25,6 +26,8 @@ pub(super) struct SheetStart {
     pub(super) header: Header,
     /// The rows of the titles, first and last.
     pub(super) title_rows: Option<(u32, u32)>,
+    /// In a file of rejected rows, the column that says why they were rejected. Its cells are no data.
+    pub(super) reason_column: Option<u32>,
     pub(super) hidden_columns: Vec<(u32, u32)>,
     pub(super) dimension: Option<CellRange>,
 }
@@ -64,7 +67,8 @@ pub(super) fn read_start(
         ..
     } = peek;
     let name = workbook.sheets()[selected.sheet].name.clone();
-    let Some(titles) = title_rows(&rows, selected.header) else {
+    let reasons = Reasons::find(&rows);
+    let Some(titles) = title_rows(&rows, selected.header, reasons) else {
         return Err(no_titles(path, &name, selected));
     };
     let is_filled = matches!(titles, Titles::Rows(first, last) if first < last)
@@ -74,7 +78,10 @@ pub(super) fn read_start(
     } else {
         Vec::new()
     };
-    let header = titles.header(&rows, &merged, selected.range);
+    let mut header = titles.header(&rows, &merged, selected.range);
+    if let Some(reasons) = reasons {
+        reasons.leave_out(&mut header);
+    }
     if header.titled == Titled::Yes && header.titles.iter().all(String::is_empty) {
         return Err(no_titles(path, &name, selected));
     }
@@ -84,6 +91,7 @@ pub(super) fn read_start(
             Titles::Rows(first, last) => Some((first, last)),
             Titles::NoneFrom(_) => None,
         },
+        reason_column: reasons.map(|reasons| reasons.column),
         hidden_columns,
         dimension,
     })
@@ -97,7 +105,54 @@ struct TitleCell {
     is_text: bool,
 }
 
+impl TitleCell {
+    fn is_reason(&self) -> bool {
+        self.is_text && self.text == REASON_TITLE
+    }
+}
+
 type FirstRows = BTreeMap<u32, Vec<TitleCell>>;
+
+/// Where a file of rejected rows says why they were rejected. The file has one row of titles whatever the options for
+/// the sheet that the rows come from were, so that it can be loaded with the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Reasons {
+    row: u32,
+    column: u32,
+    /// Whether the sheet that the rows come from had titles.
+    titled: Titled,
+}
+
+impl Reasons {
+    /// The last title of the first filled row, if it is the one of such a column.
+    fn find(rows: &FirstRows) -> Option<Self> {
+        let (row, cells) = rows.first_key_value()?;
+        let last = cells.iter().max_by_key(|cell| cell.column)?;
+        last.is_reason().then_some(Self {
+            row: *row,
+            column: last.column,
+            titled: if cells.len() > 1 {
+                Titled::Yes
+            } else {
+                Titled::No
+            },
+        })
+    }
+
+    /// Lets the header end before the column.
+    fn leave_out(self, header: &mut Header) {
+        let index = self.column.checked_sub(header.first_column);
+        let index = index.and_then(|index| usize::try_from(index).ok());
+        let Some(index) = index.filter(|index| *index < header.width()) else {
+            return;
+        };
+        // Behind it there is no title; a header has one column at least.
+        header.titles.truncate(index.max(1));
+        if index == 0 {
+            header.titles = vec![String::new()];
+        }
+    }
+}
 
 /// Keeps the first rows.
 struct Peek<'a> {
@@ -114,6 +169,9 @@ struct Peek<'a> {
 impl Peek<'_> {
     /// Whether a row is beyond all that are looked at.
     fn has_enough(&self, row: u32) -> bool {
+        if self.has_only_reason() {
+            return false;
+        }
         match self.wanted {
             HeaderRows::Rows { last, .. } => row > last,
             HeaderRows::FirstFilled | HeaderRows::None => {
@@ -121,6 +179,22 @@ impl Peek<'_> {
             }
             HeaderRows::Auto => self.rows.len() >= ROWS_LOOKED_AT && !self.rows.contains_key(&row),
         }
+    }
+
+    /// Whether there is nothing yet but the title of the column with reasons.
+    fn has_only_reason(&self) -> bool {
+        let mut rows = self.rows.values();
+        match (rows.next().map(Vec::as_slice), rows.next()) {
+            (Some([cell]), None) => cell.is_reason(),
+            _ => false,
+        }
+    }
+
+    /// Whether a row is not among those that shall hold the titles. The first filled one may be of a file of rejected
+    /// rows.
+    fn is_above_titles(&self, row: u32) -> bool {
+        let is_first = self.rows.keys().next().is_none_or(|first| row == *first);
+        !is_first && matches!(self.wanted, HeaderRows::Rows { first, .. } if row < first)
     }
 }
 
@@ -157,7 +231,7 @@ impl SheetVisitor for Peek<'_> {
         if self.has_enough(at.row) {
             return Ok(ControlFlow::Break(()));
         }
-        if matches!(self.wanted, HeaderRows::Rows { first, .. } if at.row < first) {
+        if self.is_above_titles(at.row) {
             return Ok(ControlFlow::Continue(()));
         }
         let text = match content {
@@ -185,8 +259,17 @@ enum Titles {
 }
 
 /// Decides where the titles are; `None` when there is no filled cell to decide by.
-fn title_rows(rows: &FirstRows, wanted: HeaderRows) -> Option<Titles> {
+fn title_rows(rows: &FirstRows, wanted: HeaderRows, reasons: Option<Reasons>) -> Option<Titles> {
     let first = *rows.keys().next()?;
+    match reasons {
+        Some(Reasons {
+            titled: Titled::No, ..
+        }) => return rows.keys().nth(1).map(|row| Titles::NoneFrom(*row)),
+        Some(Reasons { row, .. }) if wanted != HeaderRows::None => {
+            return Some(Titles::Rows(row, row));
+        }
+        _ => {}
+    }
     Some(match wanted {
         HeaderRows::None => Titles::NoneFrom(first),
         HeaderRows::FirstFilled => Titles::Rows(first, first),
