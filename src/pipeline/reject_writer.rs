@@ -151,10 +151,10 @@ fn write(mut file: RejectFile, mut inbox: mpsc::Receiver<Order>) -> Result<Finis
     loop {
         match inbox.blocking_recv() {
             Some(Order::Rows { sequence, rows }) => {
-                put(&mut file, queue.take(sequence, rows))?;
+                put(&mut file, &queue.take(sequence, rows))?;
             }
             Some(Order::BeginSheet(sheet)) => {
-                put(&mut file, queue.rest())?;
+                put(&mut file, &queue.rest())?;
                 queue = Reorder::default();
                 file.begin_sheet(&sheet)?;
             }
@@ -163,7 +163,7 @@ fn write(mut file: RejectFile, mut inbox: mpsc::Receiver<Order>) -> Result<Finis
                 file.restart()?;
             }
             Some(Order::Finish) | None => {
-                put(&mut file, queue.rest())?;
+                put(&mut file, &queue.rest())?;
                 return file.finish();
             }
         }
@@ -171,8 +171,8 @@ fn write(mut file: RejectFile, mut inbox: mpsc::Receiver<Order>) -> Result<Finis
 }
 
 /// Writes rows, so that they are there whatever happens next.
-fn put(file: &mut RejectFile, rows: Vec<RejectedRow>) -> Result<()> {
-    for row in &rows {
+fn put(file: &mut RejectFile, rows: &[RejectedRow]) -> Result<()> {
+    for row in rows {
         file.row(row)?;
     }
     if rows.is_empty() {

@@ -169,8 +169,12 @@ struct Peek<'a> {
 impl Peek<'_> {
     /// Whether a row is beyond all that are looked at.
     fn has_enough(&self, row: u32) -> bool {
-        if self.has_only_reason() {
-            return false;
+        let mut rows = self.rows.iter();
+        if let Some((_, [cell])) = rows.next().map(|(row, cells)| (row, cells.as_slice()))
+            && cell.is_reason()
+        {
+            // The sheet that the rows come from has no titles: the next row says how wide it is.
+            return rows.next().is_some_and(|(first, _)| row > *first);
         }
         match self.wanted {
             HeaderRows::Rows { last, .. } => row > last,
@@ -178,15 +182,6 @@ impl Peek<'_> {
                 self.rows.keys().next().is_some_and(|first| row > *first)
             }
             HeaderRows::Auto => self.rows.len() >= ROWS_LOOKED_AT && !self.rows.contains_key(&row),
-        }
-    }
-
-    /// Whether there is nothing yet but the title of the column with reasons.
-    fn has_only_reason(&self) -> bool {
-        let mut rows = self.rows.values();
-        match (rows.next().map(Vec::as_slice), rows.next()) {
-            (Some([cell]), None) => cell.is_reason(),
-            _ => false,
         }
     }
 
@@ -378,4 +373,79 @@ fn no_titles(path: &Path, sheet: &str, selected: &Selected) -> Error {
     .in_file(path)
     .in_sheet(sheet)
     .next_step(next_step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows of texts from row 2, column B.
+    fn rows(rows: &[&[&str]]) -> FirstRows {
+        let cells = |texts: &[&str]| {
+            let filled = (1..).zip(texts).filter(|(_, text)| !text.is_empty());
+            let cell = |(column, text): (u32, &&str)| TitleCell {
+                column,
+                text: (*text).to_owned(),
+                is_text: true,
+            };
+            filled.map(cell).collect()
+        };
+        (1..).zip(rows.iter().map(|row| cells(row))).collect()
+    }
+
+    /// The titles that are left, whether there are any, and the first row of data.
+    fn header(texts: &[&[&str]], wanted: HeaderRows) -> (Vec<String>, Titled, u32) {
+        let rows = rows(texts);
+        let reasons = Reasons::find(&rows);
+        let titles = title_rows(&rows, wanted, reasons).unwrap();
+        let mut header = titles.header(&rows, &[], None);
+        if let Some(reasons) = reasons {
+            reasons.leave_out(&mut header);
+        }
+        (header.titles, header.titled, header.first_row)
+    }
+
+    #[test]
+    fn the_title_of_reasons_is_none_where_it_is_the_last() {
+        let texts: &[&[&str]] = &[&["a", "", "b", REASON_TITLE], &["1", "", "2", "why"]];
+        let left = vec!["a".to_owned(), String::new(), "b".to_owned()];
+        for wanted in [
+            HeaderRows::FirstFilled,
+            HeaderRows::Auto,
+            HeaderRows::Rows { first: 7, last: 8 },
+        ] {
+            assert_eq!(header(texts, wanted), (left.clone(), Titled::Yes, 2));
+        }
+        let untitled = header(texts, HeaderRows::None);
+        assert_eq!(untitled, (vec![String::new(); 3], Titled::No, 1));
+    }
+
+    #[test]
+    fn a_column_of_that_title_elsewhere_is_one_like_any_other() {
+        let almost = format!("{REASON_TITLE} ");
+        for texts in [&["a", REASON_TITLE, "b"][..], &["a", &almost]] {
+            let (titles, ..) = header(&[texts], HeaderRows::FirstFilled);
+            assert_eq!(titles, texts);
+        }
+        let (titles, ..) = header(
+            &[&["a", "b"], &["a", REASON_TITLE]],
+            HeaderRows::FirstFilled,
+        );
+        assert_eq!(titles, ["a", "b"]);
+    }
+
+    #[test]
+    fn rejected_rows_of_a_sheet_without_titles_have_none() {
+        let texts: &[&[&str]] = &[&["", "", REASON_TITLE], &["1", "2", "why"]];
+        for wanted in [HeaderRows::None, HeaderRows::FirstFilled] {
+            let (titles, titled, first_row) = header(texts, wanted);
+            assert_eq!(titles, ["", ""]);
+            assert_eq!((titled, first_row), (Titled::No, 2));
+        }
+        let alone = rows(&[&[REASON_TITLE]]);
+        assert_eq!(
+            title_rows(&alone, HeaderRows::None, Reasons::find(&alone)),
+            None
+        );
+    }
 }
