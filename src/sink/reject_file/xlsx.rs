@@ -252,9 +252,13 @@ fn put(
         StoredCell::Number(number) => {
             worksheet.write_number_with_format(row, column, number.value, style)?
         }
-        StoredCell::Text(text) => {
-            worksheet.write_string_with_format(row, column, fitting(text), style)?
-        }
+        StoredCell::Text(text) => match ambiguous(fitting(text)) {
+            None => worksheet.write_string_with_format(row, column, fitting(text), style)?,
+            Some(escaped) => {
+                let run = [(&Style::default(), escaped.as_str())];
+                worksheet.write_rich_string_with_format(row, column, &run, style)?
+            }
+        },
         StoredCell::Bool(truth) => {
             worksheet.write_boolean_with_format(row, column, *truth, style)?
         }
@@ -266,6 +270,33 @@ fn put(
         }
     };
     Ok(())
+}
+
+/// A text with a piece such as `_x0041` before a character that is written as an escape (ECMA-376 Part 1, §22.9.2.19
+/// ST_Xstring): `_x0041_x0001_` would be read as another text. It comes with the underscore escaped, which
+/// rust_xlsxwriter does for whole escapes only, and for none in the runs of a rich text.
+fn ambiguous(text: &str) -> Option<String> {
+    const ESCAPED_UNDERSCORE: &str = "_x005F_";
+    let is_escaped =
+        |c: char| c < ' ' && !matches!(c, '\t' | '\n') || matches!(c, '\u{FFFE}' | '\u{FFFF}');
+    let after_digits = |from: &str| {
+        let (digits, rest) = from.strip_prefix("_x")?.split_at_checked(4)?;
+        let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        is_hex.then(|| rest.chars().next())?
+    };
+    let mut escaped = String::new();
+    let (mut done, mut found) = (0, None);
+    for (at, _) in text.match_indices("_x") {
+        let next = text.get(at..).and_then(after_digits);
+        if next.is_some_and(|c| c == '_' || is_escaped(c)) {
+            found = next.filter(|c| *c != '_').or(found);
+            escaped.push_str(text.get(done..at)?);
+            escaped.push_str(ESCAPED_UNDERSCORE);
+            done = at + 1;
+        }
+    }
+    escaped.push_str(text.get(done..)?);
+    found.map(|_| escaped)
 }
 
 /// The error, or `#VALUE!` for those that a file without extensions has not (ECMA-376 Part 1, §18.17.3).
@@ -337,4 +368,33 @@ fn cut(text: &str, units: usize) -> &str {
         fits.is_none()
     });
     end.map_or(text, |(end, _)| text.get(..end).unwrap_or(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_of_an_escape_is_escaped_before_a_character_that_becomes_one() {
+        for (text, escaped) in [
+            ("_x0041\u{1}", Some("_x005F_x0041\u{1}")),
+            ("a_x0041_x00e9\r", Some("a_x005F_x0041_x005F_x00e9\r")),
+            ("_x0041\u{FFFF}é", Some("_x005F_x0041\u{FFFF}é")),
+            ("_x0041_", None),
+            ("_x0041\t", None),
+            ("_x004\u{1}", None),
+            ("_x004é\u{1}", None),
+            ("_x", None),
+        ] {
+            assert_eq!(ambiguous(text).as_deref(), escaped, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!(cut("aé\u{1F600}b", 3), "aé");
+        assert_eq!(cut("aé\u{1F600}b", 4), "aé\u{1F600}");
+        assert_eq!(cut("aé\u{1F600}b", 5), "aé\u{1F600}b");
+        assert_eq!(cut("abc", 0), "");
+    }
 }
