@@ -196,6 +196,10 @@ impl Reorder {
         if sequence < self.next {
             return rows;
         }
+        if sequence == self.next && self.waiting.is_empty() {
+            self.next = sequence.saturating_add(1);
+            return rows;
+        }
         self.bytes = self.bytes.saturating_add(rows.iter().map(bytes_of).sum());
         self.waiting.entry(sequence).or_default().extend(rows);
         if self.bytes > MAX_WAITING_BYTES {

@@ -5,7 +5,6 @@ use std::io::{self, BufWriter, Write as _};
 use std::sync::Arc;
 
 use rust_xlsxwriter::{Color, Format as Style, Formula, Workbook, Worksheet, XlsxError};
-use tempfile::NamedTempFile;
 
 use super::place::Place;
 use super::{Attempt, Format};
@@ -36,7 +35,6 @@ const REASON_WIDTH: f64 = 80.0;
 /// too), and texts of more than 32,767 characters are cut, which the reason says.
 pub(super) struct XlsxFile {
     place: Place,
-    file: NamedTempFile,
     book: Book,
 }
 
@@ -52,8 +50,9 @@ struct Book {
 }
 
 /// How a cell looks, by the code of its number format.
-#[derive(Default)]
 struct Styles {
+    /// The code of cells that have no number.
+    general: Arc<str>,
     plain: HashMap<Arc<str>, Style>,
     at_fault: HashMap<Arc<str>, Style>,
 }
@@ -67,9 +66,9 @@ enum Mark {
 
 impl XlsxFile {
     pub(super) fn open(place: Place) -> io::Result<Self> {
-        let file = place.create_beside()?;
+        place.clear()?;
         let book = Book::new(&place).map_err(|error| io::Error::other(error.to_string()))?;
-        Ok(Self { place, file, book })
+        Ok(Self { place, book })
     }
 }
 
@@ -94,14 +93,11 @@ impl Format for XlsxFile {
     }
 
     fn finish(self: Box<Self>) -> Attempt {
-        let Self {
-            place,
-            mut file,
-            mut book,
-        } = *self;
+        let Self { place, mut book } = *self;
         if book.names.is_empty() {
             return Ok(());
         }
+        let mut file = place.create_beside()?;
         let mut writer = BufWriter::with_capacity(BUFFER_BYTES, file.as_file_mut());
         book.workbook.save_to_writer(&mut writer)?;
         writer.flush()?;
@@ -167,8 +163,8 @@ impl Book {
         }
         // Where no cell is at fault, the reason is marked, so that no row is without a mark.
         let style = match row.fault {
-            Some(_) => self.styles.plain(NumberFormat::GENERAL_CODE),
-            None => self.styles.at_fault(NumberFormat::GENERAL_CODE),
+            Some(_) => self.styles.text(Mark::None),
+            None => self.styles.text(Mark::AtFault),
         };
         worksheet.write_string_with_format(at, column, fitting(&why), style)?;
         Ok(())
@@ -238,14 +234,7 @@ fn put(
     mark: Mark,
     styles: &mut Styles,
 ) -> Result<(), XlsxError> {
-    let code = match cell {
-        StoredCell::Number(number) => Arc::clone(&number.format),
-        _ => Arc::from(NumberFormat::GENERAL_CODE),
-    };
-    let style = match mark {
-        Mark::None => styles.plain(&code),
-        Mark::AtFault => styles.at_fault(&code),
-    };
+    let style = styles.of(cell, mark);
     match cell {
         StoredCell::Empty if mark == Mark::None => worksheet,
         StoredCell::Empty => worksheet.write_blank(row, column, style)?,
@@ -314,25 +303,50 @@ fn writable(error: CellError) -> CellError {
     }
 }
 
-impl Styles {
-    fn plain(&mut self, code: &str) -> &Style {
-        let styles = self.plain.entry(Arc::from(code));
-        styles.or_insert_with(|| with_code(code))
-    }
-
-    fn at_fault(&mut self, code: &str) -> &Style {
-        self.at_fault.entry(Arc::from(code)).or_insert_with(|| {
-            with_code(code)
-                .set_background_color(FAULT_FILL)
-                .set_font_color(FAULT_TEXT)
-        })
+impl Default for Styles {
+    fn default() -> Self {
+        Self {
+            general: Arc::from(NumberFormat::GENERAL_CODE),
+            plain: HashMap::new(),
+            at_fault: HashMap::new(),
+        }
     }
 }
 
-fn with_code(code: &str) -> Style {
-    match code {
-        NumberFormat::GENERAL_CODE => Style::new(),
-        code => Style::new().set_num_format(code),
+impl Styles {
+    /// The style of a cell.
+    fn of(&mut self, cell: &StoredCell, mark: Mark) -> &Style {
+        let code = match cell {
+            StoredCell::Number(number) => &number.format,
+            _ => &self.general,
+        };
+        let (styles, code) = match mark {
+            Mark::None => (&mut self.plain, Arc::clone(code)),
+            Mark::AtFault => (&mut self.at_fault, Arc::clone(code)),
+        };
+        styles
+            .entry(code)
+            .or_insert_with_key(|code| mark.style(code))
+    }
+
+    /// The style of a text.
+    fn text(&mut self, mark: Mark) -> &Style {
+        self.of(&StoredCell::Empty, mark)
+    }
+}
+
+impl Mark {
+    fn style(self, code: &str) -> Style {
+        let style = match code {
+            NumberFormat::GENERAL_CODE => Style::new(),
+            code => Style::new().set_num_format(code),
+        };
+        match self {
+            Self::None => style,
+            Self::AtFault => style
+                .set_background_color(FAULT_FILL)
+                .set_font_color(FAULT_TEXT),
+        }
     }
 }
 
