@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::import::{IfExists, ImportConfig, Mode};
+use crate::error::{Error, ErrorKind, Result};
+
 /// When the rows of a load are committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -47,6 +50,7 @@ pub enum OnConflict {
 
 /// Rows of the sheet find their rows in the table by these columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Upsert {
     /// The table's columns, spelled as they are there.
     pub key: Vec<String>,
@@ -56,7 +60,7 @@ pub struct Upsert {
 }
 
 /// How many rows may be rejected before the load stops.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum MaxErrors {
     /// So many.
@@ -197,12 +201,13 @@ pub enum Rehearsal {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectsTo {
     /// The file; its extension, `xlsx`, `csv` or `jsonl`, says how.
+    #[serde(with = "super::document::path")]
     pub file: PathBuf,
 }
 
 /// How patient a load is with the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Patience {
     /// For how long what may pass, such as a lost connection or a deadlock, is tried again.
     pub retry_for: Duration,
@@ -219,6 +224,78 @@ impl Default for Patience {
             statement_timeout: None,
             lock_timeout: None,
         }
+    }
+}
+
+/// What is said about it beyond what was before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PatienceChanges {
+    /// As [`Patience::retry_for`].
+    pub retry_for: Option<Duration>,
+    /// As [`Patience::statement_timeout`].
+    pub statement_timeout: Option<Duration>,
+    /// As [`Patience::lock_timeout`].
+    pub lock_timeout: Option<Duration>,
+}
+
+impl PatienceChanges {
+    /// The patience that comes of it.
+    #[must_use]
+    pub fn over(self, before: Patience) -> Patience {
+        Patience {
+            retry_for: self.retry_for.unwrap_or(before.retry_for),
+            statement_timeout: self.statement_timeout.or(before.statement_timeout),
+            lock_timeout: self.lock_timeout.or(before.lock_timeout),
+        }
+    }
+}
+
+impl ImportConfig {
+    /// Checks what is said about commits.
+    pub(super) fn validate_commits(&self) -> Result<()> {
+        let invalid = |message: String, step: &str| {
+            Err(Error::new(ErrorKind::InvalidOptions, message).next_step(step))
+        };
+        let (mode, commit) = (self.mode.name(), self.commit_mode());
+        match (self.mode, commit) {
+            (Mode::Batch, CommitMode::Row) => {
+                return invalid(
+                    format!("--commit row does not go with --mode {mode}"),
+                    "Use --mode sequential or concurrent, or --commit batch",
+                );
+            }
+            (Mode::Sequential | Mode::Concurrent, CommitMode::All | CommitMode::Batch) => {
+                return invalid(
+                    format!(
+                        "--commit {} does not go with --mode {mode}, which commits each row",
+                        commit.name()
+                    ),
+                    "Use --mode batch, or leave --commit out",
+                );
+            }
+            _ => {}
+        }
+        if let Some(upsert) = &self.upsert {
+            if matches!(self.if_exists, IfExists::Replace | IfExists::Truncate) {
+                return invalid(
+                    "--key does not go with --if-exists replace and truncate, which leave no rows to find".to_owned(),
+                    "Leave one of them out",
+                );
+            }
+            let mut names: Vec<&String> = upsert.key.iter().collect();
+            names.sort_unstable();
+            names.dedup();
+            if names.len() != upsert.key.len() || names.iter().any(|name| name.is_empty()) {
+                return invalid(
+                    format!(
+                        "--key {} names a column twice, or none",
+                        upsert.key.join(",")
+                    ),
+                    "Name each column of the key once",
+                );
+            }
+        }
+        Ok(())
     }
 }
 

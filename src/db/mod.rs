@@ -3,8 +3,11 @@
 pub mod ddl;
 pub mod embedded;
 pub mod introspect;
+pub mod ledger;
+pub mod merge;
 pub mod migrate;
 pub mod pool;
+pub mod replace;
 
 mod capacity;
 mod connector;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::receipt::Receipt;
 use super::reject::{Reject, RejectReason};
 
 /// How a load ended.
@@ -28,6 +29,21 @@ pub struct Skipped {
     pub hidden_rows: u64,
     /// Filled rows above the titles.
     pub rows_above_header: u64,
+    /// Rows that the table left out without an error, as a trigger can do. They count as records.
+    pub left_out_by_table: u64,
+    /// Rows whose key the table had, and that were left out for it. They count as records.
+    pub kept_in_table: u64,
+    /// Rows that another row of the sheet with the same key took the place of. They count as records.
+    pub superseded: u64,
+}
+
+/// What a merge by a key did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Upserted {
+    /// Rows that are new in the table.
+    pub inserted: u64,
+    /// Rows that the table had, with the sheet's values now.
+    pub updated: u64,
 }
 
 /// What people do not see in the sheet and was loaded, or not.
@@ -89,7 +105,9 @@ pub struct LoadReport {
     pub table_created: bool,
     /// The mode: `sequential`, `concurrent` or `batch`.
     pub mode: &'static str,
-    /// Connections that wrote.
+    /// When rows were committed: `all`, `batch` or `row`.
+    pub commit: &'static str,
+    /// Connections that wrote, or tasks that encoded for one transaction.
     pub workers: usize,
     /// Rows read from the sheet that hold at least one cell.
     pub total_records: u64,
@@ -99,12 +117,16 @@ pub struct LoadReport {
     pub error_count: u64,
     /// Rows that do not count as records.
     pub skipped: Skipped,
+    /// What a merge by a key did; none without a key.
+    pub upserted: Option<Upserted>,
     /// What people do not see in the sheet.
     pub hidden: HiddenContent,
     /// From opening the file to the last commit, in seconds.
     pub duration: f64,
     /// Rows committed for each second of the duration.
     pub records_per_second: f64,
+    /// How often something was tried again that then passed, or did not.
+    pub retries: u64,
     /// Batches committed.
     pub batches: u64,
     /// Bytes sent to the server as values.
@@ -125,6 +147,8 @@ pub struct LoadReport {
     pub rejects: Vec<Reject>,
     /// What the user should know although nothing failed.
     pub warnings: Vec<String>,
+    /// What the loaded rows hold in each column.
+    pub receipt: Receipt,
 }
 
 /// Rows per second, 0 when no time passed.

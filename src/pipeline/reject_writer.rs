@@ -20,24 +20,26 @@ const MAX_WAITING_BYTES: usize = 32 << 20;
 
 /// Writes rejected rows on a thread of its own. However it ends, also when it is dropped, the file is completed with
 /// the rows that were delivered.
-pub struct RejectWriter {
+pub(super) struct RejectWriter {
     sender: RejectSender,
     task: JoinHandle<Result<Finished>>,
 }
 
 /// Takes rejected rows to the writer.
-#[derive(Clone)]
-pub struct RejectSender {
+#[derive(Debug, Clone)]
+pub(super) struct RejectSender {
     orders: mpsc::Sender<Order>,
     /// The file, and why it could not be written.
     failure: Arc<Failure>,
 }
 
+#[derive(Debug)]
 struct Failure {
     file: PathBuf,
     message: OnceLock<String>,
 }
 
+#[derive(Debug)]
 enum Order {
     BeginSheet(RejectedSheet),
     Rows {
@@ -53,7 +55,7 @@ impl RejectWriter {
     ///
     /// # Errors
     /// As [`RejectFile::open`].
-    pub async fn start(config: &RejectsTo, source: &std::path::Path) -> Result<Self> {
+    pub(super) async fn start(config: &RejectsTo, source: &std::path::Path) -> Result<Self> {
         let (path, source) = (config.file.clone(), source.to_owned());
         let file = blocking(move || RejectFile::open(&path, &source)).await?;
         let (orders, inbox) = mpsc::channel(QUEUE);
@@ -72,24 +74,15 @@ impl RejectWriter {
     }
 
     /// A way to the writer, for each who has rows.
-    pub fn handle(&self) -> RejectSender {
+    pub(super) fn handle(&self) -> RejectSender {
         self.sender.clone()
-    }
-
-    /// Empties the file, for a load that starts again from its first row. Rows that were delivered before are gone, and
-    /// the next sheet has to be begun.
-    ///
-    /// # Errors
-    /// `OutputUnwritable`, if the file could not be written before.
-    pub async fn restart(&self) -> Result<()> {
-        self.sender.give(Order::Restart).await
     }
 
     /// Writes what is waiting, completes the file and joins the thread.
     ///
     /// # Errors
     /// `OutputUnwritable`; `Internal` for a panic.
-    pub async fn finish(self) -> Result<Finished> {
+    pub(super) async fn finish(self) -> Result<Finished> {
         // Where the writer has failed, its own result says why.
         let _failed = self.sender.give(Order::Finish).await;
         drop(self.sender);
@@ -106,8 +99,16 @@ impl RejectSender {
     ///
     /// # Errors
     /// `OutputUnwritable`, if the file could not be written before.
-    pub async fn begin_sheet(&self, sheet: RejectedSheet) -> Result<()> {
+    pub(super) async fn begin_sheet(&self, sheet: RejectedSheet) -> Result<()> {
         self.give(Order::BeginSheet(sheet)).await
+    }
+
+    /// Empties the file, for a load that starts again from its first row. The next sheet has to be begun.
+    ///
+    /// # Errors
+    /// `OutputUnwritable`, if the file could not be written before.
+    pub(super) async fn restart(&self) -> Result<()> {
+        self.give(Order::Restart).await
     }
 
     /// Takes a batch's rejected rows, in the sheet's order; mostly there are none. `sequence` is the batch's place among
@@ -116,7 +117,7 @@ impl RejectSender {
     ///
     /// # Errors
     /// `OutputUnwritable`, if the file could not be written before.
-    pub async fn deliver(&self, sequence: u64, rows: Vec<RejectedRow>) -> Result<()> {
+    pub(super) async fn deliver(&self, sequence: u64, rows: Vec<RejectedRow>) -> Result<()> {
         self.give(Order::Rows { sequence, rows }).await
     }
 
@@ -375,7 +376,7 @@ mod tests {
             sender.begin_sheet(sheet("one")).await.unwrap();
             sender.deliver(0, vec![row(2)]).await.unwrap();
             sender.deliver(2, vec![row(20)]).await.unwrap();
-            writer.restart().await.unwrap();
+            writer.handle().restart().await.unwrap();
             assert_eq!(
                 writer.finish().await.unwrap(),
                 Finished {
@@ -391,7 +392,7 @@ mod tests {
             let sender = writer.handle();
             sender.begin_sheet(sheet("one")).await.unwrap();
             sender.deliver(0, vec![row(2)]).await.unwrap();
-            writer.restart().await.unwrap();
+            writer.handle().restart().await.unwrap();
             sender.begin_sheet(sheet("one")).await.unwrap();
             sender.deliver(0, vec![row(3)]).await.unwrap();
             assert_eq!(writer.finish().await.unwrap().rows, 1);

@@ -29,7 +29,7 @@ const DURATION: &str = "[h]:mm:ss";
 
 /// Makes rejected rows of one sheet's batches.
 #[derive(Debug, Clone)]
-pub struct CellKeeper {
+pub(super) struct CellKeeper {
     sheet: RejectedSheet,
     /// What displays cells.
     coercion: Coercion,
@@ -39,7 +39,7 @@ pub struct CellKeeper {
 
 impl CellKeeper {
     /// For the rows of a sheet.
-    pub fn new(sheet: &SheetDescription) -> Self {
+    pub(super) fn new(sheet: &SheetDescription) -> Self {
         let codes = sheet.formats.iter();
         Self {
             sheet: RejectedSheet::of(sheet),
@@ -49,12 +49,12 @@ impl CellKeeper {
     }
 
     /// The sheet.
-    pub fn sheet(&self) -> &RejectedSheet {
+    pub(super) fn sheet(&self) -> &RejectedSheet {
         &self.sheet
     }
 
     /// A row of a batch that was rejected.
-    pub fn keep(&self, reject: Reject, batch: &Batch, row: Row<'_>) -> RejectedRow {
+    pub(super) fn keep(&self, reject: Reject, batch: &Batch, row: Row<'_>) -> RejectedRow {
         let cells = row.cells.iter().map(|cell| self.cell(*cell, batch));
         RejectedRow::new(reject, &self.sheet, cells.collect())
     }

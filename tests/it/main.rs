@@ -17,6 +17,7 @@ mod inspect;
 mod interrupt;
 mod output;
 mod private_server;
+mod publish;
 mod rejects;
 mod sample;
 mod selection;

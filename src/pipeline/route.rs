@@ -1,0 +1,200 @@
+//! How the rows of a load get to where they belong, and what becomes of what was there.
+
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use crate::config::commit::{CommitMode, Upsert};
+use crate::config::import::{IfExists, ImportConfig};
+use crate::db::merge;
+use crate::db::replace::{self, Replacement};
+use crate::error::{Result, error_from_postgres};
+use crate::model::table::TableName;
+
+/// How the rows get to where they belong.
+#[derive(Debug, Clone)]
+pub(super) enum Route {
+    /// Straight into the table; each batch, or row, is visible when it is committed.
+    InPlace(Before),
+    /// Straight into the table, in one transaction.
+    OneTransaction(Before),
+    /// Into a staging table, which takes its place at the end.
+    Staged {
+        /// The staging table.
+        staging: TableName,
+        /// What its place is.
+        publish: Publish,
+    },
+}
+
+/// What happens to the table before the first row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Before {
+    /// Nothing.
+    Nothing,
+    /// It is created.
+    Create,
+    /// It is emptied.
+    Truncate,
+}
+
+/// What happens to the staging table at the end.
+#[derive(Debug, Clone)]
+pub(super) enum Publish {
+    /// It becomes the table.
+    Create,
+    /// It, or its rows, take the place of the table's.
+    Replace(Box<Replacement>),
+    /// Its rows are merged into the table's by a key.
+    Merge {
+        /// The key, and what happens to rows that have it.
+        upsert: Upsert,
+        /// Whether the table is created for them, with the key as its primary key.
+        creates: bool,
+    },
+}
+
+impl Route {
+    /// For a table that there is not.
+    pub(super) fn to_new_table(config: &ImportConfig, table: &TableName, load_id: Uuid) -> Self {
+        let staging = staging_name(table, load_id);
+        match (&config.upsert, config.commit_mode()) {
+            (Some(upsert), _) => Self::Staged {
+                staging,
+                publish: Publish::Merge {
+                    upsert: upsert.clone(),
+                    creates: true,
+                },
+            },
+            (None, CommitMode::All) => Self::Staged {
+                staging,
+                publish: Publish::Create,
+            },
+            (None, CommitMode::Batch | CommitMode::Row) => Self::InPlace(Before::Create),
+        }
+    }
+
+    /// For a table that there is. Changes nothing.
+    ///
+    /// # Errors
+    /// What keeps the table from being replaced, or rows from being merged into it.
+    pub(super) async fn to_existing_table(
+        client: &Client,
+        config: &ImportConfig,
+        table: &TableName,
+        load_id: Uuid,
+    ) -> Result<Self> {
+        let staged = |publish| Self::Staged {
+            staging: staging_name(table, load_id),
+            publish,
+        };
+        let before = match (&config.upsert, config.if_exists) {
+            (Some(upsert), IfExists::Append | IfExists::Fail) => {
+                merge::check_key(client, table, &upsert.key).await?;
+                return Ok(staged(Publish::Merge {
+                    upsert: upsert.clone(),
+                    creates: false,
+                }));
+            }
+            (_, IfExists::Replace) => {
+                let plan = replace::plan(client, table).await?;
+                return Ok(staged(Publish::Replace(Box::new(plan))));
+            }
+            (_, IfExists::Truncate) => Before::Truncate,
+            (None, IfExists::Append | IfExists::Fail) => Before::Nothing,
+        };
+        Ok(match config.commit_mode() {
+            CommitMode::All => Self::OneTransaction(before),
+            CommitMode::Batch | CommitMode::Row => Self::InPlace(before),
+        })
+    }
+
+    /// Whether each row carries its place in the sheets, by which rows are merged.
+    pub(super) fn has_ordinals(&self) -> bool {
+        matches!(
+            self,
+            Self::Staged {
+                publish: Publish::Merge { .. },
+                ..
+            }
+        )
+    }
+
+    /// Whether there is no table of this name before the load.
+    pub(super) fn creates_the_table(&self) -> bool {
+        match self {
+            Self::InPlace(before) | Self::OneTransaction(before) => *before == Before::Create,
+            Self::Staged { publish, .. } => matches!(
+                publish,
+                Publish::Create | Publish::Merge { creates: true, .. }
+            ),
+        }
+    }
+
+    /// Its name in the ledger.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::InPlace(_) => "in_place",
+            Self::OneTransaction(_) => "one_transaction",
+            Self::Staged { .. } => "staged",
+        }
+    }
+
+    /// What it does to the table, as the ledger names it.
+    pub(super) fn effect(&self) -> &'static str {
+        match self {
+            Self::InPlace(before) | Self::OneTransaction(before) => match before {
+                Before::Nothing => "append",
+                Before::Create => "create",
+                Before::Truncate => "replace",
+            },
+            Self::Staged { publish, .. } => match publish {
+                Publish::Create => "create",
+                Publish::Replace(_) => "replace",
+                Publish::Merge { creates: true, .. } => "create",
+                Publish::Merge { creates: false, .. } => "upsert",
+            },
+        }
+    }
+
+    /// Whether the table then holds the load's rows alone.
+    pub(super) fn fills_the_table(&self) -> bool {
+        matches!(self.effect(), "create" | "replace")
+    }
+
+    /// The staging table.
+    pub(super) fn staging(&self) -> Option<&TableName> {
+        match self {
+            Self::Staged { staging, .. } => Some(staging),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing is visible before the end.
+    pub(super) fn is_all_or_nothing(&self) -> bool {
+        !matches!(self, Self::InPlace(_))
+    }
+}
+
+/// A name in the table's schema that no other load uses.
+fn staging_name(table: &TableName, load_id: Uuid) -> TableName {
+    TableName {
+        schema: table.schema.clone(),
+        table: format!("sheetload_staging_{}", load_id.simple()),
+    }
+}
+
+/// The table's oid, if there is one of this name.
+///
+/// # Errors
+/// What the server says.
+pub(super) async fn oid_of(client: &Client, table: &TableName) -> Result<Option<u32>> {
+    let found = client
+        .query_one(
+            "select pg_catalog.to_regclass($1)::oid",
+            &[&table.to_string()],
+        )
+        .await;
+    found
+        .map(|row| row.get(0))
+        .map_err(|error| error_from_postgres(error, &format!("look at table {}", table.plain())))
+}
