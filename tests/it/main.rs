@@ -18,6 +18,7 @@ mod interrupt;
 mod output;
 mod private_server;
 mod publish;
+mod rejects;
 mod sample;
 mod selection;
 mod structure;
