@@ -15,6 +15,9 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sheetload::Result;
 use sheetload::config::import::{ImportConfig, Mode};
 use sheetload::model::batch::{Batch, BatchExchange, BatchLimits};
+use sheetload::model::column::ColumnKind;
+use sheetload::model::receipt::ColumnTotals;
+use sheetload::model::value::{Decimal, Value};
 use sheetload::pipeline::progress::Progress;
 use sheetload::pipeline::{Load, Pipeline};
 use sheetload::sink::null::NullSink;
@@ -100,5 +103,58 @@ fn read_convert_encode(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(stages, read, read_convert_encode);
+/// What a receipt adds to each value, in a column of each number type.
+fn add_to_totals(criterion: &mut Criterion) {
+    let decimal = |number: u64| {
+        Value::Decimal(Decimal {
+            negative: number.is_multiple_of(7),
+            coefficient: number * 31,
+            exponent: if number.is_multiple_of(10) { -1 } else { -2 },
+        })
+    };
+    let mut group = criterion.benchmark_group("totals");
+    group.throughput(Throughput::Elements(ROWS));
+    for (name, kind, values) in [
+        (
+            "text",
+            ColumnKind::Text,
+            (0..ROWS).map(|_| Value::Text("text")).collect::<Vec<_>>(),
+        ),
+        (
+            "bigint",
+            ColumnKind::Int8,
+            (0..ROWS).map(|n| Value::Int(n as i64)).collect(),
+        ),
+        (
+            "numeric",
+            ColumnKind::Numeric,
+            (0..ROWS).map(decimal).collect(),
+        ),
+        (
+            "numeric text",
+            ColumnKind::Numeric,
+            (0..ROWS)
+                .map(|_| Value::DecimalText("1234567.89"))
+                .collect(),
+        ),
+        (
+            "double precision",
+            ColumnKind::Float8,
+            (0..ROWS).map(|n| Value::Float(n as f64 / 7.0)).collect(),
+        ),
+    ] {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let mut totals = ColumnTotals::new(kind);
+                for value in black_box(&values) {
+                    totals.add(value);
+                }
+                totals
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(stages, read, read_convert_encode, add_to_totals);
 criterion_main!(stages);

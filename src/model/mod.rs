@@ -7,6 +7,7 @@ pub mod cell;
 pub mod column;
 pub mod inspection;
 pub mod number_format;
+pub mod receipt;
 pub mod reject;
 pub mod report;
 pub mod secret;
