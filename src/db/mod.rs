@@ -5,6 +5,7 @@ pub mod embedded;
 pub mod introspect;
 pub mod migrate;
 pub mod pool;
+pub mod verify;
 
 mod capacity;
 mod connector;

@@ -23,4 +23,5 @@ mod structure;
 mod support;
 mod tls;
 mod types;
+mod verify;
 mod widening;
