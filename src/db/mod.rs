@@ -3,6 +3,7 @@
 pub mod ddl;
 pub mod embedded;
 pub mod introspect;
+pub mod ledger;
 pub mod migrate;
 pub mod pool;
 pub mod verify;

@@ -12,6 +12,7 @@ mod compare;
 mod conformance;
 mod formats;
 mod hazards;
+mod history;
 mod import;
 mod inspect;
 mod interrupt;
