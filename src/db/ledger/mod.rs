@@ -6,8 +6,10 @@
 //! locks that row to make sure that its attempt is the one that counts.
 
 mod begin;
+pub mod history;
 mod install;
 mod same_file;
+pub mod undo;
 mod unfinished;
 
 pub use begin::{
