@@ -3,7 +3,7 @@
 
 use super::book::Book;
 use super::routes;
-use super::stage::{Route, Stage, end, kill_9, run, start};
+use super::stage::{Route, Stage, end, kill_9, run, start, wait_for};
 use crate::support::proxy::{At, Fault, Proxy, Then};
 
 /// Where a connection stalls: before rows, and before their commit.
@@ -39,10 +39,14 @@ fn what_a_killed_load_has_under_way_and_arrives_late_does_no_harm() {
             assert_eq!(end(child).code, None);
             let what = format!("{}: {at:?} {nth}", route.name);
             // The server holds the session for alive. Whether a resume waits, refuses or ends it: the table is right.
-            let early = run(&mut stage.resume(stage.database.port()));
+            let mut early = start(&mut stage.resume(stage.database.port()));
+            wait_for("the resume to end or to wait for a lock", || {
+                early.try_wait().unwrap().is_some() || stage.waiting() > 0
+            });
             stage.assert_legal();
             // Now it arrives.
             proxy.release();
+            let early = end(early);
             stage.wait_for_sessions_to_end();
             stage.assert_legal();
             if early.code == Some(0) || stage.loads() == ["complete"] {
