@@ -16,6 +16,7 @@ use super::reject_writer::{RejectSender, RejectWriter};
 use super::report::Milestones;
 use super::resume::Resumed;
 use super::target::{Target, Wanted};
+use super::verification;
 use crate::config::commit::{Ledger, Rehearsal};
 use crate::config::import::ImportConfig;
 use crate::db::ledger;
@@ -203,11 +204,11 @@ impl Context<'_> {
         let expected = sources.iter().map(|source| source.describe().declared_rows);
         let expected: Option<u64> = expected.sum();
         self.progress.begin_load(expected.unwrap_or_default());
-        let mut client = self.database.get().await?;
-        if let Some(fingerprint) = self.recorded_file()
+        let client = self.database.get().await?;
+        if let Some(fingerprint) = self.fingerprint
             && self.resumed.is_none()
+            && ledger::is_installed(&client).await?
         {
-            ledger::install(&mut client).await?;
             recording::refuse_same_file(&client, self.config, fingerprint, table, &sources).await?;
         }
         let (mut target, sources) = match self.resumed {
@@ -225,6 +226,7 @@ impl Context<'_> {
                 Target::resolve(&client, wanted, sources).await?
             }
         };
+        verification::require_verifiable(&target, self.config)?;
         let recording = self.begin_recording(client, &target, &sources).await?;
         let resolved = Instant::now();
         let facts = SheetFacts::of(&sources);
@@ -250,7 +252,7 @@ impl Context<'_> {
 
     async fn begin_recording(
         &self,
-        session: deadpool_postgres::Object,
+        mut session: deadpool_postgres::Object,
         target: &Target,
         sources: &[Box<dyn RowSource>],
     ) -> Result<Option<Recording>> {
@@ -260,6 +262,8 @@ impl Context<'_> {
         match self.resumed {
             Some(resumed) => resumed.begin(session, target, sources).await.map(Some),
             None => {
+                // Not before all else is known to fit: what is refused leaves nothing behind.
+                ledger::install(&mut session).await?;
                 let begun = Recording::begin(
                     session,
                     self.load_id,

@@ -35,6 +35,7 @@ mod shutdown;
 mod supervisor;
 pub mod target;
 mod totals;
+mod verification;
 mod widen;
 mod worker;
 

@@ -255,6 +255,16 @@ pub async fn end(
         )
         .next_step("See how it goes with `sheetload history`"));
     }
+    if ending.state == "complete" {
+        // The rows are verified, so that nobody asks for the marks any more.
+        client
+            .execute(
+                "delete from sheetload.savepoints where load_id = $1",
+                &[&id],
+            )
+            .await
+            .map_err(not_recorded)?;
+    }
     if ending.state == "complete" && ending.replaces {
         client
             .execute(
