@@ -5,6 +5,7 @@ mod commit;
 mod compare;
 mod connection;
 mod db;
+mod history;
 mod import;
 mod inspect;
 mod load;
@@ -13,6 +14,7 @@ mod read;
 mod render;
 mod resume;
 mod sample;
+mod undo;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -41,6 +43,10 @@ enum Command {
     Compare(Box<compare::CompareArgs>),
     /// Create the sample's table `businesses` in the database
     Migrate(migrate::MigrateArgs),
+    /// List the loads into a database
+    History(history::HistoryArgs),
+    /// Take back what a load put into its table
+    Undo(undo::UndoArgs),
     /// Control the private PostgreSQL server
     Db(db::DbArgs),
     /// Write a sample workbook
@@ -80,6 +86,8 @@ async fn dispatch(command: Command) -> Result<u8> {
         Command::Resume(args) => Box::pin(resume::run(*args)).await,
         Command::Inspect(args) => Box::pin(inspect::run(*args)).await,
         Command::Compare(args) => Box::pin(compare::run(*args)).await,
+        Command::History(args) => Box::pin(history::run(args)).await,
+        Command::Undo(args) => Box::pin(undo::run(args)).await,
         Command::Migrate(args) => Box::pin(migrate::run(args)).await,
         Command::Sample(args) => sample::run(args).await,
     }

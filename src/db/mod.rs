@@ -8,6 +8,7 @@ pub mod merge;
 pub mod migrate;
 pub mod pool;
 pub mod replace;
+pub mod verify;
 
 mod capacity;
 mod connector;

@@ -157,17 +157,17 @@ impl Resumed {
         let Unfinished {
             id,
             route,
-            effect,
             table,
             table_oid,
             staging,
+            is_prepared,
             ..
         } = &self.unfinished;
         let now = oid_of(client, table).await?;
         let is_same_table = now.is_some() && now == *table_oid;
         self.keeps_rows = match (route.as_str(), staging) {
+            _ if !*is_prepared => false,
             ("in_place", _) if is_same_table => true,
-            ("in_place", _) if effect == "create" && table_oid.is_none() => false,
             ("in_place", _) => return Err(self.table_is_gone()),
             ("staged", Some(staging)) => oid_of(client, staging).await?.is_some(),
             _ => false,

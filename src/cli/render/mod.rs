@@ -1,6 +1,7 @@
 //! What people see on a terminal and programs read from stdout. The only place that prints.
 
 pub(super) mod compare;
+pub(super) mod history;
 pub(super) mod inspect;
 pub(super) mod progress;
 pub(super) mod report;

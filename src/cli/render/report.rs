@@ -145,7 +145,7 @@ fn print_rejects(report: &LoadReport) {
 }
 
 /// Breaks a line between words so that it fits; what follows the first line is indented.
-fn wrapped(text: &str, indent: usize) -> String {
+pub(super) fn wrapped(text: &str, indent: usize) -> String {
     let (mut out, mut width) = (String::new(), 0);
     for word in text.split_inclusive(' ') {
         let chars = word.trim_end().chars().count();

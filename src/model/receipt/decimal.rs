@@ -44,6 +44,9 @@ pub(super) enum Special {
     Nan,
 }
 
+/// So many digits are less than 2^64.
+const ALWAYS_FIT: usize = 19;
+
 /// Reads a number in PostgreSQL's syntax: sign, digits, point, exponent; or `NaN`, `Infinity` and `inf` in any case.
 /// Anything else in the text is passed over, as when it is encoded, so the text must have been checked.
 pub(super) fn scan(text: &str, point: u8) -> Scanned<'_> {
@@ -55,10 +58,15 @@ pub(super) fn scan(text: &str, point: u8) -> Scanned<'_> {
         match byte {
             b'0'..=b'9' => {
                 fraction = fraction.saturating_add(i32::from(behind_point));
-                let grown = coefficient.checked_mul(10);
-                let grown = grown.and_then(|grown| grown.checked_add(u64::from(byte - b'0')));
-                fits &= grown.is_some();
-                coefficient = grown.unwrap_or(0);
+                let digit = u64::from(byte - b'0');
+                if index < ALWAYS_FIT {
+                    coefficient = coefficient * 10 + digit;
+                } else {
+                    let grown = coefficient.checked_mul(10);
+                    let grown = grown.and_then(|grown| grown.checked_add(digit));
+                    fits &= grown.is_some();
+                    coefficient = grown.unwrap_or(0);
+                }
             }
             b'e' | b'E' => {
                 mantissa = text.as_bytes().get(..index).unwrap_or_default();

@@ -326,3 +326,10 @@ fn json_is_readable() {
         );
     }
 }
+
+#[test]
+fn of_a_column_that_changed_its_type_the_counts_are_left() {
+    let mut found = totals(ColumnKind::Int8, [Value::Int(1), Value::Null]);
+    found.absorb(&totals(ColumnKind::Text, [Value::Text("x")]));
+    assert_eq!((found.values(), found.nulls(), found.sum()), (2, 1, None));
+}

@@ -103,8 +103,8 @@ impl ColumnTotals {
         }
     }
 
-    /// Adds the rows of another column of the same type. In whatever order this is done, exact figures are the same,
-    /// and a sum of floating-point numbers nearly so.
+    /// Adds other rows of the column. In whatever order this is done, exact figures are the same, and a sum of
+    /// floating-point numbers nearly so. When the column was of another type for them, what is left is the counts.
     pub fn absorb(&mut self, other: &Self) {
         self.nulls = self.nulls.saturating_add(other.nulls);
         self.values = self.values.saturating_add(other.values);
@@ -119,7 +119,7 @@ impl ColumnTotals {
             (Figures::Numeric(ours), Figures::Numeric(theirs)) => ours.absorb(theirs),
             (Figures::Real(ours), Figures::Real(theirs))
             | (Figures::Double(ours), Figures::Double(theirs)) => ours.absorb(theirs),
-            _ => {}
+            _ => self.figures = Figures::None,
         }
     }
 
