@@ -180,10 +180,8 @@ impl Book {
             ));
         }
         // Where no cell is at fault, the reason is marked, so that no row is without a mark.
-        let style = match row.fault {
-            Some(_) => self.styles.text(Mark::None),
-            None => self.styles.text(Mark::AtFault),
-        };
+        let mark = row.fault.map_or(Mark::AtFault, |_cell| Mark::None);
+        let style = self.styles.of(&StoredCell::Empty, mark);
         worksheet.write_string_with_format(at, column, fitting(&why), style)?;
         Ok(())
     }
@@ -345,11 +343,6 @@ impl Styles {
         styles
             .entry(code)
             .or_insert_with_key(|code| mark.style(code))
-    }
-
-    /// The style of a text.
-    fn text(&mut self, mark: Mark) -> &Style {
-        self.of(&StoredCell::Empty, mark)
     }
 }
 
