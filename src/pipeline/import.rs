@@ -173,6 +173,10 @@ async fn import_groups(
         match Box::pin(context.load(&table, sources)).await {
             Ok((report, errors)) => {
                 imported.reports.push(report);
+                if let Some(rejects) = &rejects {
+                    // Where it cannot be written, the end says so.
+                    let _told_later = rejects.keep().await;
+                }
                 imported.errors = errors.into_iter().map(named).collect();
             }
             // One of several that has nothing to load keeps none of the others out.
