@@ -6,6 +6,7 @@ mod connection;
 mod db;
 mod import;
 mod inspect;
+mod limits;
 mod migrate;
 mod read;
 mod render;

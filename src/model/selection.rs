@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::address::CellRange;
+use super::limits::Limits;
 use super::secret::Password;
 
 /// How a workbook is read.
@@ -24,6 +25,8 @@ pub struct ReadOptions {
     pub password: Option<Password>,
     /// Which reader.
     pub reader: Reader,
+    /// What the file may cost.
+    pub limits: Limits,
 }
 
 /// The sheets to read.

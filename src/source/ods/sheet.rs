@@ -7,13 +7,14 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::cell::{CellHead, count, saturated};
 use super::duration::days_of_duration;
-use super::repeats::{Excess, KeptRow, MAX_ROW_BYTES, give_repeated};
+use super::repeats::{Excess, KeptRow, give_repeated};
 use super::styles::Formats;
 use super::text::{Block, CellText, Prefixes};
 use super::xml::{Xml, attributes, name_of, value_of};
 use crate::error::{Error, Result};
 use crate::model::address::{CellAddress, CellRange, MAX_COLUMNS, MAX_ROWS};
 use crate::model::cell::FormatId;
+use crate::model::limits::Limit;
 use crate::source::workbook::{Content, Flow, SheetVisitor, address, too_large};
 
 /// The most merged ranges of a sheet.
@@ -249,7 +250,7 @@ impl<'a, 'v> SheetReading<'a, 'v> {
         let path = self.xml.path();
         address(path, self.row.first, first)?;
         let times = self.head.repeated.saturating_mul(self.row.repeated);
-        if !self.excess.add(content, times) {
+        if !self.excess.add(content, times, self.xml.limits()) {
             return Err(too_much(path));
         }
         let format = self.head.format(self.shared.formats, || {
@@ -265,8 +266,8 @@ impl<'a, 'v> SheetReading<'a, 'v> {
         let columns = (first, end.min(MAX_COLUMNS));
         if self.row.repeated > 1 {
             self.kept.push(columns, content, format);
-            if self.kept.bytes() > MAX_ROW_BYTES {
-                return Err(too_much(path));
+            if self.kept.bytes() as u64 > self.xml.limits().row_text_bytes {
+                return Err(self.xml.over(Limit::RowText));
             }
             return Ok(ControlFlow::Continue(()));
         }
@@ -382,4 +383,8 @@ fn too_much(path: &Path) -> Error {
         path,
         "repeats filled cells more often than can be read: a few bytes of it stand for billions of cells",
     )
+    .next_step(format!(
+        "Raise it with {} if you trust the file",
+        Limit::Part.flag()
+    ))
 }
