@@ -211,7 +211,7 @@ mod tests {
         // Parts that lie on top of each other are no more than the file either.
         let mut ledger = Ledger::new(limits(), 5);
         assert_eq!(read(&mut ledger, part(0, 5, Limit::Part), 25), None);
-        let over = read(&mut ledger, part(1, 5, Limit::Part), 25);
+        let over = read(&mut ledger, part(1, 5, Limit::Part), 26);
         assert_eq!(over, passed(Limit::Ratio));
     }
 }

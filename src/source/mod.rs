@@ -10,6 +10,8 @@ mod directory;
 mod encryption;
 mod format_list;
 mod header;
+#[cfg(test)]
+mod hostile;
 mod inflate;
 mod input;
 mod merged;

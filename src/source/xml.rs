@@ -17,9 +17,9 @@ use crate::error::{Error, Result};
 use crate::model::limits::{Limit, Limits};
 
 /// The longest name of an element: those of all open ones are held in memory.
-pub(super) const MAX_NAME_BYTES: usize = 1 << 10;
+const MAX_NAME_BYTES: usize = 1 << 10;
 /// The fewest bytes of an attribute with the blank in front of it: ` a=""`.
-pub(super) const MIN_ATTRIBUTE_BYTES: u64 = 5;
+const MIN_ATTRIBUTE_BYTES: u64 = 5;
 /// How far into a part its encoding may be declared.
 const MAX_DECLARATION_BYTES: u64 = 256;
 /// The byte order mark in UTF-8.
@@ -261,14 +261,12 @@ pub(super) fn check_tag(tag: &BytesStart<'_>, depth: u32, limits: &Limits) -> Re
         return Err(Fault::Over(Limit::XmlDepth, limits.xml_depth));
     }
     let bytes = tag.len();
-    if bytes <= MAX_NAME_BYTES {
-        return Ok(());
-    }
-    if tag.name().into_inner().len() > MAX_NAME_BYTES {
+    if bytes > MAX_NAME_BYTES && tag.name().into_inner().len() > MAX_NAME_BYTES {
         return Err(Fault::LongName);
     }
-    let room = bytes as u64 / MIN_ATTRIBUTE_BYTES;
-    if room > limits.xml_attributes && attributes(tag).count() as u64 > limits.xml_attributes {
+    let most = limits.xml_attributes;
+    let may_have_more = bytes as u64 > most.saturating_mul(MIN_ATTRIBUTE_BYTES);
+    if may_have_more && attributes(tag).count() as u64 > most {
         return Err(Fault::Over(Limit::XmlAttributes, limits.xml_attributes));
     }
     Ok(())

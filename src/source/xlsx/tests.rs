@@ -467,7 +467,7 @@ fn document_types_and_deep_nesting_are_refused() {
     let deep = format!("{}{}", "<a>".repeat(100_000), "</a>".repeat(100_000));
     assert_eq!(
         Parts::with_sheet(&deep).kind_of_error(),
-        Some(ErrorKind::WorkbookBroken)
+        Some(ErrorKind::WorkbookTooLarge)
     );
 }
 
