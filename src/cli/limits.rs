@@ -4,57 +4,62 @@ use clap::Args;
 
 use crate::model::limits::{Limit, Limits};
 
+/// Each option names it, since a heading for all would go on behind them.
+const HEADING: &str = "Limits on hostile workbooks (sizes as 64MiB or 2GiB)";
+
 /// What a workbook may cost. `-h` leaves these out, `--help` shows them.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Limits on hostile workbooks (sizes as 64MiB or 2GiB)")]
 pub(super) struct LimitArgs {
     /// What all parts together may inflate to [default: 128GiB]
-    #[arg(long, value_name = "SIZE", value_parser = size, hide_short_help = true)]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = HEADING, hide_short_help = true)]
     max_total_size: Option<u64>,
     /// What a part may inflate to, such as a sheet [default: 64GiB]
-    #[arg(long, value_name = "SIZE", value_parser = size, hide_short_help = true)]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = HEADING, hide_short_help = true)]
     max_part_size: Option<u64>,
     /// What a part may inflate to that is held in memory, such as the styles [default: 128MiB]
-    #[arg(long, value_name = "SIZE", value_parser = size, hide_short_help = true)]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = HEADING, hide_short_help = true)]
     max_list_size: Option<u64>,
     /// How many times its compressed size a part, or the file, may inflate to [default: 200]
-    #[arg(long, value_name = "N", value_parser = count, hide_short_help = true)]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = HEADING, hide_short_help = true)]
     max_ratio: Option<u64>,
     /// Up to which inflated size that does not matter [default: 64MiB]
-    #[arg(long, value_name = "SIZE", value_parser = size, hide_short_help = true)]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = HEADING, hide_short_help = true)]
     max_ratio_floor: Option<u64>,
     /// Cells of a sheet that is laid out as a rectangle, empty ones included [default: 16777216]
-    #[arg(long, value_name = "N", value_parser = count, hide_short_help = true)]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = HEADING, hide_short_help = true)]
     max_grid_cells: Option<u64>,
     /// Filled cells of a sheet [default: 1677721600]
-    #[arg(long, value_name = "N", value_parser = count, hide_short_help = true)]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = HEADING, hide_short_help = true)]
     max_cells: Option<u64>,
+    /// What repeated cells of an ods may come to [default: 4GiB]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = HEADING, hide_short_help = true)]
+    max_repeated_size: Option<u64>,
     /// Shared strings [default: 67108864]
-    #[arg(long, value_name = "N", value_parser = count, hide_short_help = true)]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = HEADING, hide_short_help = true)]
     max_shared_strings: Option<u64>,
     /// Bytes of all shared strings together [default: 448MiB]
-    #[arg(long, value_name = "SIZE", value_parser = size, hide_short_help = true)]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = HEADING, hide_short_help = true)]
     max_shared_text: Option<u64>,
     /// Bytes of one text [default: 16MiB]
-    #[arg(long, value_name = "SIZE", value_parser = size, hide_short_help = true)]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = HEADING, hide_short_help = true)]
     max_string: Option<u64>,
     /// Bytes of the texts of one row [default: 32MiB]
-    #[arg(long, value_name = "SIZE", value_parser = size, hide_short_help = true)]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = HEADING, hide_short_help = true)]
     max_row_text: Option<u64>,
     /// How deep XML elements may lie in each other [default: 256]
-    #[arg(long, value_name = "N", value_parser = count, hide_short_help = true)]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = HEADING, hide_short_help = true)]
     max_xml_depth: Option<u64>,
     /// Attributes of an XML element [default: 1024]
-    #[arg(long, value_name = "N", value_parser = count, hide_short_help = true)]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = HEADING, hide_short_help = true)]
     max_xml_attributes: Option<u64>,
     /// Parts of the file [default: 65536]
-    #[arg(long, value_name = "N", value_parser = count, hide_short_help = true)]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = HEADING, hide_short_help = true)]
     max_parts: Option<u64>,
     /// Columns with titles of a sheet that is loaded [default: 1600]
-    #[arg(long, value_name = "N", value_parser = count, hide_short_help = true)]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = HEADING, hide_short_help = true)]
     max_columns: Option<u64>,
     /// Size of a file that is held in memory as a whole: xls, and encrypted ones [default: 256MiB]
-    #[arg(long, value_name = "SIZE", value_parser = size, hide_short_help = true)]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = HEADING, hide_short_help = true)]
     max_whole_file: Option<u64>,
 }
 
@@ -79,6 +84,7 @@ impl LimitArgs {
             Limit::RatioFloor => self.max_ratio_floor,
             Limit::Grid => self.max_grid_cells,
             Limit::Cells => self.max_cells,
+            Limit::Repeated => self.max_repeated_size,
             Limit::SharedStrings => self.max_shared_strings,
             Limit::SharedText => self.max_shared_text,
             Limit::String => self.max_string,

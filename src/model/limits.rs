@@ -16,6 +16,8 @@ pub const RATIO_FLOOR_BYTES: u64 = 64 << 20;
 pub const GRID_CELLS: u64 = 65_536 * 256;
 /// Filled cells of a sheet: all rows of as many columns as a table can have.
 pub const CELLS: u64 = 1_048_576 * 1_600;
+/// Bytes that repeated cells stand for, at 16 each and their texts. A column of a whole sheet costs a hundredth.
+pub const REPEATED_BYTES: u64 = 4 << 30;
 /// Shared strings, 4 bytes each besides their texts. A sheet of all rows and 60 columns has as many cells.
 pub const SHARED_STRINGS: u64 = 1 << 26;
 /// Bytes of shared strings. They lie in memory that doubles as it grows, and so stay within 512 MiB.
@@ -55,6 +57,9 @@ pub struct Limits {
     pub grid_cells: u64,
     /// Filled cells of a sheet, repeated ones as often as they stand for one. Default [`CELLS`].
     pub cells: u64,
+    /// Bytes that cells come to which the file has once and stand for several, as in OpenDocument. Default
+    /// [`REPEATED_BYTES`].
+    pub repeated_bytes: u64,
     /// Shared strings of a workbook. Default [`SHARED_STRINGS`].
     pub shared_strings: u64,
     /// Bytes of all shared strings together; beyond 4 GiB they cannot be told apart. Default [`SHARED_TEXT_BYTES`].
@@ -85,6 +90,7 @@ impl Default for Limits {
             ratio_floor_bytes: RATIO_FLOOR_BYTES,
             grid_cells: GRID_CELLS,
             cells: CELLS,
+            repeated_bytes: REPEATED_BYTES,
             shared_strings: SHARED_STRINGS,
             shared_text_bytes: SHARED_TEXT_BYTES,
             string_bytes: STRING_BYTES,
@@ -115,6 +121,8 @@ pub enum Limit {
     Grid,
     /// [`Limits::cells`]
     Cells,
+    /// [`Limits::repeated_bytes`]
+    Repeated,
     /// [`Limits::shared_strings`]
     SharedStrings,
     /// [`Limits::shared_text_bytes`]
@@ -137,7 +145,7 @@ pub enum Limit {
 
 impl Limit {
     /// All of them, in the order of [`Limits`].
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Total,
         Self::Part,
         Self::List,
@@ -145,6 +153,7 @@ impl Limit {
         Self::RatioFloor,
         Self::Grid,
         Self::Cells,
+        Self::Repeated,
         Self::SharedStrings,
         Self::SharedText,
         Self::String,
@@ -167,6 +176,7 @@ impl Limit {
             Self::RatioFloor => "--max-ratio-floor",
             Self::Grid => "--max-grid-cells",
             Self::Cells => "--max-cells",
+            Self::Repeated => "--max-repeated-size",
             Self::SharedStrings => "--max-shared-strings",
             Self::SharedText => "--max-shared-text",
             Self::String => "--max-string",
@@ -190,6 +200,7 @@ impl Limit {
             Self::RatioFloor => limits.ratio_floor_bytes,
             Self::Grid => limits.grid_cells,
             Self::Cells => limits.cells,
+            Self::Repeated => limits.repeated_bytes,
             Self::SharedStrings => limits.shared_strings,
             Self::SharedText => limits.shared_text_bytes,
             Self::String => limits.string_bytes,
@@ -212,6 +223,7 @@ impl Limit {
             Self::RatioFloor => &mut limits.ratio_floor_bytes,
             Self::Grid => &mut limits.grid_cells,
             Self::Cells => &mut limits.cells,
+            Self::Repeated => &mut limits.repeated_bytes,
             Self::SharedStrings => &mut limits.shared_strings,
             Self::SharedText => &mut limits.shared_text_bytes,
             Self::String => &mut limits.string_bytes,
@@ -234,6 +246,7 @@ impl Limit {
             Self::Ratio => format!("inflates to more than {count} times its compressed size"),
             Self::Grid => format!("spans more than {count} cells"),
             Self::Cells => format!("has more than {count} cells"),
+            Self::Repeated => format!("repeats filled cells to more than {size}"),
             Self::SharedStrings => format!("has more than {count} shared strings"),
             Self::SharedText => format!("has more than {size} of shared strings"),
             Self::String => format!("has a text of more than {size}"),

@@ -15,6 +15,7 @@ mod hazards;
 mod import;
 mod inspect;
 mod interrupt;
+mod limits;
 mod output;
 mod private_server;
 mod sample;

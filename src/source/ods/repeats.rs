@@ -9,9 +9,6 @@ use crate::source::workbook::{Content, Flow, SheetVisitor};
 
 /// What a cell counts besides its text.
 const CELL_BYTES: u64 = 16;
-/// Which part of the limit on a part's inflated bytes repeated cells may come to, each counted with [`CELL_BYTES`] and its
-/// text: 4 GiB by default, of which a column of a whole sheet costs a hundredth.
-const SHARE: u64 = 16;
 
 /// How much more than the file has in it repetitions have made of a sheet.
 #[derive(Debug, Default)]
@@ -30,7 +27,7 @@ impl Excess {
         self.0 = self
             .0
             .saturating_add(each.saturating_mul(count.saturating_sub(1)));
-        self.0 <= limits.part_bytes / SHARE
+        self.0 <= limits.repeated_bytes
     }
 }
 

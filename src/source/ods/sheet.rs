@@ -11,7 +11,7 @@ use super::repeats::{Excess, KeptRow, give_repeated};
 use super::styles::Formats;
 use super::text::{Block, CellText, Prefixes};
 use super::xml::{Xml, attributes, name_of, value_of};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::address::{CellAddress, CellRange, MAX_COLUMNS, MAX_ROWS};
 use crate::model::cell::FormatId;
 use crate::model::limits::Limit;
@@ -251,7 +251,7 @@ impl<'a, 'v> SheetReading<'a, 'v> {
         address(path, self.row.first, first)?;
         let times = self.head.repeated.saturating_mul(self.row.repeated);
         if !self.excess.add(content, times, self.xml.limits()) {
-            return Err(too_much(path));
+            return Err(self.xml.over(Limit::Repeated));
         }
         let format = self.head.format(self.shared.formats, || {
             inherited(&self.row, &self.columns, first, self.shared.formats)
@@ -302,7 +302,8 @@ impl<'a, 'v> SheetReading<'a, 'v> {
         for row in self.row.first..self.row.end() {
             for column in first..end.min(MAX_COLUMNS) {
                 if self.merges.len() >= MAX_MERGES {
-                    return Err(too_much(self.xml.path()));
+                    let what = "has more merged cells than can be read";
+                    return Err(too_large(self.xml.path(), what));
                 }
                 let last = |first: u32, size: u32, limit: u32| {
                     first.saturating_add(size - 1).min(limit - 1)
@@ -376,15 +377,4 @@ fn columns_or_row(
         }
     }
     Ok(columns)
-}
-
-fn too_much(path: &Path) -> Error {
-    too_large(
-        path,
-        "repeats filled cells more often than can be read: a few bytes of it stand for billions of cells",
-    )
-    .next_step(format!(
-        "Raise it with {} if you trust the file",
-        Limit::Part.flag()
-    ))
 }
