@@ -1,5 +1,7 @@
 //! XML parts as events: any encoding, no document types, bounded depth, errors with the part's name.
 
+mod bounds;
+
 use std::borrow::Cow;
 use std::io::{self, BufRead, Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -10,24 +12,18 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::name::QName;
 use quick_xml::{Reader, XmlVersion};
 
-use super::inflate::Passed;
+use bounds::{Fault, Metered};
+pub(super) use bounds::{MIN_PIECE_BYTES, check_tag};
+
 use super::package::read_error;
-use super::workbook::{broken, over_limit};
+use super::workbook::broken;
 use crate::error::{Error, Result};
 use crate::model::limits::{Limit, Limits};
 
-/// The longest name of an element: those of all open ones are held in memory.
-const MAX_NAME_BYTES: usize = 1 << 10;
-/// The fewest bytes of an attribute with the blank in front of it: ` a=""`.
-const MIN_ATTRIBUTE_BYTES: u64 = 5;
 /// How far into a part its encoding may be declared.
 const MAX_DECLARATION_BYTES: u64 = 256;
 /// The byte order mark in UTF-8.
 const UTF8_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
-
-/// The least that the longest piece of markup or text may have, which is held in memory: as much as a text of the default
-/// length whose characters are written as four times as many. Longer texts may be allowed, which raises it.
-pub(super) const MIN_PIECE_BYTES: u64 = 64 << 20;
 
 /// The events of an XML part. Of alternate content (ECMA-376 Part 3, §7.6 AlternateContent) it gives the fallback: the
 /// choices are for programs that show what newer ones made.
@@ -232,46 +228,6 @@ impl<'a> XmlReader<'a> {
     }
 }
 
-/// Why a tag is not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// The limit, and its figure.
-    Over(Limit, u64),
-    /// The name of its element is too long to be one.
-    LongName,
-}
-
-impl Fault {
-    /// The error of the part that has the tag.
-    pub(super) fn in_part(self, path: &Path, part: &str) -> Error {
-        match self {
-            Self::Over(limit, most) => over_limit(path, &format!("its part {part}"), limit, most),
-            Self::LongName => damaged(path, part, "has an element with an endless name"),
-        }
-    }
-}
-
-/// Holds a tag to the limits. Attributes are counted where there is room for too many of them alone, so that the tags of
-/// real workbooks cost nothing.
-///
-/// # Errors
-/// What the tag has too much of.
-pub(super) fn check_tag(tag: &BytesStart<'_>, depth: u32, limits: &Limits) -> Result<(), Fault> {
-    if u64::from(depth) > limits.xml_depth {
-        return Err(Fault::Over(Limit::XmlDepth, limits.xml_depth));
-    }
-    let bytes = tag.len();
-    if bytes > MAX_NAME_BYTES && tag.name().into_inner().len() > MAX_NAME_BYTES {
-        return Err(Fault::LongName);
-    }
-    let most = limits.xml_attributes;
-    let may_have_more = bytes as u64 > most.saturating_mul(MIN_ATTRIBUTE_BYTES);
-    if may_have_more && attributes(tag).count() as u64 > most {
-        return Err(Fault::Over(Limit::XmlAttributes, limits.xml_attributes));
-    }
-    Ok(())
-}
-
 fn damaged(path: &Path, part: &str, how: &str) -> Error {
     broken(path, &format!("its part {part} {how}"))
 }
@@ -422,40 +378,5 @@ pub(super) fn referred(reference: &BytesRef<'_>) -> Option<char> {
         "apos" => Some('\''),
         "quot" => Some('"'),
         _ => reference.resolve_char_ref().ok().flatten(),
-    }
-}
-
-/// Bytes of which only so many may be taken at a time: what the parser must hold as one piece.
-struct Metered<'a> {
-    inner: Box<dyn BufRead + 'a>,
-    left: u64,
-    /// How many they are.
-    piece: u64,
-}
-
-impl Metered<'_> {
-    fn begin_piece(&mut self) {
-        self.left = self.piece;
-    }
-}
-
-impl Read for Metered<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.inner.read(buffer)
-    }
-}
-
-impl BufRead for Metered<'_> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.left == 0 {
-            let (limit, most) = (Limit::String, self.piece);
-            return Err(io::Error::other(Passed { limit, most }));
-        }
-        self.inner.fill_buf()
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.left = self.left.saturating_sub(amount as u64);
-        self.inner.consume(amount);
     }
 }
