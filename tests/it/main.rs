@@ -17,6 +17,7 @@ mod history;
 mod import;
 mod inspect;
 mod interrupt;
+mod limits;
 mod output;
 mod private_server;
 mod publish;
