@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 
 use super::book::{self, Book, Fault, Row};
 use super::content::{State, assert_same, counted, sorted};
-use crate::support::import::{rows, tables};
+use crate::support::import::rows;
 use crate::support::program::sheetload;
 use crate::support::server::TestDatabase;
 
@@ -330,12 +330,13 @@ impl<'a> Stage<'a> {
     pub(super) fn assert_nothing_left(&self) {
         let left: Vec<String> = rows(
             &self.database,
-            "select relname::text from pg_class \
+            "select relnamespace::regnamespace::text || '.' || relname from pg_class \
              where relkind in ('r', 'p', 'S', 'v', 'm') \
-               and relnamespace::regnamespace::text not in ('pg_catalog', 'information_schema', 'trouble', 'pg_toast') \
+               and relnamespace::regnamespace::text not in \
+                   ('pg_catalog', 'information_schema', 'pg_toast', 'trouble') \
                and relname not in ('batches', 'loads', 'rejects', 'savepoints', 'schema_history')",
         );
-        assert_eq!(left, [TABLE], "all tables: {:?}", tables(&self.database));
+        assert_eq!(left, [format!("public.{TABLE}")]);
     }
 
     /// Waits until the server has no session of the program any more.

@@ -6,12 +6,12 @@ use super::routes;
 use super::stage::{Route, Stage, end, kill_9, run, start, wait_for};
 use crate::support::proxy::{At, Fault, Proxy, Then};
 
-/// Where a connection stalls: before rows, and before their commit.
+/// Where a connection stalls when rows are under way: before more of them, before their commit, and before its answer.
 const PLACES: [(At, u64); 4] = [
-    (At::SentRows, 3),
+    (At::SentRows, 2),
     (At::SentStatement("commit"), 1),
     (At::SentStatement("commit"), 3),
-    (At::Done("COMMIT"), 2),
+    (At::Done("COMMIT"), 1),
 ];
 const ROUTES: [Route; 4] = [
     routes::APPEND_ALL,
@@ -27,7 +27,7 @@ fn what_a_killed_load_has_under_way_and_arrives_late_does_no_harm() {
         for (at, nth) in PLACES {
             let stage = Stage::new(&book, route);
             let proxy = Proxy::start(stage.database.port());
-            proxy.add(Fault::new(at, nth, Then::Stall));
+            proxy.add(route.in_the_rows(vec![Fault::new(at, nth, Then::Stall)]));
             let mut child = start(&mut stage.import_in_batches(proxy.port()));
             if !proxy.wait_for_faults_or_end(1, &mut child) {
                 // So many of them this way of loading does not have.
@@ -55,27 +55,6 @@ fn what_a_killed_load_has_under_way_and_arrives_late_does_no_harm() {
             }
             assert!(stage.is_unfinished(), "{what}: {early:?}");
             stage.finish(&[]);
-        }
-    }
-}
-
-#[test]
-fn a_stalled_load_that_is_told_how_long_a_statement_may_take_goes_on_by_itself() {
-    for route in ROUTES {
-        let book = Book::new(route.rows());
-        for (at, nth) in PLACES {
-            let stage = Stage::new(&book, route);
-            let proxy = Proxy::start(stage.database.port());
-            proxy.add(Fault::new(at, nth, Then::Stall));
-            let args = ["--statement-timeout", "1s", "--retry-for", "60s"];
-            let ended = run(stage.import_in_batches(proxy.port()).args(args));
-            assert_eq!(
-                ended.code,
-                Some(0),
-                "{}: {at:?} {nth}: {ended:?}",
-                route.name
-            );
-            stage.assert_complete();
         }
     }
 }
