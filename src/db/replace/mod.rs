@@ -22,6 +22,7 @@ mod blueprint;
 mod created;
 mod facts;
 mod grants;
+mod likeness;
 mod obstacles;
 mod relation;
 mod rewrite;
@@ -36,6 +37,7 @@ pub use rewrite::Rewrite;
 use crate::db::ddl;
 use crate::error::Result;
 use crate::model::table::TableName;
+use likeness::Likeness;
 use relation::Relation;
 
 /// How a table's rows are replaced.
@@ -67,6 +69,18 @@ pub async fn plan(client: &Client, table: &TableName) -> Result<Replacement> {
             .await
             .map(Replacement::Rewrite),
     }
+}
+
+/// Creates a copy of the table that refuses the rows that the table refuses, but for what depends on the table's other
+/// rows, to try rows in it: with the table's constraints, unique indexes and foreign keys, and sequences of its own.
+/// Triggers and rules are not copied.
+///
+/// # Errors
+/// What the server says.
+pub async fn create_copy(client: &Client, copy: &TableName, table: &TableName) -> Result<()> {
+    let relation = Relation::find(client, table).await?;
+    let likeness = Likeness::of(client, &relation).await?;
+    likeness.create(client, copy).await
 }
 
 /// The same for rows that are staged already, by an attempt whose copy may be of either kind: they are put into the table

@@ -3,9 +3,8 @@
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Transaction};
 
+use super::likeness::Likeness;
 use super::relation::{Kind, Relation};
-use super::staging::{ForeignKey, Index, foreign_keys, indexes, numbered};
-use crate::db::ddl;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::table::{TableName, quote_identifier};
 
@@ -15,10 +14,7 @@ pub struct Rewrite {
     relation: Relation,
     because: String,
     emptying: Emptying,
-    indexes: Vec<Index>,
-    foreign_keys: Vec<ForeignKey>,
-    /// The condition that a partition's rows meet.
-    partition: Option<String>,
+    likeness: Likeness,
 }
 
 /// How the table is emptied.
@@ -74,19 +70,10 @@ impl Rewrite {
             require_no_references(client, &relation, &guards).await?;
             Emptying::Delete { guards }
         };
-        let partition = client
-            .query_one(
-                "select pg_catalog.pg_get_partition_constraintdef($1)",
-                &[&relation.oid],
-            )
-            .await
-            .map_err(|error| relation.failed_to_look(error))?;
         Ok(Self {
             because,
             emptying,
-            indexes: indexes(client, &relation).await?,
-            foreign_keys: foreign_keys(client, &relation).await?,
-            partition: partition.get(0),
+            likeness: Likeness::of(client, &relation).await?,
             relation,
         })
     }
@@ -103,33 +90,12 @@ impl Rewrite {
         &self.because
     }
 
-    /// Creates the staging table: unlogged, with what refuses rows (NOT NULL, checks, unique indexes, exclusion
-    /// constraints, foreign keys, the bounds of a partition) and with sequences of its own, so that the table's numbers
-    /// are not drawn twice.
+    /// Creates the staging table.
     ///
     /// # Errors
     /// What the server says.
     pub async fn create_staging(&self, client: &Client, staging: &TableName) -> Result<()> {
-        let table = self.table();
-        let mut statements = format!(
-            "create unlogged table {staging} \
-             (like {table} including all excluding indexes excluding statistics excluding comments); "
-        );
-        for (number, index) in (1..).zip(&self.indexes) {
-            let create = index.create_refusing(staging, &numbered(staging, number));
-            statements.push_str(&create.unwrap_or_default());
-        }
-        for key in &self.foreign_keys {
-            statements.push_str(&key.create(staging));
-        }
-        if let Some(condition) = &self.partition {
-            statements.push_str(&format!("alter table {staging} add check ({condition}); "));
-        }
-        client.batch_execute(&statements).await.map_err(|error| {
-            let doing = format!("create a table shaped like {}", table.plain());
-            error_from_postgres(error, &doing).in_table(table.plain())
-        })?;
-        ddl::give_own_sequences(client, staging).await
+        self.likeness.create(client, staging).await
     }
 
     /// Empties the table and puts the staged rows into it, and gives their number. The other columns get their defaults.
