@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 /// What a fact is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Subject {
-    /// `table`, `column`, `constraint`, `index`, `identity`, `sequence`, `grants` or `comment`.
+    /// `settings`, `column`, `constraint`, `index`, `identity`, `sequence`, `grants` or `comment`.
     pub(super) kind: String,
     /// Its name; for an identity that of its column.
     pub(super) name: String,
@@ -70,10 +70,10 @@ impl Facts {
 /// The catalogs' rows as JSON, so that a property which only a later version of the server knows counts, too; without
 /// what says who the object is rather than how (PostgreSQL documentation, "System Catalogs").
 const FACTS: &str = "\
-select 'table', '', pg_catalog.jsonb_build_array( \
+select 'settings', '', pg_catalog.jsonb_build_array( \
            to_jsonb(c) - array['oid', 'relname', 'relfilenode', 'relpages', 'reltuples', 'relallvisible', \
                'relallfrozen', 'reltoastrelid', 'reltype', 'relfrozenxid', 'relminmxid', 'relnatts', 'relhasindex', \
-               'relhasrules', 'relhastriggers', 'relhassubclass', 'relacl'], \
+               'relhasrules', 'relhastriggers', 'relhassubclass', 'relchecks', 'relacl'], \
            (select t.reloptions from pg_catalog.pg_class t where t.oid = c.reltoastrelid))::text \
 from pg_catalog.pg_class c where c.oid = $1 \
 union all \

@@ -347,7 +347,6 @@ async fn keys_are_compared_as_the_index_compares_them() {
 async fn names_are_quoted_and_identities_written() {
     let database = TestDatabase::create();
     let long = "é".repeat(31);
-    let name = format!("My \"Shop\".{long}");
     let quoted = format!("\"My \"\"Shop\"\"\".\"{long}\"");
     database.query(&format!(
         "create schema \"My \"\"Shop\"\"\"; \

@@ -12,122 +12,125 @@ const TABLE: &str = "\
     create table t (id int generated always as identity primary key, v text unique, n serial); \
     insert into t (v) values ('old'), ('older')";
 
+/// What hangs on it, or what a copy can't be given, and how it is named.
+const HANGING: &[(&str, &str)] = &[
+    ("create view w as select v from t", "view w depends on it"),
+    (
+        "create materialized view w as select v from t",
+        "materialized view w depends on it",
+    ),
+    (
+        "create view w as select 1 as x from t group by id",
+        "view w depends on it",
+    ),
+    (
+        "create function first_one(t) returns text language sql return ($1).v",
+        "function first_one(t) depends on it",
+    ),
+    ("create table o (x t[])", "table o depends on it"),
+    (
+        "create table o (v text references t (v))",
+        "foreign key o_v_fkey of o points to it",
+    ),
+    (
+        "create function nothing() returns trigger language plpgsql as $$ begin return null; end $$; \
+             create trigger after_all after insert on t execute function nothing()",
+        "it has the trigger after_all",
+    ),
+    (
+        "create rule r as on delete to t do also notify gone",
+        "it has the rule r",
+    ),
+    (
+        "alter table t enable row level security",
+        "it has row security",
+    ),
+    (
+        "create policy p on t using (true)",
+        "policy p on table t depends on it",
+    ),
+    ("create publication p for table t", "publication p holds it"),
+    (
+        "create publication p for all tables",
+        "publication p holds it",
+    ),
+    (
+        "create publication p for tables in schema public",
+        "publication p holds it",
+    ),
+    ("create table o () inherits (t)", "table o depends on it"),
+    (
+        "create table o (v text); alter table t inherit o",
+        "it inherits from o",
+    ),
+    (
+        "create statistics s on id, v from t",
+        "statistics object s depends on it",
+    ),
+    (
+        "alter table t replica identity full",
+        "its replica identity is set",
+    ),
+    (
+        "alter table t cluster on t_pkey",
+        "it is clustered on t_pkey",
+    ),
+    (
+        "alter table t alter v set statistics 500",
+        "column v has settings for its statistics",
+    ),
+    (
+        "alter table t alter v set (n_distinct = 5)",
+        "column v has settings for its statistics",
+    ),
+    (
+        "create index i on t ((v || 'x')); alter index i alter 1 set statistics 9",
+        "index i has settings for its statistics",
+    ),
+    (
+        "create role ann; grant select on t to ann with grant option; set role ann; grant select on t to public; \
+             reset role",
+        "ann has granted rights on it",
+    ),
+    (
+        "grant usage on sequence t_id_seq to public",
+        "sequence t_id_seq has rights, a comment or a type of its own",
+    ),
+    (
+        "create table o (x int default nextval('t_id_seq'))",
+        "default value for column x of table o depends on it",
+    ),
+    (
+        "comment on type t is 'rows'",
+        "its row type has rights or a comment of its own",
+    ),
+    (
+        "alter table t add constraint c check (id > 0) not valid",
+        "constraint c is not valid, not enforced or of a period",
+    ),
+    (
+        "alter table t add parent int references t",
+        "foreign key t_parent_fkey of t points to it",
+    ),
+    (
+        "create table o (id int primary key); alter table t add o int references o; \
+             alter table t disable trigger all",
+        "triggers of its foreign keys are turned off",
+    ),
+    (
+        "alter sequence t_id_seq as bigint",
+        "sequence t_id_seq has rights, a comment or a type of its own",
+    ),
+];
+
 #[tokio::test]
 async fn what_hangs_on_a_table_is_kept_by_rewriting_it() {
-    for (what, because) in [
-        ("create view w as select v from t", "view w depends on it"),
-        (
-            "create materialized view w as select v from t",
-            "materialized view w depends on it",
-        ),
-        (
-            "create view w as select 1 as x from t group by id",
-            "view w depends on it",
-        ),
-        (
-            "create function first_one(t) returns text language sql return ($1).v",
-            "function first_one(t) depends on it",
-        ),
-        (
-            "create table o (x t[])",
-            "table o depends on it",
-        ),
-        (
-            "create table o (v text references t (v))",
-            "foreign key o_v_fkey of o points to it",
-        ),
-        (
-            "create function nothing() returns trigger language plpgsql as $$ begin return null; end $$; \
-             create trigger after_all after insert on t execute function nothing()",
-            "it has the trigger after_all",
-        ),
-        (
-            "create rule r as on delete to t do also notify gone",
-            "it has the rule r",
-        ),
-        (
-            "alter table t enable row level security",
-            "it has row security",
-        ),
-        (
-            "create policy p on t using (true)",
-            "policy p on table t depends on it",
-        ),
-        ("create publication p for table t", "publication p holds it"),
-        (
-            "create publication p for all tables",
-            "publication p holds it",
-        ),
-        (
-            "create publication p for tables in schema public",
-            "publication p holds it",
-        ),
-        ("create table o () inherits (t)", "table o depends on it"),
-        (
-            "create table o (v text); alter table t inherit o",
-            "it inherits from o",
-        ),
-        (
-            "create statistics s on id, v from t",
-            "statistics object s depends on it",
-        ),
-        (
-            "alter table t replica identity full",
-            "its replica identity is set",
-        ),
-        (
-            "alter table t cluster on t_pkey",
-            "it is clustered on t_pkey",
-        ),
-        (
-            "alter table t alter v set statistics 500",
-            "column v has settings for its statistics",
-        ),
-        (
-            "alter table t alter v set (n_distinct = 5)",
-            "column v has settings for its statistics",
-        ),
-        (
-            "create index i on t ((v || 'x')); alter index i alter 1 set statistics 9",
-            "index i has settings for its statistics",
-        ),
-        (
-            "create role ann; grant select on t to ann with grant option; set role ann; grant select on t to public; \
-             reset role",
-            "ann has granted rights on it",
-        ),
-        (
-            "grant usage on sequence t_id_seq to public",
-            "sequence t_id_seq has rights, a comment or a type of its own",
-        ),
-        (
-            "create table o (x int default nextval('t_id_seq'))",
-            "default value for column x of table o depends on it",
-        ),
-        (
-            "comment on type t is 'rows'",
-            "its row type has rights or a comment of its own",
-        ),
-        (
-            "alter table t add constraint c check (id > 0) not valid",
-            "constraint c is not valid, not enforced or of a period",
-        ),
-        (
-            "alter table t add parent int references t",
-            "foreign key t_parent_fkey of t points to it",
-        ),
-        (
-            "create table o (id int primary key); alter table t add o int references o; \
-             alter table t disable trigger all",
-            "triggers of its foreign keys are turned off",
-        ),
-        (
-            "alter sequence t_id_seq as bigint",
-            "sequence t_id_seq has rights, a comment or a type of its own",
-        ),
-    ] {
-        let database = TestDatabase::create();
-        database.query(TABLE);
+    let database = TestDatabase::create();
+    for (what, because) in HANGING {
+        database.query(&format!(
+            "drop schema public cascade; create schema public; grant usage on schema public to public; \
+             drop publication if exists p; {TABLE}"
+        ));
         database.query(what);
         let before = definitions(&database);
         let oid = database.value("select 't'::regclass::oid::text");
@@ -138,7 +141,7 @@ async fn what_hangs_on_a_table_is_kept_by_rewriting_it() {
         let rewritten = rewritten
             .await
             .unwrap_or_else(|error| panic!("{what}: {error}"));
-        assert_eq!(rewritten.as_deref(), Some(because), "{what}");
+        assert_eq!(rewritten.as_deref(), Some(*because), "{what}");
         assert_eq!(
             database.value("select 't'::regclass::oid::text"),
             oid,
