@@ -208,7 +208,7 @@ from pg_catalog.pg_class c where c.oid = pg_catalog.to_regclass($1)::oid";
 /// classes are the types' own, its collations the columns' (PostgreSQL documentation, "pg_index", "pg_amop"). With the
 /// operators for equality in the order of the key.
 const UNIQUE_INDEX: &str = "\
-select ic.relname::text, coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false), \
+select ic.relname::text, coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false), \
        array(select 'operator(' || pg_catalog.quote_ident(opn.nspname) || '.' || op.oprname || ')' \
              from pg_catalog.unnest($2::text[]) with ordinality u (k, place) \
              join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attname = u.k \

@@ -5,16 +5,18 @@
 //! - [`Replacement::Rename`]: the staging table is an exact copy of the table without its rows. At the end the table is
 //!   dropped and the copy gets its name: the rows are written once. Only for a table on whose identity nothing hangs.
 //! - [`Replacement::Rewrite`]: the staged rows go into the table itself, which was emptied in the same transaction. The
-//!   table keeps all that hangs on it, and the rows are written twice.
+//!   table keeps all that hangs on it, and the rows are written twice. Tables that inherit from it keep their rows;
+//!   partitions don't.
 //!
 //! Either way a reader finds the rows that were there before until the transaction is committed, and the new ones
-//! afterwards. A transaction of isolation level REPEATABLE READ that began before and reads the table for the first time
+//! afterwards; while a table is emptied by TRUNCATE and filled they wait. A transaction of isolation level REPEATABLE READ that began before and reads the table for the first time
 //! afterwards is the exception that PostgreSQL itself makes for TRUNCATE (PostgreSQL documentation, "Concurrency
 //! Control", "Caveats"): of a table emptied by TRUNCATE it sees no row, of a renamed one those that were staged when it
 //! began.
 //!
 //! Numbers of serial columns are drawn from the table's sequence while a renamed copy is loaded; a load that fails
-//! leaves a gap, as an INSERT that is rolled back does. An identity column of the copy has its own sequence, which
+//! leaves a gap, as an INSERT that is rolled back does. The copy's default depends on that sequence: as long as a copy is
+//! there, the table can be dropped with CASCADE only. An identity column of the copy has its own sequence, which
 //! begins where the table's stands; a load that fails leaves the table's alone. In a rewritten table all numbers are
 //! drawn when the rows are put into it.
 

@@ -5,7 +5,7 @@ use sheetload::db::replace::plan;
 
 use super::{assert_same, definitions, replace, table};
 use crate::support::import::rows;
-use crate::support::server::TestDatabase;
+use crate::support::server::{TestDatabase, shared_server};
 
 /// The table of the tests below, with what hangs on it.
 const TABLE: &str = "\
@@ -213,6 +213,64 @@ async fn partitioned_tables_and_partitions_are_rewritten() {
     assert_eq!(
         rows(&database, "select * from p order by k"),
         ["3|newer", "12|new"]
+    );
+}
+
+#[tokio::test]
+async fn tables_that_inherit_keep_their_rows() {
+    let database = TestDatabase::create();
+    database.query(
+        "create table t (k int primary key); create table child () inherits (t); \
+         insert into t values (1); insert into child values (2); \
+         create table o (k int references t); insert into o values (1)",
+    );
+    let mut client = database.connect().await;
+    for (rows_left, drop) in [("2", "drop table o"), ("2", "select 1")] {
+        replace(&mut client, "t", &["k"], |staging| {
+            format!("insert into {staging} values (1), (3)")
+        })
+        .await
+        .unwrap();
+        assert_eq!(
+            rows(&database, "select k from only t order by k"),
+            ["1", "3"]
+        );
+        assert_eq!(rows(&database, "select k from child"), [rows_left]);
+        database.query(drop);
+    }
+}
+
+#[tokio::test]
+async fn foreign_tables_are_emptied_with_delete() {
+    let database = TestDatabase::create();
+    let known = "select count(*)::text from pg_available_extensions where name = 'postgres_fdw'";
+    if database.value(known) == "0" {
+        return;
+    }
+    let server = shared_server();
+    database.query(&format!(
+        "create extension postgres_fdw; create schema away; create table away.t (k int, v text); \
+         insert into away.t values (1, 'old'); \
+         create server here foreign data wrapper postgres_fdw options (host '{}', port '{}', dbname '{}'); \
+         create user mapping for current_user server here options (user '{}', password '{}'); \
+         create foreign table t (k int, v text) server here options (schema_name 'away', table_name 't')",
+        server.host(),
+        server.port(),
+        database.name(),
+        server.user(),
+        server.password().expose(),
+    ));
+    let mut client = database.connect().await;
+    let because = replace(&mut client, "t", &["k", "v"], |staging| {
+        format!("insert into {staging} values (1, 'new'), (2, 'new')")
+    });
+    assert_eq!(
+        because.await.unwrap().as_deref(),
+        Some("it is a foreign table")
+    );
+    assert_eq!(
+        rows(&database, "select * from away.t order by k"),
+        ["1|new", "2|new"]
     );
 }
 
