@@ -1,8 +1,8 @@
 //! Upserts.
 
 use sheetload::ErrorKind;
-use sheetload::config::commit::OnConflict;
-use sheetload::db::merge::{Merge, Merged, check_key, create_staging, merge};
+use sheetload::config::commit::{OnConflict, Upsert};
+use sheetload::db::merge::{Merge, Merged, check_key, check_rights, create_staging, merge};
 use tokio_postgres::Client;
 
 use super::{names, staging_of, table};
@@ -476,4 +476,53 @@ async fn a_key_without_its_index_is_refused_before_the_load() {
         assert_eq!(found, kind, "{name} {key:?}: {message}");
         assert!(message.contains(text), "{name} {key:?}: {message}");
     }
+}
+
+#[tokio::test]
+async fn rights_that_a_merge_needs_are_asked_for_before_the_load() {
+    let database = TestDatabase::create();
+    database.query(
+        "create table t (k int primary key, v text); create role merger; \
+         grant create, usage on schema public to merger; grant insert on t to merger",
+    );
+    let mut client = database.connect().await;
+    client.batch_execute("set role merger").await.unwrap();
+    let modes = [OnConflict::Update, OnConflict::Ignore, OnConflict::Fail];
+    let name = table("t");
+    let lacking = async |client: &Client, on_conflict| {
+        let key = names(&["k"]);
+        let checked = check_rights(client, &name, &Upsert { key, on_conflict }).await;
+        checked.err().map(|error| {
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+            error.message().to_owned()
+        })
+    };
+    for (grant, expected) in [
+        ("", ["select from and update", "select from", "select from"]),
+        (
+            "grant update (v) on t to merger",
+            ["select from", "select from", "select from"],
+        ),
+        ("grant select on t to merger", ["", "", ""]),
+        ("revoke update (v) on t from merger", ["update", "", ""]),
+    ] {
+        database.query(&format!("select 1; {grant}"));
+        for (on_conflict, right) in modes.into_iter().zip(expected) {
+            let message = lacking(&client, on_conflict).await;
+            let wanted = (!right.is_empty())
+                .then(|| format!("user \"sheetload\" lacks the right to {right} table t"));
+            assert_eq!(message, wanted, "{grant} {on_conflict:?}");
+            if wanted.is_none() {
+                // The rights will do.
+                let key = (["k"].as_slice(), on_conflict);
+                let merged = merged(&mut client, "t", key, &["k", "v"], "values (1, 1, 'x')").await;
+                assert_eq!(
+                    counts(&merged)[..4].iter().sum::<u64>() + counts(&merged)[4],
+                    1
+                );
+            }
+        }
+    }
+    drop(client);
+    database.query("drop owned by merger; drop role merger");
 }
