@@ -65,6 +65,11 @@ async fn publish(
     published
 }
 
+/// Whether the server knows what came with PostgreSQL 15.
+fn knows_version_15(database: &TestDatabase) -> bool {
+    database.value("select (current_setting('server_version_num')::int >= 150000)::text") == "true"
+}
+
 /// Everything that a database's own tables are, as the catalogs tell it, without object ids and rows.
 fn definitions(database: &TestDatabase) -> Vec<String> {
     rows(

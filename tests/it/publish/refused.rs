@@ -3,7 +3,7 @@
 use sheetload::ErrorKind;
 use sheetload::db::replace::plan;
 
-use super::{assert_same, definitions, replace, table};
+use super::{assert_same, definitions, knows_version_15, replace, table};
 use crate::support::import::rows;
 use crate::support::server::{TestDatabase, shared_server};
 
@@ -126,7 +126,11 @@ const HANGING: &[(&str, &str)] = &[
 #[tokio::test]
 async fn what_hangs_on_a_table_is_kept_by_rewriting_it() {
     let database = TestDatabase::create();
+    let version_15 = knows_version_15(&database);
     for (what, because) in HANGING {
+        if what.contains("tables in schema") && !version_15 {
+            continue;
+        }
         database.query(&format!(
             "drop schema public cascade; create schema public; grant usage on schema public to public; \
              drop publication if exists p; {TABLE}"
