@@ -39,6 +39,7 @@ use crate::db::ddl;
 use crate::error::Result;
 use crate::model::table::TableName;
 use relation::Relation;
+use staging::numbered;
 
 /// How a table's rows are replaced.
 #[derive(Debug, Clone)]
@@ -114,6 +115,20 @@ impl Replacement {
                 ddl::drop_table(transaction.client(), staging).await
             }
         }
+    }
+
+    /// The table's own name of an index or a constraint that the server names in the staging table, to tell a user why a
+    /// row was refused; `None` for one that has the same name in both.
+    #[must_use]
+    pub fn original_name(&self, staging: &TableName, name: &str) -> Option<&str> {
+        let indexes = match self {
+            Self::Rename(blueprint) => blueprint.indexes(),
+            Self::Rewrite(rewrite) => rewrite.indexes(),
+        };
+        (1..)
+            .zip(indexes)
+            .find(|(number, _)| numbered(staging, *number) == name)
+            .map(|(_, index)| index.name.as_str())
     }
 
     /// Why the rows have to be written twice, if they have to: completes "because".

@@ -103,6 +103,11 @@ impl Rewrite {
         &self.because
     }
 
+    /// The table's indexes; the n-th one is the staging table's n-th.
+    pub(super) fn indexes(&self) -> &[Index] {
+        &self.indexes
+    }
+
     /// Creates the staging table: unlogged, with what refuses rows (NOT NULL, checks, unique indexes, exclusion
     /// constraints, foreign keys, the bounds of a partition) and with sequences of its own, so that the table's numbers
     /// are not drawn twice.

@@ -448,3 +448,28 @@ async fn a_created_table_gets_its_name_and_so_do_its_parts() {
     transaction.rollback().await.unwrap();
     assert_eq!(tables(&database).len(), 3);
 }
+
+#[tokio::test]
+async fn a_refusal_while_staging_can_be_told_by_the_tables_own_names() {
+    let database = TestDatabase::create();
+    database.query("create table t (id int primary key, v text unique, w int, exclude (w with =))");
+    let client = database.connect().await;
+    let staging = staging_of(&table("t"));
+    for view in ["select 1", "create view seen as select * from t"] {
+        database.query(view);
+        let mut replacement = plan(&client, &table("t")).await.unwrap();
+        replacement.create_staging(&client, &staging).await.unwrap();
+        for (values, expected) in [
+            ("(1, 'a', 1), (1, 'b', 2)", "t_pkey"),
+            ("(1, 'a', 1), (2, 'a', 2)", "t_v_key"),
+            ("(1, 'a', 1), (2, 'b', 1)", "t_w_excl"),
+        ] {
+            let insert = format!("insert into {staging} values {values}");
+            let error = client.batch_execute(&insert).await.unwrap_err();
+            let named = error.as_db_error().unwrap().constraint().unwrap();
+            assert_eq!(replacement.original_name(&staging, named), Some(expected));
+        }
+        assert_eq!(replacement.original_name(&staging, "t_pkey"), None);
+        database.query(&format!("drop table {staging}"));
+    }
+}
