@@ -39,6 +39,11 @@ impl Likeness {
         })
     }
 
+    /// The indexes; the n-th one is a copy's n-th.
+    pub(super) fn indexes(&self) -> &[Index] {
+        &self.indexes
+    }
+
     /// Creates a table in its likeness: unlogged, with what refuses rows (NOT NULL, checks, unique indexes, exclusion
     /// constraints, foreign keys, the bounds of a partition) and with sequences of its own, so that the table's numbers
     /// are not drawn.
