@@ -57,6 +57,19 @@ def workbooks():
         save("reader_ods", f"stock-{name}", parts(SAMPLES / "stock.ods", options))
 
 
+def rows_out_of_order():
+    cell = lambda row: f'<row r="{row}"><c r="A{row}"><v>{row}</v></c></row>'
+    sheet = lambda rows: ('<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+                          + "".join(map(cell, rows)) + "</sheetData></worksheet>")
+    with zipfile.ZipFile(SAMPLES / "blank-rows.xlsx") as package:
+        names = [part.filename for part in package.infolist()]
+        the_sheet = next(name for name in names if "worksheets/" in name)
+        for name, rows in (("back", [1, 2, 3, 4, 3]), ("first", [5, 1, 2]), ("many", [*range(1, 40), 20, 41])):
+            made = [b"#part " + part.encode() + b"\n" + (sheet(rows).encode() if part == the_sheet else package.read(part))
+                    for part in names]
+            save("reader_xlsx", f"order-{name}", b"\n".join(made))
+
+
 def biff(kind, body=b""):
     return struct.pack("<HH", kind, len(body)) + body
 
@@ -130,7 +143,7 @@ def plans():
         save("plan", f"document-{name}", json.dumps({"file": "a.xlsx"} | more))
     save("plan", "types", "int\nnumeric(10,-2)\ntimestamp(3) with time zone\nvarchar(20)[]\nmy_schema.\"Mo\"\"od\"\n"
                           "double precision\nbit varying(3)\nvector(3)\ntime(6)\nCHARACTER VARYING (5)\n")
-    save("plan", "columns", "Price=price\nPrice=price:numeric(10,2)\nPrice=:numeric\n-Notes\n\\-5 °C=cold\na\\=b=c\n"
+    save("plan", "columns", "Price=price\nPrice=price:numeric(10,2)\nPrice=:numeric\n-Notes\n\\-5 °C=cold\na\\=b=c\na\\\\b=c\n"
                             "\"a=b:c\"=d\nx=\"a:b\":text\n3\" pipes=pipes\n-\"-x\"\n")
     save("plan", "ranges", "A3:F200\n$b$2:$D$4\nB:D\n3:20\nC17\nXFD1048576\n1-3\n7\nauto\nnone\n-1\nSales *\n")
     save("plan", "dates", "DD.MM.YYYY\n%d.%m.%Y %H:%M\nm/d/yy h:mm:ss AM/PM\nYYYY年MM月DD日\nDD. \"im\" MM YYYY\n%F %T\n"
@@ -140,16 +153,16 @@ def plans():
 
 def copy_rows():
     kinds = 15
-    texts = [b"plain", b"tab\tline\nreturn\rslash\\", "größe".encode(), b"12.5", b"-1.234,50", b"1e-30", b"2024-01-31",
+    texts = [b"plain", b"tab\tline\nreturn\rslash\\", "größe".encode(), b"12.5", b"-1.234,50", b"1e-30", b"0." + b"123456789" * 4, b"-" + b"98765" * 9 + b"e-12", b"2024-01-31",
              b"31.01.2024", b"13:05:09.5", b"PT12H30M", b"true", b"0001", b"9223372036854775808",
              b"550e8400-e29b-41d4-a716-446655440000", b"-", b""]
-    for kind in range(kinds):
+    for name, kind, flags in [("kind", kind, 0) for kind in range(kinds)] + [("rules", kind, 31) for kind in range(1, 11)]:
         # Two columns of the kind and one of text, without limits; flags; then rows of all origins.
-        made = bytearray([2]) + bytes([kind, 0, 0, kind, 0, 0, 7, 0, 0]) + bytes([kind * 5])
+        made = bytearray([2]) + bytes([kind, 0, 0, kind, 0, 0, 7, 0, 0]) + bytes([flags])
         for index, text in enumerate(texts):
             made += bytes([4, len(text)]) + text + bytes([7]) + struct.pack("<q", (index - 7) * 10**index)
             made += bytes([4, len(text)]) + text
-        save("copy_encoder", f"kind-{kind:02}", bytes(made))
+        save("copy_encoder", f"{name}-{kind:02}", bytes(made))
     cells = bytearray([5]) + bytes([0, 0, 0, 3, 0, 0, 6, 0, 0, 8, 0, 0, 10, 0, 0, 7, 0, 0]) + bytes([0])
     for value in (0.0, 1.0, -1.5, 45292.25, 0.1 + 0.2, 1e300, float("nan")):
         for form in range(6):
@@ -162,6 +175,7 @@ def copy_rows():
 
 
 workbooks()
+rows_out_of_order()
 streams()
 old_sheets()
 number_formats()
