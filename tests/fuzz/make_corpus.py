@@ -157,12 +157,19 @@ def copy_rows():
              b"31.01.2024", b"13:05:09.5", b"PT12H30M", b"true", b"0001", b"9223372036854775808",
              b"550e8400-e29b-41d4-a716-446655440000", b"-", b""]
     for name, kind, flags in [("kind", kind, 0) for kind in range(kinds)] + [("rules", kind, 31) for kind in range(1, 11)]:
-        # Two columns of the kind and one of text, without limits; flags; then rows of all origins.
+        # Two columns of the kind and one of text, without limits; flags; then rows of texts.
         made = bytearray([2]) + bytes([kind, 0, 0, kind, 0, 0, 7, 0, 0]) + bytes([flags])
-        for index, text in enumerate(texts):
-            made += bytes([4, len(text)]) + text + bytes([7]) + struct.pack("<q", (index - 7) * 10**index)
-            made += bytes([4, len(text)]) + text
+        for tag in (4, 5):
+            for text in texts:
+                cell = bytes([len(text)]) + text
+                made += bytes([tag]) + cell + bytes([tag]) + cell + bytes([4]) + cell
         save("copy_encoder", f"{name}-{kind:02}", bytes(made))
+    for kind in range(kinds):
+        # One column, and values of it.
+        made = bytearray([0, kind, 0, 0, 0])
+        for index in range(12):
+            made += bytes([7]) + b"".join(struct.pack("<q", (index - 5) * 11**(index + part)) for part in range(3))[:17]
+        save("copy_encoder", f"values-{kind:02}", bytes(made))
     cells = bytearray([5]) + bytes([0, 0, 0, 3, 0, 0, 6, 0, 0, 8, 0, 0, 10, 0, 0, 7, 0, 0]) + bytes([0])
     for value in (0.0, 1.0, -1.5, 45292.25, 0.1 + 0.2, 1e300, float("nan")):
         for form in range(6):
