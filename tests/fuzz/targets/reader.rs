@@ -6,17 +6,20 @@ use std::io::{Cursor, Write as _};
 use std::path::Path;
 
 use sheetload::error::{Error, ErrorKind, Result};
+use sheetload::model::address::CellRange;
 use sheetload::model::batch::{Batch, BatchExchange, BatchLimits};
 use sheetload::model::cell::Cell;
 use sheetload::model::column::{ColumnKind, TargetColumn};
 use sheetload::model::reject::RejectReason;
 use sheetload::model::selection::{HeaderRows, Hidden, MergedCells, ReadOptions, SheetChoice};
-use sheetload::model::sheet::SheetTotals;
+use sheetload::model::sheet::{SheetDescription, SheetTotals};
+use sheetload::model::value::Value;
 use sheetload::sink::encode::{FieldForm, RowEncoder};
 use sheetload::source::{self, RowSource};
 use sheetload::transform::coerce::{Coercion, OnCellError};
 use sheetload::transform::display::display_number;
 use sheetload::transform::infer::SeenColumns;
+use sheetload::transform::profile::{SheetFacts, SheetProfile, sheet_findings};
 use sheetload::transform::text_rules::TextRules;
 use zip::CompressionMethod;
 use zip::write::SimpleFileOptions;
@@ -101,30 +104,50 @@ fn read(file: &Path, options: &ReadOptions) {
     };
     let mut cells_left = MAX_CELLS;
     for mut sheet in opened.sheets {
-        if let Err(error) = sheet.merged_ranges() {
+        let merged = sheet.merged_ranges().unwrap_or_else(|error| {
             assert_is_about_the_file(&error);
+            Vec::new()
+        });
+        let (totals, cells) = load(sheet.as_mut(), &merged, cells_left);
+        cells_left = cells_left.saturating_sub(cells);
+        // Cells beside the titles have columns of their own in a table.
+        if let Ok(totals) = totals
+            && let (true, Some(first)) = (totals.cells_outside_header > 0, totals.first_column)
+        {
+            sheet.widen(first, totals.last_column);
+            let (wide, cells) = load(sheet.as_mut(), &merged, cells_left);
+            cells_left = cells_left.saturating_sub(cells);
+            assert!(wide.is_err() || wide.is_ok_and(|wide| wide.cells_outside_header == 0));
         }
-        let mut look = Look::at(sheet.as_ref(), cells_left);
-        let first = read_sheet(sheet.as_mut(), BATCH_ROWS, &mut look);
-        let mut load = Load::after(look, cells_left);
-        let second = read_sheet(sheet.as_mut(), BATCH_ROWS, &mut load);
-        assert_eq!(
-            first,
-            second,
-            "{} is read in two ways",
-            sheet.describe().sheet
-        );
-        if let Ok(totals) = first {
-            assert_eq!(totals.rows, load.seen.rows.len() as u64);
-        }
-        // Rows out of order are taken or refused by the size of the batches, but never become other rows.
-        let mut look = Look::at(sheet.as_ref(), cells_left);
-        let third = read_sheet(sheet.as_mut(), FEW_ROWS, &mut look);
-        if let (Ok(totals), Ok(others)) = (first, third) {
-            assert_eq!((totals, &load.seen), (others, &look.seen));
-        }
-        cells_left = cells_left.saturating_sub(load.seen.cells);
     }
+}
+
+/// Reads a sheet as a load does, once to find its columns and once for the values, and once more in other batches.
+/// Gives what the readings found, and how many cells each had.
+fn load(
+    sheet: &mut dyn RowSource,
+    merged: &[CellRange],
+    most_cells: usize,
+) -> (Result<SheetTotals, ErrorKind>, usize) {
+    let mut look = Look::at(sheet, most_cells);
+    let first = read_sheet(sheet, BATCH_ROWS, &mut look);
+    if let Ok(totals) = &first {
+        look.assert_profile(sheet.describe(), totals, merged);
+    }
+    let mut load = Load::after(look, most_cells);
+    let second = read_sheet(sheet, BATCH_ROWS, &mut load);
+    let name = &sheet.describe().sheet;
+    assert_eq!(first, second, "{name} is read in two ways");
+    if let Ok(totals) = first {
+        assert_eq!(totals.rows, load.seen.rows.len() as u64);
+    }
+    // Rows out of order are taken or refused by the size of the batches, but never become other rows.
+    let mut look = Look::at(sheet, most_cells);
+    let third = read_sheet(sheet, FEW_ROWS, &mut look);
+    if let (Ok(totals), Ok(others)) = (first, third) {
+        assert_eq!((totals, &load.seen), (others, &look.seen));
+    }
+    (first, load.seen.cells)
 }
 
 /// Reads a sheet with batches of so many rows.
@@ -193,6 +216,7 @@ impl Seen {
 struct Look {
     coercion: Coercion,
     columns: SeenColumns,
+    profile: SheetProfile,
     seen: Seen,
     most_cells: usize,
 }
@@ -203,8 +227,33 @@ impl Look {
         Self {
             coercion: Coercion::for_sheet(description, OnCellError::Null, TextRules::default()),
             columns: SeenColumns::new(description.header.width()),
+            profile: SheetProfile::of(description),
             seen: Seen::default(),
             most_cells,
+        }
+    }
+}
+
+impl Look {
+    /// What people are told about the sheet is about its columns, and they are the same as a load's.
+    fn assert_profile(&self, sheet: &SheetDescription, totals: &SheetTotals, merged: &[CellRange]) {
+        let types: Vec<_> = self.profile.types().collect();
+        assert_eq!(types, self.columns.types);
+        let columns = self.profile.columns(sheet);
+        assert_eq!(columns.len(), types.len());
+        for column in columns {
+            assert!(column.distinct <= column.values);
+            assert!(column.values + column.errors + column.nulls == totals.rows);
+        }
+        let facts = SheetFacts {
+            sheet,
+            totals,
+            merged,
+            max_columns: 1_600,
+        };
+        let of_sheet = sheet_findings(&facts, &self.profile);
+        for finding in self.profile.findings(sheet).iter().chain(&of_sheet) {
+            assert!(finding.count > 0, "{finding:?}");
         }
     }
 }
@@ -213,6 +262,7 @@ impl BatchExchange for Look {
     fn exchange(&mut self, mut full: Batch) -> Result<Batch> {
         // All rows of a batch count for the types, those behind the last one that is wanted, too.
         self.columns.observe(&full, &self.coercion);
+        self.profile.observe(&full);
         self.seen.take(&full, self.most_cells)?;
         full.clear();
         Ok(full)
@@ -275,7 +325,7 @@ impl Load {
         cell: Cell,
         batch: &'a Batch,
         column: &TargetColumn,
-    ) -> Option<sheetload::model::value::Value<'a>> {
+    ) -> Option<Value<'a>> {
         match self.coercion.coerce(cell, batch.text_of(cell), column) {
             Ok(coerced) => Some(coerced.value),
             Err(fault) => {
