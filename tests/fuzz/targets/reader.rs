@@ -31,7 +31,7 @@ const PART: &[u8] = b"#part ";
 /// The part that holds options for reading, as a document.
 const OPTIONS_PART: &str = "options";
 /// Cells that are read of one input; a file can say that it has billions.
-const MAX_CELLS: usize = 200_000;
+const MAX_CELLS: usize = 50_000;
 /// Rows of a batch.
 const BATCH_ROWS: usize = 16;
 /// Rows of a batch where rows out of order are in different ones.
