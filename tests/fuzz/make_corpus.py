@@ -139,6 +139,10 @@ def plans():
     for name, more in (("path", {"file": {"percent_encoded": "caf%E9%2Exlsx"}}), ("all", {"read": {"sheets": "all"}}),
                        ("named", {"read": {"area": {"named": "Prices"}, "header": "auto"}}),
                        ("each", {"table": {"table": "x_{sheet}"}, "read": {"sheets": "all"}}),
+                       ("commits", {"commit": "batch", "upsert": {"key": ["a", "b"], "on_conflict": "ignore"},
+                                    "max_errors": "2.5%", "rejects": {"file": "rejects.csv"}, "ledger": "none",
+                                    "same_file": "again", "verify": "totals", "rehearsal": "dry_run",
+                                    "patience": {"retry_for": {"secs": 5, "nanos": 0}}}),
                        ("unknown", {"password": "x"}), ("zero", {"workers": 0})):
         save("plan", f"document-{name}", json.dumps({"file": "a.xlsx"} | more))
     save("plan", "types", "int\nnumeric(10,-2)\ntimestamp(3) with time zone\nvarchar(20)[]\nmy_schema.\"Mo\"\"od\"\n"
