@@ -10,7 +10,6 @@ use super::import::{Context, interrupted_early, is_cancelled_statement};
 use super::lineage::{Ordinals, RowOrigin};
 use super::recording::Recording;
 use super::rejected_cells::CellKeeper;
-use super::route::Route;
 use super::target::Target;
 use super::worker::RejectFile;
 use super::{Load, LoadEnd, NotStarted, Pipeline, Writing};
@@ -86,12 +85,12 @@ impl Context<'_> {
         if self.interrupt.is_cancelled() {
             return Err(interrupted_early());
         }
-        let transaction = match &target.route {
-            Route::OneTransaction(_) => {
-                let client = self.database.get().await?;
-                Some(HeldTransaction::begin(client, &target.name, late).await?)
-            }
-            Route::InPlace(_) | Route::Staged { .. } => None,
+        let transaction = if target.route.is_one_transaction() {
+            let client = self.database.get().await?;
+            let table = target.written_table();
+            Some(HeldTransaction::begin(client, table, late).await?)
+        } else {
+            None
         };
         match self.prepare(target, recording, transaction.as_ref()).await {
             Ok(()) => Ok(transaction),
@@ -232,7 +231,7 @@ impl Context<'_> {
 
     /// Whether the whole load may be tried again: nothing of it is in the table, and what ended it may pass.
     pub(super) fn may_begin_again(&self, target: &Target, attempt: &Attempt) -> Option<usize> {
-        let is_held = matches!(target.route, Route::OneTransaction(_));
+        let is_held = target.route.is_one_transaction();
         let first = attempt.end.errors.iter().position(Error::is_transient);
         first.filter(|_| is_held && !self.interrupt.is_cancelled())
     }

@@ -23,6 +23,7 @@ mod put_in_place;
 mod reader;
 mod recorded_columns;
 mod recording;
+mod rehearsal;
 mod reject_writer;
 mod rejected_cells;
 mod rejects;
@@ -50,6 +51,7 @@ pub use rejects::{KEPT_REJECTS, Rejects};
 pub use shutdown::{Signals, second_signal};
 pub use supervisor::LoadEnd;
 
+use crate::config::commit::Rehearsal;
 use crate::config::import::{ImportConfig, Mode};
 use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, Result};
@@ -71,6 +73,7 @@ use lineage::{LineageValues, Ordinals, written_columns};
 use locate::Locator;
 use progress::{Phase, Progress};
 use reader::BatchSizes;
+use rejects::KEPT_REJECTS_OF_REHEARSALS;
 use row_plan::{RejectLimits, RowPlan};
 use supervisor::{Parts, Supervisor};
 use widen::Widening;
@@ -96,6 +99,8 @@ pub struct Load {
     earlier: Arc<EarlierRows>,
     /// Where rejected rows are written to.
     reject_file: Option<RejectFile>,
+    /// How many of them are kept with their details.
+    kept_rejects: usize,
     /// How cells become values.
     pub coercion: Coercion,
     /// When a batch is full.
@@ -128,6 +133,10 @@ impl Load {
             sheet_place: 0,
             earlier: Arc::default(),
             reject_file: None,
+            kept_rejects: match config.rehearsal {
+                Rehearsal::No => KEPT_REJECTS,
+                Rehearsal::DryRun => KEPT_REJECTS_OF_REHEARSALS,
+            },
             limits: config.batch_limits(),
             first_batch_rows: config.first_batch_rows(),
             reject_limits: RejectLimits {
@@ -306,6 +315,7 @@ impl Pipeline {
             sinks,
             widening: load.widening,
             reject_file: load.reject_file,
+            kept_rejects: load.kept_rejects,
         };
         let supervisor = Supervisor::start(parts, stop, progress)?;
         Ok(Self { supervisor })

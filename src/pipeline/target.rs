@@ -203,7 +203,7 @@ impl Target {
             return Ok(());
         };
         match &mut self.route {
-            Route::Staged { staging, .. } => {
+            Route::Staged { staging, .. } | Route::Rehearsed { copy: staging, .. } => {
                 self.name.schema.clone_from(&found.name.schema);
                 *staging = found.name;
             }

@@ -12,6 +12,7 @@ mod columns;
 mod compare;
 mod conformance;
 mod formats;
+mod fuzz_smoke;
 mod hazards;
 mod history;
 mod import;
