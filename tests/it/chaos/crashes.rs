@@ -39,7 +39,7 @@ const ROUTES: [Route; 6] = [
 ];
 /// Crashes of each way in a short run, and the kills that a long run's number is measured by.
 const CRASHES: u64 = 1;
-const KILLS: u64 = 60;
+const KILLS: u64 = 90;
 
 /// A durable server of this test's own.
 struct Server {

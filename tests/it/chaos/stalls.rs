@@ -3,7 +3,7 @@
 
 use super::book::Book;
 use super::routes;
-use super::stage::{Route, Stage, end, kill_9, run, start, wait_for};
+use super::stage::{Route, Stage, end, kill_9, start, wait_for};
 use crate::support::proxy::{At, Fault, Proxy, Then};
 
 /// Where a connection stalls when rows are under way: before more of them, before their commit, and before its answer.
