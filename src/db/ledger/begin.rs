@@ -130,10 +130,12 @@ pub async fn begin_again(client: &mut Client, id: Uuid, attempt: i32) -> Result<
         .next_step("See how it goes with `sheetload history`"));
     };
     let attempt: i32 = begun.get(0);
-    // Rows that commit one by one are counted in these.
+    // Rows that commit one by one are counted in these. Those of whole batches stay as they are, with the `xmin` by which
+    // their rows are known.
     transaction
         .execute(
-            "update sheetload.batches set attempt = $2 where load_id = $1",
+            "update sheetload.batches b set attempt = $2 from sheetload.loads l \
+             where b.load_id = $1 and l.id = $1 and l.mode <> 'batch'",
             &[&id, &attempt],
         )
         .await
