@@ -62,8 +62,6 @@ create table sheetload.batches (
     rows_loaded     bigint not null,
     rows_rejected   bigint not null,
     attempt         integer not null,
-    -- For each written column what the loaded rows hold.
-    totals          jsonb not null,
     committed_at    timestamptz not null default now(),
     primary key (load_id, sheet, first_row)
 );

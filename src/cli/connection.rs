@@ -5,7 +5,8 @@ use std::num::NonZeroUsize;
 use clap::Args;
 
 use super::render;
-use crate::config::import::Mode;
+use crate::config::commit::{Ledger, Patience};
+use crate::config::import::{ImportConfig, Mode};
 use crate::config::postgres::{DatabaseSettings, Environment, Password};
 use crate::db::embedded::PrivateServer;
 use crate::db::pool::{Database, Workers};
@@ -49,6 +50,21 @@ impl Connected {
 
 /// Connections beside those of the workers: one looks at tables and creates them.
 const SPARE_CONNECTIONS: usize = 1;
+/// And one speaks for a load that is recorded, as long as it runs.
+const SESSION_CONNECTIONS: usize = 1;
+
+/// Connects as many times as a load needs.
+pub(super) async fn connect_to_load(
+    args: &ConnectionArgs,
+    config: &ImportConfig,
+) -> Result<Connected> {
+    let spare = match config.ledger {
+        Ledger::Kept => SPARE_CONNECTIONS + SESSION_CONNECTIONS,
+        Ledger::None => SPARE_CONNECTIONS,
+    };
+    let workers = workers_of(config.mode, config.workers);
+    connect_workers(args, workers, spare, config.patience).await
+}
 
 /// Connects as many times as the mode needs.
 pub(super) async fn connect(
@@ -56,20 +72,30 @@ pub(super) async fn connect(
     mode: Mode,
     workers: Option<NonZeroUsize>,
 ) -> Result<Connected> {
-    let workers = match (mode, workers) {
+    let workers = workers_of(mode, workers);
+    connect_workers(args, workers, SPARE_CONNECTIONS, Patience::default()).await
+}
+
+fn workers_of(mode: Mode, workers: Option<NonZeroUsize>) -> Workers {
+    match (mode, workers) {
         (Mode::Sequential, _) => Workers::Exactly(NonZeroUsize::MIN),
         (_, Some(workers)) => Workers::Exactly(workers),
         (_, None) => Workers::Auto,
-    };
-    connect_workers(args, workers).await
+    }
 }
 
 /// Connects for a command that needs one connection.
 pub(super) async fn connect_one(args: &ConnectionArgs) -> Result<Connected> {
-    connect_workers(args, Workers::Exactly(NonZeroUsize::MIN)).await
+    let one = Workers::Exactly(NonZeroUsize::MIN);
+    connect_workers(args, one, SPARE_CONNECTIONS, Patience::default()).await
 }
 
-async fn connect_workers(args: &ConnectionArgs, workers: Workers) -> Result<Connected> {
+async fn connect_workers(
+    args: &ConnectionArgs,
+    workers: Workers,
+    spare: usize,
+    patience: Patience,
+) -> Result<Connected> {
     let environment = Environment::from_process();
     let resolved = DatabaseSettings::resolve(args.database_url.as_deref(), &environment)?;
     let (settings, is_private) = match resolved {
@@ -79,8 +105,8 @@ async fn connect_workers(args: &ConnectionArgs, workers: Workers) -> Result<Conn
     for warning in settings.warnings() {
         render::note(&format!("sheetload: warning: {warning}"));
     }
-    let database = Box::pin(Database::connect(&settings)).await?;
-    let workers = database.size_for(workers, SPARE_CONNECTIONS).await?;
+    let database = Box::pin(Database::connect_with(&settings, patience)).await?;
+    let workers = database.size_for(workers, spare).await?;
     Ok(Connected {
         database,
         workers,

@@ -1,15 +1,18 @@
 //! The command line: the only module that knows clap, and the only one that prints.
 
 mod columns;
+mod commit;
 mod compare;
 mod connection;
 mod db;
 mod history;
 mod import;
 mod inspect;
+mod load;
 mod migrate;
 mod read;
 mod render;
+mod resume;
 mod sample;
 mod undo;
 
@@ -32,6 +35,8 @@ struct Cli {
 enum Command {
     /// Load a sheet into a table
     Import(Box<import::ImportArgs>),
+    /// Go on with a load that did not come to its end
+    Resume(Box<resume::ResumeArgs>),
     /// Tell what is in a workbook and what would become of it
     Inspect(Box<inspect::InspectArgs>),
     /// Race the modes on a file and a server
@@ -78,6 +83,7 @@ async fn dispatch(command: Command) -> Result<u8> {
     match command {
         Command::Db(args) => db::run(args).await,
         Command::Import(args) => Box::pin(import::run(*args)).await,
+        Command::Resume(args) => Box::pin(resume::run(*args)).await,
         Command::Inspect(args) => Box::pin(inspect::run(*args)).await,
         Command::Compare(args) => Box::pin(compare::run(*args)).await,
         Command::History(args) => Box::pin(history::run(args)).await,

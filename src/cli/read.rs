@@ -42,12 +42,19 @@ pub(super) struct ReadArgs {
     /// What becomes of hidden rows, columns and sheets; default: rows and columns are loaded, sheets only when named
     #[arg(long, value_name = "WHAT", value_enum)]
     hidden: Option<HiddenArg>,
-    /// A file with the password of an encrypted workbook; or set SHEETLOAD_PASSWORD
-    #[arg(long, value_name = "FILE")]
-    password_file: Option<PathBuf>,
+    #[command(flatten)]
+    password: PasswordArgs,
     /// Which code reads the file; calamine gives a second opinion, without formats other than those of xlsx
     #[arg(long, value_enum, default_value_t = ReaderArg::Own, hide = true)]
     reader: ReaderArg,
+}
+
+/// Where an encrypted workbook's password is.
+#[derive(Debug, Args)]
+pub(super) struct PasswordArgs {
+    /// A file with the password of an encrypted workbook; or set SHEETLOAD_PASSWORD
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -91,15 +98,21 @@ impl ReadArgs {
             } else {
                 MergedCells::UpperLeft
             },
-            password: self.password()?,
+            password: self.password.read()?,
             reader: match self.reader {
                 ReaderArg::Own => Reader::Own,
                 ReaderArg::Calamine => Reader::Calamine,
             },
         })
     }
+}
 
-    fn password(&self) -> Result<Option<Password>> {
+impl PasswordArgs {
+    /// The password, if there is one.
+    ///
+    /// # Errors
+    /// `FileUnreadable`.
+    pub(super) fn read(&self) -> Result<Option<Password>> {
         if let Some(file) = &self.password_file {
             return read_password(file).map(Some);
         }

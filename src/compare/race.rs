@@ -1,7 +1,7 @@
 //! The runs: one after another, each from an empty table, each checked before the next.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +15,7 @@ use crate::db::ddl;
 use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::progress::Progress;
-use crate::pipeline::{Load, LoadEnd, Pipeline};
+use crate::pipeline::{Load, LoadEnd, Pipeline, Writing};
 use crate::sink::null::NullSink;
 use crate::source::RowSource;
 
@@ -81,16 +81,16 @@ impl<'a> Race<'a> {
         let load = self.load(mode, table)?;
         let progress = Arc::new(Progress::default());
         let started = Instant::now();
-        let pipeline = Box::pin(Pipeline::open(
-            load,
+        let writing = Writing {
             mode,
-            &table.name,
-            self.database,
+            table: &table.name,
+            database: self.database,
             workers,
-            self.interrupt,
-            &progress,
-        ))
-        .await?;
+            transaction: None,
+            ledger: None,
+            retry_for: Duration::ZERO,
+        };
+        let pipeline = Box::pin(Pipeline::open(load, writing, self.interrupt, &progress)).await?;
         let end = self.finished(pipeline, &progress).await?;
         let seconds = started.elapsed().as_secs_f64();
         let outcome = Outcome::new(mode, run, &end, &progress.snapshot());

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::check;
 use crate::config::compare::CompareConfig;
@@ -11,7 +12,7 @@ use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::pipeline::open_workbook;
 use crate::pipeline::progress::Progress;
-use crate::pipeline::target::Target;
+use crate::pipeline::target::{Target, Wanted};
 use crate::source::RowSource;
 
 /// Everything that stays the same over all runs.
@@ -54,15 +55,14 @@ impl<'a> Scenario<'a> {
             .map_err(|error| error_from_postgres(error, "read the server's version"))?
             .get(0);
         let import = config.import(Mode::Batch);
-        let (target, mut sources) = Target::resolve(
-            &client,
-            &import.table_name(),
-            opened.sheets,
-            &import,
+        let wanted = Wanted {
+            table: &import.table_name(),
+            config: &import,
+            load_id: Uuid::nil(),
             interrupt,
-            &Arc::new(Progress::default()),
-        )
-        .await?;
+            progress: &Arc::new(Progress::default()),
+        };
+        let (target, mut sources) = Target::resolve(&client, wanted, opened.sheets).await?;
         let mut clients = vec![client];
         while clients.len() < workers {
             clients.push(database.get().await?);

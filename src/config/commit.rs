@@ -47,6 +47,7 @@ pub enum OnConflict {
 
 /// Rows of the sheet find their rows in the table by these columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Upsert {
     /// The table's columns, spelled as they are there.
     pub key: Vec<String>,
@@ -56,7 +57,7 @@ pub struct Upsert {
 }
 
 /// How many rows may be rejected before the load stops.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum MaxErrors {
     /// So many.
@@ -197,12 +198,13 @@ pub enum Rehearsal {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectsTo {
     /// The file; its extension, `xlsx`, `csv` or `jsonl`, says how.
+    #[serde(with = "super::document::path")]
     pub file: PathBuf,
 }
 
 /// How patient a load is with the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Patience {
     /// For how long what may pass, such as a lost connection or a deadlock, is tried again.
     pub retry_for: Duration,
@@ -218,6 +220,29 @@ impl Default for Patience {
             retry_for: Duration::from_secs(30),
             statement_timeout: None,
             lock_timeout: None,
+        }
+    }
+}
+
+/// What is said about it beyond what was before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PatienceChanges {
+    /// As [`Patience::retry_for`].
+    pub retry_for: Option<Duration>,
+    /// As [`Patience::statement_timeout`].
+    pub statement_timeout: Option<Duration>,
+    /// As [`Patience::lock_timeout`].
+    pub lock_timeout: Option<Duration>,
+}
+
+impl PatienceChanges {
+    /// The patience that comes of it.
+    #[must_use]
+    pub fn over(self, before: Patience) -> Patience {
+        Patience {
+            retry_for: self.retry_for.unwrap_or(before.retry_for),
+            statement_timeout: self.statement_timeout.or(before.statement_timeout),
+            lock_timeout: self.lock_timeout.or(before.lock_timeout),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::commit::{
     CommitMode, Ledger, MaxErrors, Patience, Rehearsal, RejectsTo, SameFile, Upsert, Verify,
@@ -18,7 +18,7 @@ use crate::transform::names::{MAX_IDENTIFIER_BYTES, table_name};
 use crate::transform::text_rules::TextRules;
 
 /// How rows are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// One connection, one INSERT and one commit a row.
@@ -55,7 +55,8 @@ impl Mode {
 }
 
 /// What happens when the table exists. A missing table is created in any case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum IfExists {
     /// Nothing is loaded.
     Fail,
@@ -69,7 +70,8 @@ pub enum IfExists {
 }
 
 /// What happens when a row is rejected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OnError {
     /// The others are loaded.
     #[default]
@@ -79,7 +81,8 @@ pub enum OnError {
 }
 
 /// Where the rows of several sheets go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SeveralSheets {
     /// Each sheet into a table of its own.
     #[default]
@@ -89,7 +92,8 @@ pub enum SeveralSheets {
 }
 
 /// The types of a table to be created.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NewTypes {
     /// What the cells of each column come to.
     #[default]
@@ -99,7 +103,8 @@ pub enum NewTypes {
 }
 
 /// Whether rows tell where they come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Lineage {
     /// They do not.
     #[default]
@@ -111,10 +116,12 @@ pub enum Lineage {
 /// What stands for the sheet's name in a table's.
 pub const SHEET_PLACEHOLDER: &str = "{sheet}";
 
-/// One load.
-#[derive(Debug, Clone)]
+/// One load. As a document, see [`ImportConfig::from_document`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default = "ImportConfig::without_file", deny_unknown_fields)]
 pub struct ImportConfig {
     /// The workbook.
+    #[serde(with = "super::document::path")]
     pub file: PathBuf,
     /// Which sheets and cells, and how they are read.
     pub read: ReadOptions,
@@ -216,11 +223,22 @@ impl ImportConfig {
         })
     }
 
+    /// What the fields are that a document lacks.
+    fn without_file() -> Self {
+        Self::new(PathBuf::new())
+    }
+
     /// Checks what the types do not.
     ///
     /// # Errors
     /// `InvalidOptions`, naming the option and the way out.
     pub fn validate(&self) -> Result<()> {
+        if self.file.as_os_str().is_empty() {
+            return Err(
+                Error::new(ErrorKind::InvalidOptions, "no workbook is named")
+                    .next_step("Name the file to load"),
+            );
+        }
         let workers = self.workers.map_or(1, NonZeroUsize::get);
         if self.mode == Mode::Sequential && workers > 1 {
             return Err(Error::new(

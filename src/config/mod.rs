@@ -2,6 +2,7 @@
 
 pub mod commit;
 pub mod compare;
+pub mod document;
 pub mod import;
 pub mod postgres;
 pub mod sample;

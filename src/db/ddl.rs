@@ -1,13 +1,18 @@
 //! Statements that change tables. Every name is quoted; no value is ever part of a statement.
 
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
+use super::introspect::is_unlogged;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::column::TargetColumn;
 use crate::model::table::{TableName, quote_identifier};
 
 /// The most columns of a table (PostgreSQL documentation, appendix K).
 pub const MAX_COLUMNS: usize = 1_600;
+
+/// The most bytes of a name (PostgreSQL documentation, "Identifiers and Key Words"; NAMEDATALEN - 1).
+const MAX_NAME_BYTES: usize = 63;
 
 /// The statement that creates a table with these columns.
 #[must_use]
@@ -125,15 +130,8 @@ pub async fn create_table_like(
     table: &TableName,
     model: &TableName,
 ) -> Result<()> {
+    let unlogged = is_unlogged(client, model).await?;
     let doing = format!("create a table shaped like {}", model.plain());
-    let unlogged: bool = client
-        .query_opt(
-            "select relpersistence = 'u' from pg_catalog.pg_class where oid = pg_catalog.to_regclass($1)::oid",
-            &[&model.to_string()],
-        )
-        .await
-        .map_err(|error| error_from_postgres(error, &doing))?
-        .is_some_and(|row| row.get(0));
     let unlogged = if unlogged { "unlogged " } else { "" };
     let sql = format!("create {unlogged}table {table} (like {model} including all)");
     execute(client, &sql, &doing)
@@ -164,7 +162,7 @@ pub async fn give_own_sequences(client: &Client, table: &TableName) -> Result<()
         number += 1;
         let own = TableName {
             schema: table.schema.clone(),
-            table: format!("{}_{number}", table.table),
+            table: with_ending(&table.table, &format!("_{number}")),
         };
         let own_literal = format!("'{}'::regclass", own.to_string().replace('\'', "''"));
         let own_default = default.replace(&literal, &own_literal);
@@ -222,6 +220,26 @@ pub async fn comment_on_table(
     .map_err(|error| error.in_table(table.plain()))
 }
 
+/// Gives a table another name in its schema.
+///
+/// # Errors
+/// `TableExists`, when another table has it.
+pub async fn rename_table(client: &Client, table: &TableName, name: &str) -> Result<()> {
+    let sql = format!("alter table {table} rename to {}", quote_identifier(name));
+    let renamed = execute(client, &sql, &format!("rename {} to {name}", table.plain())).await;
+    renamed.map_err(|error| {
+        if error.facts().sqlstate.as_deref() == Some(SqlState::DUPLICATE_TABLE.code()) {
+            return Error::new(
+                ErrorKind::TableExists,
+                format!("table {name} was created by somebody else while it was loaded"),
+            )
+            .in_table(name)
+            .next_step("Load again; the rows are then added to that table");
+        }
+        error.in_table(table.plain())
+    })
+}
+
 /// Drops a table that sheetload created. One that does not exist is none to worry about.
 ///
 /// # Errors
@@ -255,4 +273,28 @@ async fn execute(client: &Client, sql: &str, doing: &str) -> Result<()> {
         .batch_execute(sql)
         .await
         .map_err(|error| error_from_postgres(error, doing))
+}
+
+/// A name with an ending, of which the name is cut at a character if both are too long together.
+pub(super) fn with_ending(name: &str, ending: &str) -> String {
+    let mut end = name.len().min(MAX_NAME_BYTES.saturating_sub(ending.len()));
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{ending}", &name[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_is_cut_at_a_character() {
+        assert_eq!(with_ending("orders", "_pkey"), "orders_pkey");
+        let long = "ä".repeat(31);
+        let cut = with_ending(&long, "_12");
+        assert_eq!(cut, format!("{}_12", "ä".repeat(30)));
+        assert!(cut.len() <= MAX_NAME_BYTES);
+        assert_eq!(with_ending("", "_1"), "_1");
+    }
 }

@@ -81,6 +81,21 @@ pub async fn find_table(client: &Client, name: &TableName) -> Result<Option<Tabl
     }))
 }
 
+/// Whether a crash of the server would empty a table.
+///
+/// # Errors
+/// What the server says.
+pub async fn is_unlogged(client: &Client, name: &TableName) -> Result<bool> {
+    let found = client
+        .query_opt(
+            "select relpersistence = 'u' from pg_catalog.pg_class where oid = pg_catalog.to_regclass($1)::oid",
+            &[&name.to_string()],
+        )
+        .await
+        .map_err(|error| error_from_postgres(error, &format!("look at table {}", name.plain())))?;
+    Ok(found.is_some_and(|row| row.get(0)))
+}
+
 /// Makes sure, before anything is read or changed, that rows may be inserted into a table, and that it may be emptied
 /// if the load does that.
 ///

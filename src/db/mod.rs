@@ -4,8 +4,10 @@ pub mod ddl;
 pub mod embedded;
 pub mod introspect;
 pub mod ledger;
+pub mod merge;
 pub mod migrate;
 pub mod pool;
+pub mod replace;
 pub mod verify;
 
 mod capacity;

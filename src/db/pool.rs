@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
+    Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
+    TimeoutType,
 };
 use tokio_postgres::SimpleQueryMessage;
 
 use super::capacity::{self, Scarcest};
 use super::connector::{Connector, from_driver_error};
+use crate::config::commit::Patience;
 use crate::config::postgres::DatabaseSettings;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
+use crate::sink::Connections;
 
 /// How long to wait for a connection that is in use. The pool has one for each worker, so that waiting
 /// at all means that something holds on to its connection.
@@ -20,6 +23,9 @@ const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a server may take to accept requests to cancel statements.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The longest timeout that the server takes.
+const MAX_TIMEOUT_MILLIS: u128 = i32::MAX as u128;
 
 /// How many connections work at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +67,14 @@ impl Database {
     /// [`ErrorKind::DatabaseNotFound`], [`ErrorKind::PermissionDenied`], [`ErrorKind::TooFewConnections`],
     /// or [`ErrorKind::DatabaseRefused`] for the server's other reasons. No message shows a password.
     pub async fn connect(settings: &DatabaseSettings) -> Result<Self> {
+        Self::connect_with(settings, Patience::default()).await
+    }
+
+    /// The same, with timeouts for the statements of all connections.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_with(settings: &DatabaseSettings, patience: Patience) -> Result<Self> {
         let settings = Arc::new(settings.clone());
         let connector = Connector::new(Arc::clone(&settings))?;
         let manager = Manager::from_connect(
@@ -73,6 +87,7 @@ impl Database {
         let pool = Pool::builder(manager)
             .max_size(1)
             .wait_timeout(Some(WAIT_TIMEOUT))
+            .post_create(timeouts(patience))
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| {
@@ -165,6 +180,35 @@ impl Database {
         {
             tracing::debug!("the server does not take requests to cancel");
         }
+    }
+}
+
+/// Sets the timeouts of each new connection (PostgreSQL documentation, "Client Connection Defaults").
+fn timeouts(patience: Patience) -> Hook {
+    let setting = |name: &str, limit: Option<Duration>| {
+        let millis = limit?.as_millis().clamp(1, MAX_TIMEOUT_MILLIS);
+        Some(format!("set {name} = {millis}"))
+    };
+    let settings = [
+        setting("statement_timeout", patience.statement_timeout),
+        setting("lock_timeout", patience.lock_timeout),
+    ];
+    let sql: Vec<String> = settings.into_iter().flatten().collect();
+    let sql: Arc<str> = sql.join("; ").into();
+    Hook::async_fn(move |client, _metrics| {
+        let sql = Arc::clone(&sql);
+        Box::pin(async move {
+            if sql.is_empty() {
+                return Ok(());
+            }
+            client.batch_execute(&sql).await.map_err(HookError::Backend)
+        })
+    })
+}
+
+impl Connections for Database {
+    async fn connect(&self) -> Result<Object> {
+        self.get().await
     }
 }
 

@@ -193,6 +193,23 @@ impl Error {
         self.0.kind
     }
 
+    /// Whether the same may succeed a little later: the connection was lost, or the server said so by SQLSTATE
+    /// (PostgreSQL documentation, appendix A): serialization failure, deadlock, class 53 for a lack of resources, a lock
+    /// not to be had, and 57P01 to 57P03 for a server that shuts down or starts.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        const DATABASE_DROPPED: &str = "57P04";
+        let sqlstate = self.0.facts.sqlstate.as_deref();
+        match self.0.kind {
+            ErrorKind::ConnectionLost => sqlstate != Some(DATABASE_DROPPED),
+            ErrorKind::DatabaseUnreachable | ErrorKind::TooFewConnections => true,
+            ErrorKind::DatabaseRefused => sqlstate.is_some_and(|code| {
+                matches!(code, "40001" | "40P01" | "55P03") || code.starts_with("53")
+            }),
+            _ => false,
+        }
+    }
+
     /// The message without facts, next step and cause.
     #[must_use]
     pub fn message(&self) -> &str {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::text_form::serde_as_text;
+
 /// A cell's position in its sheet. Both numbers count from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CellAddress {
@@ -100,6 +102,8 @@ impl FromStr for CellRange {
         })
     }
 }
+
+serde_as_text!(CellRange);
 
 /// The text is no cell or range in A1 notation, or none that a sheet has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -23,6 +23,38 @@ pub enum RejectReason {
 }
 
 impl RejectReason {
+    /// All reasons.
+    const ALL: [Self; 7] = [
+        Self::MissingValue,
+        Self::ErrorCell,
+        Self::NulCharacter,
+        Self::WrongType,
+        Self::OutOfRange,
+        Self::Constraint,
+        Self::RefusedByServer,
+    ];
+
+    /// Its name in JSON and in the ledger.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MissingValue => "missing_value",
+            Self::ErrorCell => "error_cell",
+            Self::NulCharacter => "nul_character",
+            Self::WrongType => "wrong_type",
+            Self::OutOfRange => "out_of_range",
+            Self::Constraint => "constraint",
+            Self::RefusedByServer => "refused_by_server",
+        }
+    }
+
+    /// The reason of this name; what a later program may have written counts as the server's.
+    #[must_use]
+    pub fn from_name(name: &str) -> Self {
+        let found = Self::ALL.into_iter().find(|reason| reason.name() == name);
+        found.unwrap_or(Self::RefusedByServer)
+    }
+
     /// The reason in words, for tables of counts.
     #[must_use]
     pub fn describe(self) -> &'static str {

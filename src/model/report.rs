@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::receipt::Receipt;
 use super::reject::{Reject, RejectReason};
 
 /// How a load ended.
@@ -28,6 +29,8 @@ pub struct Skipped {
     pub hidden_rows: u64,
     /// Filled rows above the titles.
     pub rows_above_header: u64,
+    /// Rows that the table left out without an error, as a trigger can do. They count as records.
+    pub left_out_by_table: u64,
 }
 
 /// What people do not see in the sheet and was loaded, or not.
@@ -89,7 +92,9 @@ pub struct LoadReport {
     pub table_created: bool,
     /// The mode: `sequential`, `concurrent` or `batch`.
     pub mode: &'static str,
-    /// Connections that wrote.
+    /// When rows were committed: `all`, `batch` or `row`.
+    pub commit: &'static str,
+    /// Connections that wrote, or tasks that encoded for one transaction.
     pub workers: usize,
     /// Rows read from the sheet that hold at least one cell.
     pub total_records: u64,
@@ -105,6 +110,8 @@ pub struct LoadReport {
     pub duration: f64,
     /// Rows committed for each second of the duration.
     pub records_per_second: f64,
+    /// How often something was tried again that then passed, or did not.
+    pub retries: u64,
     /// Batches committed.
     pub batches: u64,
     /// Bytes sent to the server as values.
@@ -125,6 +132,8 @@ pub struct LoadReport {
     pub rejects: Vec<Reject>,
     /// What the user should know although nothing failed.
     pub warnings: Vec<String>,
+    /// What the loaded rows hold in each column.
+    pub receipt: Receipt,
 }
 
 /// Rows per second, 0 when no time passed.

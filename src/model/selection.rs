@@ -4,11 +4,14 @@ use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 use super::address::CellRange;
 use super::secret::Password;
 
 /// How a workbook is read.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ReadOptions {
     /// The sheets.
     pub sheets: SheetChoice,
@@ -20,14 +23,16 @@ pub struct ReadOptions {
     pub hidden: Hidden,
     /// Whether all cells of a merged range get its value, or the upper left one alone.
     pub merged: MergedCells,
-    /// The password of an encrypted workbook.
+    /// The password of an encrypted workbook; documents never hold it.
+    #[serde(skip)]
     pub password: Option<Password>,
     /// Which reader.
     pub reader: Reader,
 }
 
 /// The sheets to read.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SheetChoice {
     /// The first visible worksheet.
     #[default]
@@ -42,7 +47,8 @@ pub enum SheetChoice {
 ///
 /// A place counts from 1, or from the end: -1 is the last worksheet. In a glob `*` stands for any text, `?` for a
 /// character, `[ab]` for one of them; spreadsheet programs allow none of these in a name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct SheetPattern(String);
 
 impl SheetPattern {
@@ -68,7 +74,8 @@ impl FromStr for SheetPattern {
 }
 
 /// The cells of a sheet.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Area {
     /// All that are filled.
     #[default]
@@ -147,8 +154,42 @@ impl FromStr for HeaderRows {
     }
 }
 
+/// What documents call [`HeaderRows::FirstFilled`], which the command line has no word for.
+const FIRST_FILLED: &str = "first_filled";
+
+impl fmt::Display for HeaderRows {
+    /// Rows count from 1.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FirstFilled => f.write_str(FIRST_FILLED),
+            Self::Auto => f.write_str("auto"),
+            Self::None => f.write_str("none"),
+            Self::Rows { first, last } if first == last => write!(f, "{}", u64::from(*first) + 1),
+            Self::Rows { first, last } => {
+                write!(f, "{}-{}", u64::from(*first) + 1, u64::from(*last) + 1)
+            }
+        }
+    }
+}
+
+impl Serialize for HeaderRows {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for HeaderRows {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            FIRST_FILLED => Ok(Self::FirstFilled),
+            text => text.parse().map_err(de::Error::custom),
+        }
+    }
+}
+
 /// What becomes of hidden sheets, rows and columns. They are counted either way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Hidden {
     /// Rows and columns are loaded, sheets only when they are named.
     #[default]
@@ -160,7 +201,8 @@ pub enum Hidden {
 }
 
 /// Which cells of a merged range have its value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MergedCells {
     /// The upper left one, as in the file.
     #[default]
@@ -170,7 +212,8 @@ pub enum MergedCells {
 }
 
 /// Which code reads the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reader {
     /// sheetload's own readers.
     #[default]
@@ -192,6 +235,9 @@ mod tests {
         assert_eq!("auto".parse(), Ok(HeaderRows::Auto));
         for text in ["", "0", "3-2", "-1", "1-", "1-2-3", "x", "1048577"] {
             assert_eq!(text.parse::<HeaderRows>(), Err(NotHeaderRows), "{text}");
+        }
+        for text in ["1", "2-3", "none", "auto"] {
+            assert_eq!(text.parse::<HeaderRows>().unwrap().to_string(), text);
         }
     }
 

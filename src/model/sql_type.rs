@@ -5,9 +5,10 @@ use std::str::FromStr;
 
 use super::column::{ColumnKind, TargetColumn, TypeLimit};
 use super::table::quote_identifier;
+use super::text_form::serde_as_text;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The most bytes of a type as text: three identifiers and their quotes.
+/// The most bytes of a type as text, as read and as written: three identifiers and their quotes.
 const MAX_BYTES: usize = 300;
 
 /// A type of PostgreSQL (documentation, "Data Types"). [`fmt::Display`] writes it for SQL.
@@ -232,6 +233,8 @@ impl FromStr for SqlType {
     }
 }
 
+serde_as_text!(SqlType);
+
 #[derive(Debug, PartialEq)]
 enum Token {
     Word(String),
@@ -276,7 +279,8 @@ fn parse(text: &str) -> Option<SqlType> {
         modifier,
         is_array,
     };
-    parsed.modifier_fits().then_some(parsed)
+    // Quotes and lower-case letters can be longer than what was read; what is written must be readable again.
+    (parsed.modifier_fits() && parsed.to_string().len() <= MAX_BYTES).then_some(parsed)
 }
 
 /// The words before a modifier, the modifier, and the words behind it.
@@ -442,6 +446,9 @@ mod tests {
             assert_eq!(read(text), None, "{text}");
         }
         assert_eq!(read(&"a".repeat(1_000)), None);
+        // Quotes would make it longer than what can be read again.
+        assert_eq!(read(&"a".repeat(300)), None);
+        assert_eq!(read(&"a".repeat(298)).map(|sql| sql.len()), Some(300));
     }
 
     #[test]

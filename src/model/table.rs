@@ -3,12 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, ErrorKind, Result};
 
 /// A table, with or without its schema. The parts are the plain names; [`fmt::Display`] quotes them for SQL.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
 pub struct TableName {
     /// The schema; without one, the server's search path decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
     /// The table.
     pub table: String,
@@ -30,6 +34,34 @@ impl TableName {
             Some(schema) => format!("{schema}.{}", self.table),
             None => self.table.clone(),
         }
+    }
+}
+
+/// A table's name in a document, not yet checked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Parts {
+    #[serde(default)]
+    schema: Option<String>,
+    table: String,
+}
+
+impl TryFrom<Parts> for TableName {
+    type Error = Error;
+
+    fn try_from(parts: Parts) -> Result<Self> {
+        for name in parts.schema.iter().chain([&parts.table]) {
+            if name.is_empty() || name.contains('\0') {
+                return Err(Error::new(
+                    ErrorKind::InvalidOptions,
+                    "the name of a table is empty or holds a NUL character",
+                ));
+            }
+        }
+        Ok(Self {
+            schema: parts.schema,
+            table: parts.table,
+        })
     }
 }
 

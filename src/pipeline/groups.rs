@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::fingerprint::Fingerprint;
 use super::open_workbook;
 use super::progress::{Phase, Progress};
+use crate::config::commit::Ledger;
 use crate::config::import::ImportConfig;
 use crate::error::Result;
 use crate::model::table::TableName;
@@ -18,6 +20,8 @@ pub struct Prepared {
     pub(super) hidden: Vec<String>,
     pub(super) empty: Vec<String>,
     pub(super) opening: Duration,
+    /// The file as it was before it was read; none where no load is recorded.
+    pub(super) fingerprint: Option<Fingerprint>,
 }
 
 /// The sheets that go into one table.
@@ -34,16 +38,26 @@ pub async fn prepare(config: &ImportConfig, progress: &Arc<Progress>) -> Result<
     config.validate()?;
     let started = Instant::now();
     progress.enter(Phase::Opening);
+    let file = config.file.clone();
+    let is_recorded = config.ledger == Ledger::Kept;
+    // A large file takes a while for both, and they need not wait for each other.
+    let (fingerprint, opened) = tokio::join!(
+        super::blocking(move || is_recorded.then(|| Fingerprint::of(&file)).transpose()),
+        open_workbook(&config.file, &config.read)
+    );
+    // What opening says is more to the point.
     let Opened {
         sheets,
         hidden,
         empty,
-    } = open_workbook(&config.file, &config.read).await?;
+    } = opened?;
+    let fingerprint = fingerprint?;
     Ok(Prepared {
         groups: group(config, sheets)?,
         hidden,
         empty,
         opening: started.elapsed(),
+        fingerprint,
     })
 }
 

@@ -1,25 +1,30 @@
 //! One import from the file to the reports: each sheet into a table of its own, or several into one.
 
 use std::path::Path;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::attempt::Attempt;
+use super::fingerprint::Fingerprint;
 use super::groups::{Group, Prepared, prepare};
-use super::lineage::RowOrigin;
-use super::progress::{Phase, Progress, Snapshot};
+use super::progress::Progress;
+use super::recording::{self, Recording};
+use super::reject_writer::{RejectSender, RejectWriter};
 use super::report::Milestones;
-use super::target::Target;
-use super::{Load, LoadEnd, Pipeline, report};
+use super::resume::Resumed;
+use super::target::{Target, Wanted};
+use crate::config::commit::{Ledger, Rehearsal};
 use crate::config::import::ImportConfig;
+use crate::db::ledger;
 use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, QUERY_CANCELED, Result};
-use crate::model::report::{LoadReport, LoadState};
+use crate::model::report::LoadReport;
 use crate::model::table::TableName;
+use crate::sink::held::LateConstraints;
+use crate::sink::retry::Retry;
 use crate::source::RowSource;
 
 /// What an import came to: always reports once rows were written, and the errors that ended it early.
@@ -33,17 +38,38 @@ pub struct Imported {
     pub hidden_sheets: Vec<String>,
     /// Worksheets that were left out because they are empty, or hold titles alone.
     pub empty_sheets: Vec<String>,
+    /// The file that the rejected rows were written to, and their number; none when there were none.
+    pub rejects: Option<(std::path::PathBuf, u64)>,
 }
 
 /// What the stages of an import hand on.
-struct Context<'a> {
-    config: &'a ImportConfig,
-    database: &'a Database,
-    workers: usize,
-    interrupt: &'a CancellationToken,
-    progress: &'a Arc<Progress>,
-    load_id: Uuid,
-    started: Instant,
+pub(super) struct Context<'a> {
+    pub(super) config: &'a ImportConfig,
+    pub(super) database: &'a Database,
+    pub(super) workers: usize,
+    pub(super) interrupt: &'a CancellationToken,
+    pub(super) progress: &'a Arc<Progress>,
+    pub(super) load_id: Uuid,
+    pub(super) started: Instant,
+    /// The file as it was when it was opened; none where nothing is recorded.
+    pub(super) fingerprint: Option<&'a Fingerprint>,
+    /// Where rejected rows are written to.
+    pub(super) rejects: Option<RejectSender>,
+    /// The load that this one goes on with.
+    pub(super) resumed: Option<&'a Resumed>,
+}
+
+/// Who does an import, and who watches it.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'a> {
+    /// The server.
+    pub database: &'a Database,
+    /// Connections that write.
+    pub workers: usize,
+    /// Cancelling it ends the import after the batches in hand.
+    pub interrupt: &'a CancellationToken,
+    /// The counters.
+    pub progress: &'a Arc<Progress>,
 }
 
 /// Imports sheets, one table after the other. `workers` connections write; cancelling `interrupt` ends it after the
@@ -59,7 +85,13 @@ pub async fn import(
     progress: &Arc<Progress>,
 ) -> Result<Imported> {
     let prepared = prepare(config, progress).await?;
-    import_prepared(config, prepared, database, workers, interrupt, progress).await
+    let run = Run {
+        database,
+        workers,
+        interrupt,
+        progress,
+    };
+    import_prepared(config, prepared, run).await
 }
 
 /// The same for a workbook that is open already.
@@ -69,10 +101,44 @@ pub async fn import(
 pub async fn import_prepared(
     config: &ImportConfig,
     prepared: Prepared,
-    database: &Database,
-    workers: usize,
-    interrupt: &CancellationToken,
-    progress: &Arc<Progress>,
+    run: Run<'_>,
+) -> Result<Imported> {
+    import_or_resume(config, prepared, run, None).await
+}
+
+/// The same, or what is left of a load that did not come to its end.
+pub(super) async fn import_or_resume(
+    config: &ImportConfig,
+    prepared: Prepared,
+    run: Run<'_>,
+    resumed: Option<&Resumed>,
+) -> Result<Imported> {
+    let writer = match &config.rejects {
+        Some(rejects) => Some(RejectWriter::start(rejects, &config.file).await?),
+        None => None,
+    };
+    let sender = writer.as_ref().map(RejectWriter::handle);
+    let imported = Box::pin(import_groups(config, prepared, run, resumed, sender)).await;
+    let Some(writer) = writer else {
+        return imported;
+    };
+    // The file is completed however the import ended.
+    let finished = writer.finish().await;
+    let mut imported = imported?;
+    match finished {
+        Ok(finished) => imported.rejects = finished.file.map(|path| (path, finished.rows)),
+        Err(error) if imported.errors.is_empty() => imported.errors.push(error),
+        Err(_told_already) => {}
+    }
+    Ok(imported)
+}
+
+async fn import_groups(
+    config: &ImportConfig,
+    prepared: Prepared,
+    run: Run<'_>,
+    resumed: Option<&Resumed>,
+    rejects: Option<RejectSender>,
 ) -> Result<Imported> {
     let mut imported = Imported {
         hidden_sheets: prepared.hidden,
@@ -85,13 +151,16 @@ pub async fn import_prepared(
         let started = Instant::now();
         let context = Context {
             config,
-            database,
-            workers,
-            interrupt,
-            progress,
-            load_id: Uuid::now_v7(),
+            database: run.database,
+            workers: run.workers,
+            interrupt: run.interrupt,
+            progress: run.progress,
+            load_id: resumed.map_or_else(Uuid::now_v7, |resumed| resumed.id()),
             // The first load's time begins with the opening of the workbook.
             started: started.checked_sub(opening).unwrap_or(started),
+            fingerprint: prepared.fingerprint.as_ref(),
+            rejects: rejects.clone(),
+            resumed,
         };
         opening = Duration::ZERO;
         let sheet = sources
@@ -135,202 +204,135 @@ impl Context<'_> {
         let expected = sources.iter().map(|source| source.describe().declared_rows);
         let expected: Option<u64> = expected.sum();
         self.progress.begin_load(expected.unwrap_or_default());
-        let client = self.database.get().await?;
-        let resolving = Target::resolve(
-            &client,
-            table,
-            sources,
-            self.config,
-            self.interrupt,
-            self.progress,
-        );
-        let (mut target, sources) = resolving.await?;
-        drop(client);
+        let mut client = self.database.get().await?;
+        if let Some(fingerprint) = self.recorded_file()
+            && self.resumed.is_none()
+        {
+            ledger::install(&mut client).await?;
+            recording::refuse_same_file(&client, self.config, fingerprint, table, &sources).await?;
+        }
+        let (mut target, sources) = match self.resumed {
+            Some(resumed) if resumed.keeps_rows => {
+                resumed.target(&client, self.config, sources).await?
+            }
+            _ => {
+                let wanted = Wanted {
+                    table,
+                    config: self.config,
+                    load_id: self.load_id,
+                    interrupt: self.interrupt,
+                    progress: self.progress,
+                };
+                Target::resolve(&client, wanted, sources).await?
+            }
+        };
+        let recording = self.begin_recording(client, &target, &sources).await?;
         let resolved = Instant::now();
         let facts = SheetFacts::of(&sources);
-        let end = self.run_all(&mut target, sources).await?;
+        let attempt = self
+            .attempts(&mut target, sources, recording.as_ref())
+            .await?;
         let milestones = Milestones {
             started: self.started,
             opened,
             resolved,
             loaded: Instant::now(),
         };
-        self.finish(&target, facts, end, milestones).await
+        self.finish(&target, recording.as_ref(), facts, attempt, milestones)
+            .await
     }
 
-    /// Writes all rows. When it could not start, what was created is removed again.
-    async fn run_all(
+    /// The file's fingerprint, if the load is recorded.
+    pub(super) fn recorded_file(&self) -> Option<&Fingerprint> {
+        let is_recorded =
+            self.config.ledger == Ledger::Kept && self.config.rehearsal == Rehearsal::No;
+        self.fingerprint.filter(|_| is_recorded)
+    }
+
+    async fn begin_recording(
+        &self,
+        session: deadpool_postgres::Object,
+        target: &Target,
+        sources: &[Box<dyn RowSource>],
+    ) -> Result<Option<Recording>> {
+        let Some(fingerprint) = self.recorded_file() else {
+            return Ok(None);
+        };
+        match self.resumed {
+            Some(resumed) => resumed.begin(session, target, sources).await.map(Some),
+            None => {
+                let begun = Recording::begin(
+                    session,
+                    self.load_id,
+                    self.config,
+                    fingerprint,
+                    target,
+                    sources,
+                );
+                begun.await.map(Some)
+            }
+        }
+    }
+
+    /// Tries to load all rows, again from the first one where nothing was committed and the reason may pass.
+    async fn attempts(
         &self,
         target: &mut Target,
-        sources: Vec<Box<dyn RowSource>>,
-    ) -> Result<LoadEnd> {
-        let client = self.database.get().await?;
-        if self.interrupt.is_cancelled() {
-            return Err(interrupted_early());
-        }
-        self.prepare(target, &client).await?;
-        drop(client);
-        let mut end = LoadEnd::nothing()?;
-        for (index, source) in sources.into_iter().enumerate() {
-            match Box::pin(self.run(target, index, source)).await {
-                Ok(next) => end.absorb(next),
-                Err(error) if index == 0 => {
-                    let client = self.database.get().await?;
-                    target.clean_up(&client, 0).await?;
+        mut sources: Vec<Box<dyn RowSource>>,
+        recording: Option<&Recording>,
+    ) -> Result<Attempt> {
+        let retry = Retry {
+            retry_for: self.config.patience.retry_for,
+            stop: self.interrupt.clone(),
+            count: self.progress.retries(),
+        };
+        let (mut tries, mut late) = (retry.tries(), LateConstraints::AtCommit);
+        let sheets = sources.len();
+        loop {
+            let tried = self.attempt(target, sources, recording, late).await;
+            let mut attempt = match tried {
+                Ok(attempt) => attempt,
+                Err(error) => {
+                    self.record_failure(target, recording, &error).await;
                     return Err(error);
                 }
-                Err(error) => end.errors.push(error),
-            }
-            if !end.errors.is_empty() || end.totals.is_none() {
-                break;
-            }
-        }
-        Ok(end)
-    }
-
-    /// Creates or empties the table. Nothing is loaded yet, so an interrupt does not wait for a lock on it.
-    async fn prepare(&self, target: &mut Target, client: &Client) -> Result<()> {
-        let mut preparing = pin!(target.prepare(client));
-        tokio::select! {
-            prepared = &mut preparing => return prepared,
-            () = self.interrupt.cancelled() => self.database.cancel_statements().await,
-        }
-        preparing.await.map_err(|error| {
-            if is_cancelled_statement(&error) {
-                interrupted_early()
+            };
+            if late == LateConstraints::AtCommit
+                && attempt.end.errors.is_empty()
+                && self.violates_late_constraints(&attempt).await?
+            {
+                // Once more, with each row checked at once, so that those at fault are found.
+                late = LateConstraints::Immediate;
             } else {
-                error
+                let Some(reason) = self.may_begin_again(target, &attempt) else {
+                    return Ok(attempt);
+                };
+                let error = attempt.end.errors.swap_remove(reason);
+                if let Err(error) = tries.pause_after(error).await {
+                    attempt.end.errors.insert(0, error);
+                    return Ok(attempt);
+                }
             }
-        })
-    }
-
-    /// Loads one sheet.
-    async fn run(
-        &self,
-        target: &Target,
-        index: usize,
-        source: Box<dyn RowSource>,
-    ) -> Result<LoadEnd> {
-        let sheet = source.describe().sheet.clone();
-        let mut load = Load::new(
-            self.config,
-            source,
-            target.columns_of(index),
-            target.constraint_columns().clone(),
-        );
-        load.untitled = target.untitled(index).to_vec();
-        if !target.lineage().is_empty() {
-            let file_name = self.config.file.file_name().unwrap_or_default();
-            let file_name = file_name.to_string_lossy().into_owned();
-            let origin = RowOrigin::new(file_name, sheet, self.load_id);
-            load.lineage = Some((target.lineage().to_vec(), origin));
-        }
-        if target.is_sampled() {
-            let client = self.database.get().await?;
-            load.widening = target.widening(index, client, self.database);
-        }
-        let pipeline = Pipeline::open(
-            load,
-            self.config.mode,
-            target.written_table(),
-            self.database,
-            self.workers,
-            self.interrupt,
-            self.progress,
-        )
-        .await?;
-        pipeline.wait().await
-    }
-
-    /// Puts staged rows in place, removes what is left over, and writes the report.
-    async fn finish(
-        &self,
-        target: &Target,
-        sheets: SheetFacts,
-        mut end: LoadEnd,
-        milestones: Milestones,
-    ) -> Result<(LoadReport, Vec<Error>)> {
-        let all_accounted = end.accounts_for_all_rows(&self.progress.snapshot());
-        let mut interrupted = self.interrupt.is_cancelled() && !all_accounted;
-        if end.errors.is_empty() && !interrupted && !all_accounted {
-            end.errors.push(Error::new(
-                ErrorKind::Internal,
-                "the load ended without an error, but not all rows are accounted for",
-            ));
-        }
-        let mut committed = self.progress.snapshot().loaded_rows;
-        let complete = end.errors.is_empty() && !interrupted;
-        if target.is_staged() {
-            self.progress.enter(Phase::Publishing);
-            let published = complete && self.publish(target, &mut end.errors).await;
-            if !published {
-                committed = 0;
+            if attempt.sources.len() < sheets {
+                return Ok(attempt);
             }
-        }
-        if self.interrupt.is_cancelled() {
-            // Statements that were cancelled to stop at once: not a failure, but what was asked for.
-            let before = end.errors.len();
-            end.errors.retain(|error| !is_cancelled_statement(error));
-            interrupted |= end.errors.len() < before;
-        }
-        if !complete || committed == 0 {
-            self.clean_up(target, committed, &mut end.errors).await;
-        }
-        self.progress.enter(Phase::Done);
-        let state = match (end.errors.is_empty(), interrupted) {
-            (false, _) => LoadState::Failed,
-            (true, true) => LoadState::Interrupted,
-            (true, false) => LoadState::Complete,
-        };
-        let snapshot = Snapshot {
-            loaded_rows: committed,
-            ..self.progress.snapshot()
-        };
-        let facts = report::Facts {
-            state,
-            file: display_name(&self.config.file),
-            sheet: sheets.names,
-            target,
-            mode: self.config.mode,
-            workers: self.workers,
-            load_id: self.load_id.to_string(),
-            hidden_columns: sheets.hidden_columns,
-        };
-        let mut errors = std::mem::take(&mut end.errors);
-        if state == LoadState::Interrupted {
-            errors.push(Error::new(ErrorKind::Interrupted, "interrupted"));
-        }
-        let mut report = report::write(facts, &end, snapshot, milestones);
-        report.warnings.splice(0..0, target.warnings().to_vec());
-        Ok((report, errors))
-    }
-
-    async fn publish(&self, target: &Target, errors: &mut Vec<Error>) -> bool {
-        let published = match self.database.get().await {
-            Ok(mut client) => target.publish(&mut client).await,
-            Err(error) => Err(error),
-        };
-        published.map_err(|error| errors.push(error)).is_ok()
-    }
-
-    async fn clean_up(&self, target: &Target, committed: u64, errors: &mut Vec<Error>) {
-        let cleaned = match self.database.get().await {
-            Ok(client) => target.clean_up(&client, committed).await,
-            Err(error) => Err(error),
-        };
-        // A lost server is named once, by the error that ended the load.
-        if let Err(error) = cleaned
-            && errors.is_empty()
-        {
-            errors.push(error);
+            if let Some(transaction) = &attempt.transaction {
+                // A connection that is lost has rolled back by itself.
+                let _rolled_back = transaction.roll_back().await;
+            }
+            self.progress.begin_attempt();
+            if let Some(rejects) = &self.rejects {
+                rejects.restart().await?;
+            }
+            sources = attempt.sources;
         }
     }
 }
 
 /// What the report says about the sheets of a load.
-struct SheetFacts {
-    names: String,
-    hidden_columns: u64,
+pub(super) struct SheetFacts {
+    pub(super) names: String,
+    pub(super) hidden_columns: u64,
 }
 
 impl SheetFacts {
@@ -348,7 +350,7 @@ impl SheetFacts {
     }
 }
 
-fn interrupted_early() -> Error {
+pub(super) fn interrupted_early() -> Error {
     Error::new(
         ErrorKind::Interrupted,
         "interrupted before anything was loaded",
@@ -356,10 +358,10 @@ fn interrupted_early() -> Error {
 }
 
 /// Whether a statement ended by [`Database::cancel_statements`].
-fn is_cancelled_statement(error: &Error) -> bool {
+pub(super) fn is_cancelled_statement(error: &Error) -> bool {
     error.facts().sqlstate.as_deref() == Some(QUERY_CANCELED)
 }
 
-fn display_name(file: &Path) -> String {
+pub(super) fn display_name(file: &Path) -> String {
     file.display().to_string()
 }

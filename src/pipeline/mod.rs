@@ -3,7 +3,12 @@
 //! A [`Pipeline`] is one reader, one bounded queue and some workers: [`Pipeline::start`], then [`Pipeline::wait`].
 //! [`import`] puts one together for a workbook and a table.
 
+mod account;
+mod attempt;
+mod earlier;
 mod existing_table;
+mod fingerprint;
+mod finish;
 pub mod groups;
 pub mod import;
 mod infer;
@@ -12,18 +17,29 @@ mod lineage;
 mod locate;
 mod new_table;
 pub mod progress;
+mod publish;
 mod reader;
+mod recorded_columns;
+mod recording;
+mod reject_writer;
+mod rejected_cells;
 mod rejects;
 mod report;
+pub mod resume;
+mod route;
+mod row_plan;
+mod sampled_again;
 mod shutdown;
 mod supervisor;
 pub mod target;
+mod totals;
 mod widen;
 mod worker;
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -31,7 +47,7 @@ pub use rejects::{KEPT_REJECTS, Rejects};
 pub use shutdown::{Signals, second_signal};
 pub use supervisor::LoadEnd;
 
-use crate::config::import::{ImportConfig, Mode, OnError};
+use crate::config::import::{ImportConfig, Mode};
 use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::batch::BatchLimits;
@@ -39,18 +55,23 @@ use crate::model::selection::ReadOptions;
 use crate::model::table::TableName;
 use crate::sink::Sink;
 use crate::sink::copy::CopySink;
+use crate::sink::held::{HeldSink, HeldTransaction};
+use crate::sink::ledger::BatchLedger;
 use crate::sink::per_row::PerRowSink;
+use crate::sink::retry::Retry;
 use crate::source::{self, Opened, RowSource};
 use crate::transform::coerce::Coercion;
 use crate::transform::display::display_number;
 use crate::transform::mapping::MappedColumn;
+use earlier::EarlierRows;
 use lineage::{LineageValues, written_columns};
 use locate::Locator;
 use progress::{Phase, Progress};
 use reader::BatchSizes;
-use supervisor::Supervisor;
+use row_plan::{RejectLimits, RowPlan};
+use supervisor::{Parts, Supervisor};
 use widen::Widening;
-use worker::RowPlan;
+use worker::RejectFile;
 
 /// What a pipeline loads and by which rules.
 pub struct Load {
@@ -64,14 +85,20 @@ pub struct Load {
     untitled: Vec<usize>,
     /// For a table that was created from a sample of the rows.
     widening: Option<Widening>,
+    /// The sheet's place among those of the load, from 0.
+    sheet_place: i32,
+    /// The rows that an earlier attempt at the load is done with.
+    earlier: Arc<EarlierRows>,
+    /// Where rejected rows are written to.
+    reject_file: Option<RejectFile>,
     /// How cells become values.
     pub coercion: Coercion,
     /// When a batch is full.
     pub limits: BatchLimits,
     /// At how many rows the first batch is full; each one after it takes twice as many, up to the limit.
     pub first_batch_rows: usize,
-    /// What happens when a row is rejected.
-    pub on_error: OnError,
+    /// When rejected rows stop the load.
+    reject_limits: RejectLimits,
     /// The columns of the table's constraints and indexes, by name, to find the cell that violates one.
     pub constraint_columns: HashMap<String, Vec<String>>,
 }
@@ -92,13 +119,38 @@ impl Load {
             lineage: None,
             untitled: Vec::new(),
             widening: None,
+            sheet_place: 0,
+            earlier: Arc::default(),
+            reject_file: None,
             limits: config.batch_limits(),
             first_batch_rows: config.first_batch_rows(),
-            on_error: config.on_error,
+            reject_limits: RejectLimits {
+                on_error: config.on_error,
+                max_errors: config.max_errors,
+            },
             constraint_columns,
             source,
         }
     }
+}
+
+/// Where the rows of a load are written, and how.
+#[derive(Debug)]
+pub struct Writing<'a> {
+    /// How rows are written.
+    pub mode: Mode,
+    /// The table.
+    pub table: &'a TableName,
+    /// Its server.
+    pub database: &'a Database,
+    /// Connections that write, or, within one transaction, tasks that encode.
+    pub workers: usize,
+    /// The transaction that holds the load; without one, each batch or row commits by itself.
+    pub transaction: Option<HeldTransaction>,
+    /// How batches are recorded, if they are.
+    pub ledger: Option<BatchLedger>,
+    /// For how long what may pass is tried again.
+    pub retry_for: Duration,
 }
 
 /// Opens a workbook on a thread of its own, see [`source::open`].
@@ -116,38 +168,53 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Connects and prepares a writer for each worker as the mode asks, and starts.
+    /// Connects and prepares a writer for each worker as the mode asks, and starts. Cancelling `interrupt` stops all
+    /// after the batch in hand.
     ///
     /// # Errors
     /// No connection; whatever the server says to the statements: no such table, no right to insert.
     pub async fn open(
         load: Load,
-        mode: Mode,
-        table: &TableName,
-        database: &Database,
-        workers: usize,
+        writing: Writing<'_>,
         interrupt: &CancellationToken,
         progress: &Arc<Progress>,
     ) -> Result<Self> {
         let columns = written_columns(&load.columns, load.lineage.as_ref());
-        let mut clients = Vec::with_capacity(workers);
-        for _ in 0..workers {
-            clients.push(database.get().await?);
-        }
-        match mode {
-            Mode::Sequential | Mode::Concurrent => {
-                let mut sinks = Vec::with_capacity(workers);
-                for client in clients {
-                    sinks.push(PerRowSink::prepare(client, table, &columns).await?);
+        let Writing { table, ledger, .. } = writing;
+        let stop = interrupt.child_token();
+        let retry = Retry {
+            retry_for: writing.retry_for,
+            stop: stop.clone(),
+            count: progress.retries(),
+        };
+        let database = || writing.database.clone();
+        match (writing.mode, &writing.transaction) {
+            (Mode::Sequential | Mode::Concurrent, _) => {
+                let mut sinks = Vec::with_capacity(writing.workers);
+                for _ in 0..writing.workers {
+                    let retry = retry.clone();
+                    sinks.push(
+                        PerRowSink::prepare(database(), table, &columns, ledger, retry).await?,
+                    );
                 }
-                Self::start(load, sinks, interrupt, progress)
+                Self::launch(load, sinks, stop, progress)
             }
-            Mode::Batch => {
-                let mut sinks = Vec::with_capacity(workers);
-                for client in clients {
-                    sinks.push(CopySink::prepare(client, table, &columns).await?);
+            (Mode::Batch, None) => {
+                let mut sinks = Vec::with_capacity(writing.workers);
+                for _ in 0..writing.workers {
+                    let retry = retry.clone();
+                    sinks
+                        .push(CopySink::prepare(database(), table, &columns, ledger, retry).await?);
                 }
-                Self::start(load, sinks, interrupt, progress)
+                Self::launch(load, sinks, stop, progress)
+            }
+            (Mode::Batch, Some(transaction)) => {
+                let mut sinks = Vec::with_capacity(writing.workers);
+                for _ in 0..writing.workers {
+                    let (transaction, retry) = (transaction.clone(), retry.clone());
+                    sinks.push(HeldSink::prepare(transaction, &columns, ledger, retry).await?);
+                }
+                Self::launch(load, sinks, stop, progress)
             }
         }
     }
@@ -162,26 +229,36 @@ impl Pipeline {
         interrupt: &CancellationToken,
         progress: &Arc<Progress>,
     ) -> Result<Self> {
+        Self::launch(load, sinks, interrupt.child_token(), progress)
+    }
+
+    fn launch<S: Sink + 'static>(
+        load: Load,
+        sinks: Vec<S>,
+        stop: CancellationToken,
+        progress: &Arc<Progress>,
+    ) -> Result<Self> {
         progress.enter(Phase::Loading);
         progress.reader_begins();
         let plan = RowPlan {
+            sheet_place: load.sheet_place,
             locator: Locator::new(load.source.describe(), load.constraint_columns),
             columns: load.columns,
             lineage: load.lineage,
             untitled: load.untitled,
             coercion: load.coercion,
-            on_error: load.on_error,
+            limits: load.reject_limits,
+            earlier: load.earlier,
         };
-        let sizes = BatchSizes::new(load.first_batch_rows, load.limits);
-        let supervisor = Supervisor::start(
-            load.source,
+        let parts = Parts {
+            source: load.source,
             plan,
-            sizes,
+            sizes: BatchSizes::new(load.first_batch_rows, load.limits),
             sinks,
-            load.widening,
-            interrupt,
-            progress,
-        )?;
+            widening: load.widening,
+            reject_file: load.reject_file,
+        };
+        let supervisor = Supervisor::start(parts, stop, progress)?;
         Ok(Self { supervisor })
     }
 

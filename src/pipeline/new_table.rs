@@ -207,7 +207,8 @@ fn join_types(
     joined
 }
 
-fn is_declared(source: &dyn RowSource, column: usize, config: &ImportConfig) -> bool {
+/// Whether the user said of which type a column is.
+pub(super) fn is_declared(source: &dyn RowSource, column: usize, config: &ImportConfig) -> bool {
     let header = &source.describe().header;
     config.mapping.specs.iter().any(|spec| {
         let declares = matches!(

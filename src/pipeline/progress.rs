@@ -1,5 +1,6 @@
 //! How far a load is: counters that the stages write and whoever listens reads.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,7 @@ pub struct Progress {
     read_rows: AtomicU64,
     loaded_rows: AtomicU64,
     rejected_rows: AtomicU64,
+    left_out_rows: AtomicU64,
     batches: AtomicU64,
     error_cells_as_null: AtomicU64,
     untitled_cells: AtomicU64,
@@ -42,6 +44,7 @@ pub struct Progress {
     encoding: AtomicU64,
     writing: AtomicU64,
     waiting: AtomicU64,
+    retries: Arc<AtomicU64>,
 }
 
 /// The counters at one moment.
@@ -59,6 +62,8 @@ pub struct Snapshot {
     pub loaded_rows: u64,
     /// Rows rejected.
     pub rejected_rows: u64,
+    /// Rows that the table itself left out, by a trigger.
+    pub left_out_rows: u64,
     /// Batches committed.
     pub batches: u64,
     /// Error cells that became NULL in loaded rows.
@@ -85,6 +90,8 @@ pub struct Snapshot {
     pub writing: u64,
     /// Workers that wait for a batch.
     pub waiting: u64,
+    /// How often something was tried again.
+    pub retries: u64,
 }
 
 /// What the reader is doing while rows are loaded.
@@ -146,6 +153,7 @@ impl Progress {
             read_rows: get(&self.read_rows),
             loaded_rows: get(&self.loaded_rows),
             rejected_rows: get(&self.rejected_rows),
+            left_out_rows: get(&self.left_out_rows),
             batches: get(&self.batches),
             error_cells_as_null: get(&self.error_cells_as_null),
             untitled_cells: get(&self.untitled_cells),
@@ -166,7 +174,13 @@ impl Progress {
             encoding: get(&self.encoding),
             writing: get(&self.writing),
             waiting: get(&self.waiting),
+            retries: get(&self.retries),
         }
+    }
+
+    /// Counts how often something is tried again.
+    pub(super) fn retries(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.retries)
     }
 
     /// What the load is doing.
@@ -187,11 +201,20 @@ impl Progress {
 
     /// Forgets the load before, when several run one after the other.
     pub(super) fn begin_load(&self, expected_rows: u64) {
+        self.inferred_rows.store(0, Ordering::Relaxed);
+        self.retries.store(0, Ordering::Relaxed);
+        self.begin_attempt();
+        self.expect_rows(expected_rows);
+        self.enter(Phase::Opening);
+    }
+
+    /// Forgets the rows of an attempt that is made again from the first row.
+    pub(super) fn begin_attempt(&self) {
         for counter in [
-            &self.inferred_rows,
             &self.read_rows,
             &self.loaded_rows,
             &self.rejected_rows,
+            &self.left_out_rows,
             &self.batches,
             &self.error_cells_as_null,
             &self.untitled_cells,
@@ -204,8 +227,6 @@ impl Progress {
         ] {
             counter.store(0, Ordering::Relaxed);
         }
-        self.expect_rows(expected_rows);
-        self.enter(Phase::Opening);
     }
 
     /// A reader begins.
@@ -236,6 +257,10 @@ impl Progress {
 
     pub(super) fn rejected(&self, rows: usize) {
         add(&self.rejected_rows, rows as u64);
+    }
+
+    pub(super) fn left_out(&self, rows: u64) {
+        add(&self.left_out_rows, rows);
     }
 
     pub(super) fn error_cells_as_null(&self, cells: u64) {

@@ -8,8 +8,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::progress::Progress;
+use super::row_plan::RowPlan;
 use super::widen::TypeWatch;
-use super::worker::{Handed, RowPlan};
+use super::worker::Handed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::batch::{Batch, BatchExchange, BatchLimits};
 use crate::model::sheet::SheetTotals;
@@ -47,6 +48,8 @@ pub(super) struct ToWorkers {
     pub(super) full: Sender<Handed>,
     pub(super) emptied: Receiver<Batch>,
     pub(super) sizes: BatchSizes,
+    /// Batches handed over so far.
+    pub(super) sequence: u64,
     /// How the rows of the next batch are written.
     pub(super) plan: Arc<RowPlan>,
     /// For a table whose columns may have to be widened.
@@ -71,14 +74,17 @@ impl BatchExchange for ToWorkers {
                 self.plan = plan;
             }
             self.in_flight.send_modify(|batches| *batches += 1);
+            // Before a worker rejects one of them: the share of rejected rows is one of these.
+            self.progress.read(rows);
             let full = Handed {
+                sequence: self.sequence,
                 batch: full,
                 plan: Arc::clone(&self.plan),
             };
             // Fails only when all workers are gone, and then their errors tell why.
+            self.sequence += 1;
             self.full.send_blocking(full).map_err(|_closed| stopped())?;
         }
-        self.progress.read(rows);
         let limits = self.sizes.next();
         Ok(match self.emptied.try_recv() {
             Ok(mut emptied) => {

@@ -7,7 +7,9 @@ use hdrhistogram::Histogram;
 use super::LoadEnd;
 use super::progress::Snapshot;
 use super::target::Target;
+use crate::config::commit::CommitMode;
 use crate::config::import::Mode;
+use crate::model::receipt::Receipt;
 use crate::model::report::{
     HiddenContent, Latency, LoadReport, LoadState, Skipped, StageTimes, rate,
 };
@@ -23,6 +25,8 @@ pub(super) struct Facts<'a> {
     pub(super) workers: usize,
     pub(super) load_id: String,
     pub(super) hidden_columns: u64,
+    pub(super) commit: CommitMode,
+    pub(super) receipt: Receipt,
 }
 
 /// When the stages before the load ended, for the report.
@@ -54,6 +58,7 @@ pub(super) fn write(
         table_sql: facts.target.name().to_string(),
         table_created: facts.target.is_new(),
         mode: facts.mode.name(),
+        commit: facts.commit.name(),
         workers: facts.workers,
         total_records: end.totals.map_or(counters.read_rows, |totals| totals.rows),
         success_count: counters.loaded_rows,
@@ -62,6 +67,7 @@ pub(super) fn write(
             blank_rows: totals.blank_rows,
             hidden_rows: totals.hidden_rows_skipped,
             rows_above_header: totals.rows_above_header,
+            left_out_by_table: counters.left_out_rows,
         },
         hidden: HiddenContent {
             rows_loaded: totals.hidden_rows_read,
@@ -69,6 +75,7 @@ pub(super) fn write(
         },
         duration: duration.as_secs_f64(),
         records_per_second: rate(counters.loaded_rows, duration),
+        retries: counters.retries,
         batches: counters.batches,
         bytes_sent: counters.bytes_sent,
         stages,
@@ -79,6 +86,7 @@ pub(super) fn write(
         rejected_by_reason: end.rejects.by_reason.clone(),
         rejects: end.rejects.first.clone(),
         warnings: warnings(end, &counters),
+        receipt: facts.receipt,
     }
 }
 
@@ -152,6 +160,12 @@ fn warnings(end: &LoadEnd, counters: &Snapshot) -> Vec<String> {
         warnings.push(format!(
             "{} rows above the titles were not loaded",
             totals.rows_above_header
+        ));
+    }
+    if counters.left_out_rows > 0 {
+        warnings.push(format!(
+            "{} rows were left out by the table itself, by a trigger or a rule; the receipt's columns count them",
+            counters.left_out_rows
         ));
     }
     if counters.error_cells_as_null > 0 {

@@ -10,9 +10,12 @@ use tokio_util::sync::CancellationToken;
 use super::progress::{Progress, Snapshot};
 use super::reader::{BatchSizes, ToWorkers, read_all};
 use super::rejects::{RejectLog, Rejects};
+use super::row_plan::RowPlan;
+use super::totals::{TotalsLog, absorb_columns};
 use super::widen::Widening;
-use super::worker::{RowPlan, Surroundings, work};
+use super::worker::{RejectFile, Surroundings, work};
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::receipt::ColumnReceipt;
 use crate::model::sheet::SheetTotals;
 use crate::sink::Sink;
 use crate::source::RowSource;
@@ -34,8 +37,21 @@ pub struct LoadEnd {
     pub rejects: Rejects,
     /// Latencies of batches in microseconds.
     pub latency: Histogram<u64>,
+    /// What the columns of the loaded rows hold.
+    pub columns: Vec<ColumnReceipt>,
     /// All errors, the one that stopped the load first.
     pub errors: Vec<Error>,
+}
+
+/// What a load is made of.
+pub(super) struct Parts<S> {
+    pub(super) source: Box<dyn RowSource>,
+    pub(super) plan: RowPlan,
+    pub(super) sizes: BatchSizes,
+    /// One for each worker.
+    pub(super) sinks: Vec<S>,
+    pub(super) widening: Option<Widening>,
+    pub(super) reject_file: Option<RejectFile>,
 }
 
 /// The tasks of one load.
@@ -43,6 +59,7 @@ pub(super) struct Supervisor {
     tasks: JoinSet<StageEnd>,
     stop: CancellationToken,
     rejects: Arc<RejectLog>,
+    totals: Arc<TotalsLog>,
 }
 
 /// A histogram of microseconds up to an hour, to two significant digits.
@@ -54,21 +71,25 @@ fn histogram() -> Result<Histogram<u64>> {
 }
 
 impl Supervisor {
-    /// Starts the reader and a worker for each sink.
+    /// Starts the reader and a worker for each sink. Cancelling `stop` ends all after the batch in hand; a failure
+    /// cancels it.
     pub(super) fn start<S: Sink + 'static>(
-        mut source: Box<dyn RowSource>,
-        plan: RowPlan,
-        sizes: BatchSizes,
-        sinks: Vec<S>,
-        widening: Option<Widening>,
-        interrupt: &CancellationToken,
+        parts: Parts<S>,
+        stop: CancellationToken,
         progress: &Arc<Progress>,
     ) -> Result<Self> {
+        let Parts {
+            mut source,
+            plan,
+            sizes,
+            sinks,
+            widening,
+            reject_file,
+        } = parts;
         // One batch waits for each worker: enough to keep it busy, and the bound of the load's memory.
         let (full_sender, full) = async_channel::bounded(sinks.len().max(1));
         let (emptied, emptied_receiver) = async_channel::bounded(sinks.len().max(1));
-        let stop = interrupt.child_token();
-        let rejects = Arc::new(RejectLog::default());
+        let (rejects, totals) = (Arc::new(RejectLog::default()), Arc::default());
         let plan = Arc::new(plan);
         let (in_flight, drained) = watch::channel(0);
         let in_flight = Arc::new(in_flight);
@@ -87,6 +108,8 @@ impl Supervisor {
                 stop: stop.clone(),
                 progress: Arc::clone(progress),
                 rejects: Arc::clone(&rejects),
+                totals: Arc::clone(&totals),
+                reject_file: reject_file.clone(),
             };
             let latency = histogram()?;
             tasks.spawn(async move {
@@ -98,6 +121,7 @@ impl Supervisor {
             full: full_sender,
             emptied: emptied_receiver,
             sizes,
+            sequence: 0,
             plan,
             types,
             in_flight,
@@ -112,6 +136,7 @@ impl Supervisor {
             tasks,
             stop,
             rejects,
+            totals,
         })
     }
 
@@ -122,6 +147,7 @@ impl Supervisor {
             totals: None,
             rejects: Rejects::default(),
             latency: histogram()?,
+            columns: Vec::new(),
             errors: Vec::new(),
         };
         while let Some(joined) = self.tasks.join_next().await {
@@ -131,6 +157,7 @@ impl Supervisor {
             }
         }
         end.rejects = self.rejects.take();
+        end.columns = self.totals.take();
         Ok(end)
     }
 }
@@ -146,6 +173,7 @@ impl LoadEnd {
             totals: Some(SheetTotals::default()),
             rejects: Rejects::default(),
             latency: histogram()?,
+            columns: Vec::new(),
             errors: Vec::new(),
         })
     }
@@ -157,6 +185,7 @@ impl LoadEnd {
             .zip(next.totals)
             .map(|(mine, next)| mine.plus(next));
         self.rejects.absorb(next.rejects);
+        absorb_columns(&mut self.columns, next.columns);
         // Both have the same bounds, so adding cannot fail.
         let _same_bounds = self.latency.add(next.latency);
         self.errors.extend(next.errors);
@@ -166,7 +195,7 @@ impl LoadEnd {
     /// handed over may have been left where they were.
     #[must_use]
     pub fn accounts_for_all_rows(&self, counters: &Snapshot) -> bool {
-        let done = counters.loaded_rows + counters.rejected_rows;
+        let done = counters.loaded_rows + counters.rejected_rows + counters.left_out_rows;
         self.totals.is_some_and(|totals| totals.rows == done)
     }
 
@@ -209,7 +238,9 @@ mod tests {
     use crate::model::sheet::{DateSystem, Header, SheetDescription, Visibility};
     use crate::pipeline::locate::Locator;
     use crate::pipeline::progress::ReaderState;
+    use crate::pipeline::row_plan::RejectLimits;
     use crate::sink::encode::EncodedBatch;
+    use crate::sink::ledger::BatchRecord;
     use crate::sink::{WriteFailure, Written};
     use crate::transform::coerce::{Coercion, OnCellError};
     use crate::transform::text_rules::TextRules;
@@ -261,7 +292,11 @@ mod tests {
             Ok(())
         }
 
-        async fn write(&mut self, batch: &EncodedBatch) -> Result<Written, WriteFailure> {
+        async fn write(
+            &mut self,
+            batch: &EncodedBatch,
+            _record: &dyn BatchRecord,
+        ) -> Result<Written, WriteFailure> {
             while self.progress.snapshot().read_rows < 2 {
                 tokio::task::yield_now().await;
             }
@@ -282,7 +317,11 @@ mod tests {
             Ok(())
         }
 
-        async fn write(&mut self, batch: &EncodedBatch) -> Result<Written, WriteFailure> {
+        async fn write(
+            &mut self,
+            batch: &EncodedBatch,
+            _record: &dyn BatchRecord,
+        ) -> Result<Written, WriteFailure> {
             // A send that does not block looks like one that does for a moment, so it has to last.
             const LOOKS: u32 = 1_000;
             let (mut same, mut stalled) = (0, self.progress.snapshot());
@@ -328,11 +367,24 @@ mod tests {
                 on_cell_error: OnCellError::Null,
                 text_rules: TextRules::default(),
             },
-            on_error: OnError::Skip,
+            sheet_place: 0,
+            limits: RejectLimits {
+                on_error: OnError::Skip,
+                max_errors: None,
+            },
+            earlier: Arc::default(),
         };
         let sizes = BatchSizes::new(1, BatchLimits { rows: 1, bytes: 1 });
         let source = Box::new(Rows { sheet, count });
-        Supervisor::start(source, plan, sizes, sinks, None, interrupt, progress).unwrap()
+        let parts = Parts {
+            source,
+            plan,
+            sizes,
+            sinks,
+            widening: None,
+            reject_file: None,
+        };
+        Supervisor::start(parts, interrupt.child_token(), progress).unwrap()
     }
 
     #[tokio::test]

@@ -1,59 +1,56 @@
-//! The table that a load writes to: found or created, joined to the header, and put in place at the end.
+//! The table that a load writes to: found or created, and joined to the header.
 
 use std::collections::HashMap;
-use std::process;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use deadpool_postgres::Object;
+use serde_json::Value;
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::existing_table::ExistingTable;
 use super::lineage;
 use super::new_table::{Sampled, new_table};
 use super::progress::Progress;
+use super::recorded_columns::SheetColumns;
+use super::route::Route;
 use super::widen::Widening;
 use crate::config::import::{IfExists, ImportConfig};
-use crate::db::ddl::{self, ColumnChange};
 use crate::db::introspect::{find_table, require_rights};
 use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::column::TargetColumn;
-use crate::model::table::{TableName, quote_identifier};
+use crate::model::table::TableName;
 use crate::source::RowSource;
 use crate::transform::mapping::MappedColumn;
-
-/// How the rows get to where they belong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Route {
-    /// Straight into the table, each batch visible when it is committed.
-    InPlace,
-    /// Straight into a table that this load creates.
-    IntoNewTable,
-    /// Into a staging table, whose rows take the place of the table's at the end.
-    Replace { staging: TableName },
-    /// Straight into the table, whose rows were removed before.
-    AfterTruncate,
-}
 
 /// A target that fits the sheets.
 #[derive(Debug, Clone)]
 pub struct Target {
-    name: TableName,
+    pub(super) name: TableName,
     /// For each sheet, which of its columns goes where.
-    sheets: Vec<Vec<MappedColumn>>,
-    lineage: Vec<TargetColumn>,
-    constraint_columns: HashMap<String, Vec<String>>,
-    route: Route,
+    pub(super) sheets: Vec<Vec<MappedColumn>>,
+    pub(super) lineage: Vec<TargetColumn>,
+    pub(super) constraint_columns: HashMap<String, Vec<String>>,
+    pub(super) route: Route,
     /// For a new table whose types come from a sample of the rows.
-    sampled: Option<Sampled>,
+    pub(super) sampled: Option<Sampled>,
     /// Columns that the table gets before the load.
-    added: Vec<TargetColumn>,
+    pub(super) added: Vec<TargetColumn>,
     /// What the cells of a new table's columns lose, in a line each.
-    warnings: Vec<String>,
+    pub(super) warnings: Vec<String>,
     /// For each sheet, its columns that are left out because they have no title.
-    untitled: Vec<Vec<usize>>,
+    pub(super) untitled: Vec<Vec<usize>>,
+}
+
+/// What a target is found for.
+pub(crate) struct Wanted<'a> {
+    pub(crate) table: &'a TableName,
+    pub(crate) config: &'a ImportConfig,
+    pub(crate) load_id: Uuid,
+    pub(crate) interrupt: &'a CancellationToken,
+    pub(crate) progress: &'a Arc<Progress>,
 }
 
 impl Target {
@@ -64,45 +61,47 @@ impl Target {
     /// what the server says, and what is wrong with the file.
     pub(crate) async fn resolve(
         client: &Object,
-        table: &TableName,
+        wanted: Wanted<'_>,
         mut sources: Vec<Box<dyn RowSource>>,
-        config: &ImportConfig,
-        interrupt: &CancellationToken,
-        progress: &Arc<Progress>,
     ) -> Result<(Self, Vec<Box<dyn RowSource>>)> {
-        let if_exists = config.if_exists;
+        let Wanted {
+            table,
+            config,
+            load_id,
+            ..
+        } = wanted;
+        let (interrupt, progress) = (wanted.interrupt.clone(), Arc::clone(wanted.progress));
+        let owned = config.clone();
         match find_table(client, table).await? {
-            Some(_) if if_exists == IfExists::Fail => Err(Error::new(
+            Some(_) if config.if_exists == IfExists::Fail => Err(Error::new(
                 ErrorKind::TableExists,
                 format!("table {} exists already", table.plain()),
             )
             .in_table(table.plain())
             .next_step("Name another table, or say --if-exists append, replace or truncate")),
             Some(found) => {
-                let empties = matches!(if_exists, IfExists::Replace | IfExists::Truncate);
+                let empties = matches!(config.if_exists, IfExists::Replace | IfExists::Truncate);
                 require_rights(client, &found.name, empties).await?;
-                let (interrupt, progress) = (interrupt.clone(), Arc::clone(progress));
-                let owned = config.clone();
+                let route = Route::to_existing_table(config, &found.name, load_id);
                 let (joined, sources) = super::blocking(move || {
                     ExistingTable::join(found, &mut sources, &owned, &interrupt, &progress)
                         .map(|joined| (joined, sources))
                 })
                 .await?;
-                Ok((Self::existing(joined, if_exists), sources))
+                Ok((Self::existing(joined, route), sources))
             }
             None => {
-                let (interrupt, progress) = (interrupt.clone(), Arc::clone(progress));
-                let owned = config.clone();
+                let name = in_schema(client, table).await?;
                 let (new, sources) = super::blocking(move || {
                     new_table(&mut sources, &owned, &interrupt, &progress).map(|new| (new, sources))
                 })
                 .await?;
                 let target = Self {
-                    name: table.clone(),
+                    route: Route::to_new_table(config, &name, load_id),
+                    name,
                     sheets: new.sheets,
                     lineage: lineage::new_columns(config.lineage),
                     constraint_columns: HashMap::new(),
-                    route: Route::IntoNewTable,
                     sampled: new.sampled,
                     added: Vec::new(),
                     warnings: new.warnings,
@@ -113,14 +112,7 @@ impl Target {
         }
     }
 
-    fn existing(table: ExistingTable, if_exists: IfExists) -> Self {
-        let route = match if_exists {
-            IfExists::Replace => Route::Replace {
-                staging: staging_name(&table.name),
-            },
-            IfExists::Truncate => Route::AfterTruncate,
-            IfExists::Append | IfExists::Fail => Route::InPlace,
-        };
+    fn existing(table: ExistingTable, route: Route) -> Self {
         Self {
             name: table.name,
             sheets: table.sheets,
@@ -135,7 +127,7 @@ impl Target {
     }
 
     /// All columns that are written.
-    fn written_columns(&self) -> Vec<TargetColumn> {
+    pub(super) fn written_columns(&self) -> Vec<TargetColumn> {
         let mut columns: Vec<TargetColumn> = Vec::new();
         for column in self.sheets.iter().flatten() {
             if !columns.iter().any(|known| known.name == column.target.name) {
@@ -146,87 +138,43 @@ impl Target {
         columns
     }
 
-    /// Creates, or empties, what the rows are written to.
-    ///
-    /// # Errors
-    /// What the server says.
-    pub(super) async fn prepare(&mut self, client: &Client) -> Result<()> {
-        match &self.route {
-            Route::InPlace => self.add_columns(client, &self.name).await,
-            Route::AfterTruncate => {
-                self.add_columns(client, &self.name).await?;
-                ddl::truncate(client, &self.name).await
-            }
-            Route::IntoNewTable => {
-                ddl::create_table(client, &self.name, &self.written_columns()).await?;
-                // The schema that the search path chose.
-                if let Some(created) = find_table(client, &self.name).await? {
-                    self.name = created.name;
-                }
-                Ok(())
-            }
-            Route::Replace { staging } => {
-                ddl::create_table_like(client, staging, &self.name).await?;
-                // The table itself gets them with the rows.
-                self.add_columns(client, staging).await?;
-                if let Some(staged) = find_table(client, staging).await? {
-                    self.constraint_columns = staged.constraint_columns;
-                }
-                Ok(())
-            }
-        }
-    }
-
-    async fn add_columns(&self, client: &Client, table: &TableName) -> Result<()> {
-        let add = |column: &TargetColumn| ColumnChange::Add {
-            column: column.clone(),
-        };
-        let changes: Vec<ColumnChange> = self.added.iter().map(add).collect();
-        ddl::change_columns(client, table, &changes).await
-    }
-
-    /// Puts rows that went through a staging table in place, in one transaction, or leaves the table as it was.
-    ///
-    /// # Errors
-    /// What the server says: a foreign key or a trigger may refuse the rows only now.
-    pub(super) async fn publish(&self, client: &mut Object) -> Result<()> {
-        let Route::Replace { staging } = &self.route else {
+    /// Takes over what the server has made of the table: its schema, its constraints.
+    pub(super) async fn look_at_written(&mut self, client: &Client) -> Result<()> {
+        let Some(found) = find_table(client, self.written_table()).await? else {
             return Ok(());
         };
-        let failed = |error| {
-            error_from_postgres(error, &format!("replace the rows of {}", self.name.plain()))
-                .in_table(self.name.plain())
-        };
-        let columns: Vec<String> = self
-            .written_columns()
-            .iter()
-            .map(|column| quote_identifier(&column.name))
-            .collect();
-        let columns = columns.join(", ");
-        let name = &self.name;
-        let transaction = client.transaction().await.map_err(failed)?;
-        self.add_columns(transaction.client(), name).await?;
-        transaction
-            .batch_execute(&format!(
-                "truncate {name}; \
-                 insert into {name} ({columns}) select {columns} from {staging}; \
-                 drop table {staging}"
-            ))
-            .await
-            .map_err(failed)?;
-        transaction.commit().await.map_err(failed)
+        match &mut self.route {
+            Route::Staged { staging, .. } => {
+                self.name.schema.clone_from(&found.name.schema);
+                *staging = found.name;
+            }
+            Route::InPlace(_) | Route::OneTransaction(_) => self.name = found.name,
+        }
+        self.constraint_columns = found.constraint_columns;
+        Ok(())
     }
 
-    /// Removes what [`Self::prepare`] created, if the load left nothing of worth in it.
+    /// Which column goes where, for the ledger.
     ///
     /// # Errors
-    /// What the server says.
-    pub(super) async fn clean_up(&self, client: &Client, committed_rows: u64) -> Result<()> {
-        match &self.route {
-            Route::Replace { staging } => ddl::drop_table(client, staging).await,
-            Route::IntoNewTable if committed_rows == 0 => ddl::drop_table(client, &self.name).await,
-            _ => Ok(()),
-        }
+    /// `Internal`, if that has no form in JSON.
+    pub(super) fn columns_document(&self, sources: &[Box<dyn RowSource>]) -> Result<Value> {
+        let sheet = |(place, source): (usize, &Box<dyn RowSource>)| {
+            let names = self
+                .sampled
+                .as_ref()
+                .and_then(|sampled| sampled.names.get(place));
+            let columns = self.sheets.get(place).map_or(&[][..], Vec::as_slice);
+            SheetColumns::new(source.describe(), columns, self.untitled(place), names)
+        };
+        let sheets: Vec<SheetColumns> = sources.iter().enumerate().map(sheet).collect();
+        serde_json::to_value(sheets).map_err(|error| {
+            Error::new(
+                ErrorKind::Internal,
+                "the columns could not be written to the ledger",
+            )
+            .caused_by(error)
+        })
     }
 
     /// The table's name, with its schema once it is known.
@@ -238,22 +186,13 @@ impl Target {
     /// The table that rows are written to during the load.
     #[must_use]
     pub fn written_table(&self) -> &TableName {
-        match &self.route {
-            Route::Replace { staging } => staging,
-            _ => &self.name,
-        }
+        self.route.staging().unwrap_or(&self.name)
     }
 
     /// Whether this load creates the table.
     #[must_use]
     pub fn is_new(&self) -> bool {
-        self.route == Route::IntoNewTable
-    }
-
-    /// Whether rows become visible only at the end.
-    #[must_use]
-    pub fn is_staged(&self) -> bool {
-        matches!(self.route, Route::Replace { .. })
+        self.route.effect() == "create"
     }
 
     /// Which of the header's columns goes where, for the sheet at this place.
@@ -279,7 +218,7 @@ impl Target {
         Some(Widening {
             client,
             database: database.clone(),
-            name: self.name.clone(),
+            name: self.written_table().clone(),
             new_types: sampled.new_types,
             names: sampled.names.get(sheet)?.clone(),
             table: sampled.table.clone(),
@@ -315,13 +254,17 @@ impl Target {
     }
 }
 
-/// A name in the table's schema that no other load uses: the process and the time make it differ.
-fn staging_name(table: &TableName) -> TableName {
-    let nanos = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_nanos());
-    TableName {
-        schema: table.schema.clone(),
-        table: format!("sheetload_staging_{}_{nanos}", process::id()),
+/// A new table's name with the schema that the search path gives it.
+async fn in_schema(client: &Client, table: &TableName) -> Result<TableName> {
+    if table.schema.is_some() {
+        return Ok(table.clone());
     }
+    let found = client
+        .query_one("select pg_catalog.current_schema()::text", &[])
+        .await;
+    let row = found.map_err(|error| error_from_postgres(error, "look at the search path"))?;
+    Ok(TableName {
+        schema: row.get(0),
+        table: table.table.clone(),
+    })
 }

@@ -13,7 +13,7 @@ use deadpool_postgres::Object;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::worker::RowPlan;
+use super::row_plan::RowPlan;
 use crate::config::import::NewTypes;
 use crate::db::ddl::{self, ColumnChange};
 use crate::db::pool::Database;

@@ -1,5 +1,6 @@
 //! A writing stage: takes a batch, makes values of its cells, encodes the rows, writes them, names those that fail.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_channel::{Receiver, Sender};
@@ -7,51 +8,35 @@ use hdrhistogram::Histogram;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::lineage::{LineageValues, written_columns};
-use super::locate::Locator;
+use super::account::{Account, Recorded, RejectedAt};
 use super::progress::Progress;
+use super::reject_writer::RejectSender;
+use super::rejected_cells::CellKeeper;
 use super::rejects::RejectLog;
-use crate::config::import::OnError;
-use crate::error::{Error, ErrorKind, Result};
+use super::row_plan::RowPlan;
+use super::totals::TotalsLog;
+use crate::error::Result;
 use crate::model::batch::{Batch, Row};
 use crate::model::cell::Cell;
-use crate::model::column::{ColumnKind, TargetColumn};
 use crate::model::reject::{Fault, Reject};
-use crate::sink::encode::{EncodedBatch, FieldForm, RowEncoder};
+use crate::model::value::Value;
+use crate::sink::encode::{EncodedBatch, RowEncoder};
 use crate::sink::{Sink, WriteFailure, Written};
-use crate::transform::coerce::Coercion;
-use crate::transform::mapping::MappedColumn;
-
-/// What all workers of a load share and none changes.
-#[derive(Debug, Clone)]
-pub(super) struct RowPlan {
-    pub(super) columns: Vec<MappedColumn>,
-    pub(super) lineage: Option<LineageValues>,
-    /// The header's columns that are left out because they have no title.
-    pub(super) untitled: Vec<usize>,
-    pub(super) coercion: Coercion,
-    pub(super) locator: Locator,
-    pub(super) on_error: OnError,
-}
-
-impl RowPlan {
-    /// An encoder for the plan's columns.
-    fn encoder(&self) -> RowEncoder {
-        let written = self.written_columns();
-        let kinds: Vec<ColumnKind> = written.iter().map(|column| column.kind).collect();
-        RowEncoder::new(FieldForm::for_columns(&written), kinds)
-    }
-
-    /// All columns that are written, in the order of the values.
-    fn written_columns(&self) -> Vec<TargetColumn> {
-        written_columns(&self.columns, self.lineage.as_ref())
-    }
-}
+use crate::transform::mapping::{MappedColumn, target_columns};
 
 /// A batch on its way to a worker, and how its rows are written.
 pub(super) struct Handed {
+    /// The batch's place among those of the sheet, from 0.
+    pub(super) sequence: u64,
     pub(super) batch: Batch,
     pub(super) plan: Arc<RowPlan>,
+}
+
+/// Where the rejected rows of a sheet are written to.
+#[derive(Debug, Clone)]
+pub(super) struct RejectFile {
+    pub(super) sender: RejectSender,
+    pub(super) cells: Arc<CellKeeper>,
 }
 
 /// Where a worker gets its batches from and puts what becomes of them.
@@ -64,6 +49,9 @@ pub(super) struct Surroundings {
     pub(super) stop: CancellationToken,
     pub(super) progress: Arc<Progress>,
     pub(super) rejects: Arc<RejectLog>,
+    pub(super) totals: Arc<TotalsLog>,
+    /// Where rejected rows are written to.
+    pub(super) reject_file: Option<RejectFile>,
 }
 
 /// Works until there are no more batches or the token says stop; the batch in hand is always finished. Gives the
@@ -73,47 +61,8 @@ pub(super) async fn work<S: Sink>(
     mut around: Surroundings,
     mut latency: Histogram<u64>,
 ) -> (Histogram<u64>, Result<()>) {
-    let mut encoder = around.plan.encoder();
-    let mut row_indexes = Vec::new();
-    loop {
-        let Some(Handed { batch, plan }) = next_batch(&around).await else {
-            return (latency, Ok(()));
-        };
-        if !Arc::ptr_eq(&plan, &around.plan) {
-            encoder = plan.encoder();
-            around.plan = plan;
-            if let Err(error) = sink.set_columns(&around.plan.written_columns()).await {
-                return (latency, Err(error));
-            }
-        }
-        let encoded = {
-            let _timed = around.progress.encode();
-            around.encode(&batch, &mut encoder, &mut row_indexes)
-        };
-        let encoded = match encoded {
-            Ok(encoded) => encoded,
-            Err(error) => return (latency, Err(error)),
-        };
-        if encoded.row_count() > 0 {
-            let started = std::time::Instant::now();
-            let result = {
-                let _timed = around.progress.write();
-                sink.write(&encoded).await
-            };
-            let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-            latency.saturating_record(micros);
-            if let Err(error) = around.account(&batch, &encoded, &row_indexes, result) {
-                return (latency, Err(error));
-            }
-        }
-        let mut emptied = batch;
-        emptied.clear();
-        // The reader has enough spare batches when the queue is full.
-        let _not_needed = around.emptied.try_send(emptied);
-        around
-            .in_flight
-            .send_modify(|batches| *batches = batches.saturating_sub(1));
-    }
+    let result = around.work(&mut sink, &mut latency).await;
+    (latency, result)
 }
 
 /// The next batch; none at the end and after a stop.
@@ -127,17 +76,73 @@ async fn next_batch(around: &Surroundings) -> Option<Handed> {
 }
 
 impl Surroundings {
-    /// Encodes the rows that can be, and rejects the others. `row_indexes` tells which of the batch's rows the encoded
-    /// ones are.
+    async fn work<S: Sink>(&mut self, sink: &mut S, latency: &mut Histogram<u64>) -> Result<()> {
+        let mut encoder = self.plan.encoder();
+        let mut account = Account::default();
+        while let Some(handed) = next_batch(self).await {
+            let Handed {
+                sequence,
+                batch,
+                plan,
+            } = handed;
+            if !Arc::ptr_eq(&plan, &self.plan) {
+                encoder = plan.encoder();
+                self.plan = plan;
+                sink.set_columns(&self.plan.written_columns()).await?;
+            }
+            account.begin(self.plan.no_totals());
+            let encoding = {
+                let _timed = self.progress.encode();
+                self.encode(&batch, &mut encoder, &mut account)
+            };
+            let written = match encoding {
+                Ok(encoded) => {
+                    let started = std::time::Instant::now();
+                    let result = self.write(sink, &batch, &encoded, &mut account).await;
+                    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+                    if encoded.row_count() > 0 {
+                        latency.saturating_record(micros);
+                    }
+                    result
+                }
+                Err(stop) => Err(stop),
+            };
+            // What was rejected is told even if it ends the load.
+            let delivered = self.deliver(sequence, &batch, &mut account).await;
+            written.and(delivered)?;
+            self.totals
+                .absorb(&target_columns(&self.plan.columns), &account.totals);
+            self.give_back(batch);
+        }
+        Ok(())
+    }
+
+    fn give_back(&self, mut batch: Batch) {
+        batch.clear();
+        // The reader has enough spare batches when the queue is full.
+        let _not_needed = self.emptied.try_send(batch);
+        self.in_flight
+            .send_modify(|batches| *batches = batches.saturating_sub(1));
+    }
+
+    /// Encodes the rows that can be, and rejects the others.
     fn encode(
         &self,
         batch: &Batch,
         encoder: &mut RowEncoder,
-        row_indexes: &mut Vec<usize>,
+        account: &mut Account,
     ) -> Result<EncodedBatch> {
-        row_indexes.clear();
         let (mut errors_as_null, mut untitled_cells) = (0, 0);
+        let mut values = Vec::with_capacity(self.plan.columns.len());
         for (index, row) in batch.rows().enumerate() {
+            let number = row.sheet_row.saturating_add(1);
+            let is_done = self.plan.earlier.contains(number);
+            if is_done && let Some(reject) = self.plan.earlier.rejects.get(&number) {
+                let reject = reject.clone();
+                self.count(&reject);
+                account.rejected.push(RejectedAt { index, reject });
+                continue;
+            }
             let untitled = self.plan.untitled.iter();
             untitled_cells += untitled
                 .filter(|column| {
@@ -146,17 +151,27 @@ impl Surroundings {
                         .is_some_and(|cell| *cell != Cell::Empty)
                 })
                 .count();
+            if !is_done {
+                account.fresh_row(number);
+            }
             encoder.start_row();
-            match self.encode_row(batch, row, encoder) {
+            match self.encode_row(batch, row, encoder, &mut values) {
                 Ok(errors) => {
-                    encoder.finish_row();
-                    row_indexes.push(index);
                     errors_as_null += errors;
+                    account.add(&values);
+                    if is_done {
+                        encoder.cancel_row();
+                        account.loaded_before += 1;
+                    } else {
+                        encoder.finish_row();
+                        account.row_indexes.push(index);
+                    }
                 }
                 Err((column, fault)) => {
                     encoder.cancel_row();
                     let reject = self.plan.locator.fault(batch, row, column, fault);
-                    self.reject(reject)?;
+                    account.rejects.push(reject.clone());
+                    self.reject(RejectedAt { index, reject }, account)?;
                 }
             }
         }
@@ -166,13 +181,15 @@ impl Surroundings {
     }
 
     /// Encodes a row and counts its error cells, or says which column is at fault.
-    fn encode_row<'p>(
-        &'p self,
-        batch: &Batch,
+    fn encode_row<'b>(
+        &'b self,
+        batch: &'b Batch,
         row: Row<'_>,
         encoder: &mut RowEncoder,
-    ) -> Result<u64, (&'p MappedColumn, Fault)> {
+        values: &mut Vec<Value<'b>>,
+    ) -> Result<u64, (&'b MappedColumn, Fault)> {
         let mut errors_as_null = 0;
+        values.clear();
         for (field, column) in self.plan.columns.iter().enumerate() {
             let cell = row.cells.get(column.source).copied().unwrap_or(Cell::Empty);
             let coerced = self
@@ -182,6 +199,7 @@ impl Surroundings {
                 .map_err(|fault| (column, fault))?;
             errors_as_null += u64::from(coerced.error_as_null);
             encoder.field(field, coerced.value);
+            values.push(coerced.value);
         }
         if let Some((columns, origin)) = &self.plan.lineage {
             let first = self.plan.columns.len();
@@ -193,50 +211,115 @@ impl Surroundings {
         Ok(errors_as_null)
     }
 
-    /// Counts what became of the encoded rows and names those that were refused.
-    fn account(
+    /// Writes the encoded rows, and counts what became of them.
+    async fn write<S: Sink>(
         &self,
+        sink: &mut S,
         batch: &Batch,
         encoded: &EncodedBatch,
-        row_indexes: &[usize],
-        result: Result<Written, WriteFailure>,
+        account: &mut Account,
     ) -> Result<()> {
-        let (written, failure) = match result {
-            Ok(written) => (written, None),
-            Err(WriteFailure { written, error }) => (written, Some(error)),
+        self.progress.loaded(account.loaded_before);
+        if encoded.row_count() == 0 && account.rejects.is_empty() {
+            return Ok(());
+        }
+        let (written, failure) = {
+            let _timed = self.progress.write();
+            let record = Recorded {
+                plan: &self.plan,
+                batch,
+                account,
+            };
+            match sink.write(encoded, &record).await {
+                Ok(written) => (written, None),
+                Err(WriteFailure { written, error }) => (written, Some(error)),
+            }
         };
         self.progress.loaded(written.loaded);
         if failure.is_none() {
             self.progress.batch_committed(encoded.byte_count());
+            self.progress
+                .left_out(written.left_out(encoded.row_count()));
         }
-        for refusal in written.refused {
-            let row = row_indexes
-                .get(refusal.row)
-                .and_then(|index| batch.row(*index));
-            if let Some(row) = row {
-                let reject = self
-                    .plan
-                    .locator
-                    .refusal(batch, row, &self.plan.columns, refusal);
-                self.reject(reject)?;
-            }
+        let refused = self.take_refused(batch, &written, account);
+        match failure {
+            Some(error) => Err(error),
+            None => refused,
         }
-        failure.map_or(Ok(()), Err)
     }
 
-    fn reject(&self, reject: Reject) -> Result<()> {
-        self.progress.rejected(1);
-        let stop = (self.plan.on_error == OnError::Abort).then(|| {
-            Error::new(
-                ErrorKind::RowRejected,
-                format!("{}: {}", reject.cell, reject.message),
-            )
-            .in_sheet(&reject.sheet)
-            .at_cell(&reject.cell)
-            .with_sqlstate(&reject.sqlstate)
-            .next_step("Mend the cell, or load the other rows with --on-error skip")
-        });
-        self.rejects.push(reject);
+    /// Names the rows that the server refused.
+    fn take_refused(&self, batch: &Batch, written: &Written, account: &mut Account) -> Result<()> {
+        if written.refused.is_empty() {
+            return Ok(());
+        }
+        let record = Recorded {
+            plan: &self.plan,
+            batch,
+            account,
+        };
+        let refused = written.refused.iter();
+        let refused: Vec<RejectedAt> = refused.filter_map(|r| record.rejected_at(r)).collect();
+        let indexes: HashSet<usize> = refused.iter().map(|rejected| rejected.index).collect();
+        self.count_again(batch, &indexes, account);
+        let mut result = Ok(());
+        for rejected in refused {
+            let stop = self.reject(rejected, account);
+            if result.is_ok() {
+                result = stop;
+            }
+        }
+        result
+    }
+
+    /// Adds up the columns of the loaded rows without those that were refused. Least and greatest values cannot be taken
+    /// back, so the batch is coerced once more.
+    fn count_again(&self, batch: &Batch, refused: &HashSet<usize>, account: &mut Account) {
+        account.totals = self.plan.no_totals();
+        let (mut encoder, mut values) = (self.plan.encoder(), Vec::new());
+        for (index, row) in batch.rows().enumerate() {
+            let number = row.sheet_row.saturating_add(1);
+            let was_rejected = self.plan.earlier.contains(number)
+                && self.plan.earlier.rejects.contains_key(&number);
+            if refused.contains(&index) || was_rejected {
+                continue;
+            }
+            encoder.start_row();
+            if self
+                .encode_row(batch, row, &mut encoder, &mut values)
+                .is_ok()
+            {
+                account.add(&values);
+            }
+            encoder.cancel_row();
+        }
+    }
+
+    /// Counts a rejected row and keeps it, or says that it is one too many.
+    fn reject(&self, rejected: RejectedAt, account: &mut Account) -> Result<()> {
+        self.count(&rejected.reject);
+        let counters = self.progress.snapshot();
+        let stop = self.plan.limits.stop_after(&rejected.reject, &counters);
+        account.rejected.push(rejected);
         stop.map_or(Ok(()), Err)
+    }
+
+    fn count(&self, reject: &Reject) {
+        self.progress.rejected(1);
+        self.rejects.push(reject.clone());
+    }
+
+    /// Hands the batch's rejected rows to the file that they are written to.
+    async fn deliver(&self, sequence: u64, batch: &Batch, account: &mut Account) -> Result<()> {
+        let Some(RejectFile { sender, cells }) = &self.reject_file else {
+            return Ok(());
+        };
+        let mut rejected = std::mem::take(&mut account.rejected);
+        rejected.sort_by_key(|rejected| rejected.index);
+        let rows = rejected.into_iter().filter_map(|rejected| {
+            let row = batch.row(rejected.index)?;
+            Some(cells.keep(rejected.reject, batch, row))
+        });
+        sender.deliver(sequence, rows.collect()).await
     }
 }

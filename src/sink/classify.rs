@@ -8,7 +8,12 @@ use super::Refusal;
 /// appendix A): 22 data exception, 23 integrity constraint violation, 44 WITH CHECK OPTION violation, 54 program
 /// limit exceeded (a value too large for an index), and what a trigger raises: 09, 27, 38, 39 and P0.
 pub(super) fn is_row_fault(code: &SqlState) -> bool {
-    code.code().get(..2).is_some_and(|class| {
+    is_row_fault_code(code.code())
+}
+
+/// The same for a code as text.
+pub(crate) fn is_row_fault_code(code: &str) -> bool {
+    code.get(..2).is_some_and(|class| {
         matches!(
             class,
             "09" | "22" | "23" | "27" | "38" | "39" | "44" | "54" | "P0"
@@ -17,12 +22,12 @@ pub(super) fn is_row_fault(code: &SqlState) -> bool {
 }
 
 /// The server's error, if the row is at fault.
-pub(super) fn row_fault(error: &tokio_postgres::Error) -> Option<&DbError> {
+pub(crate) fn row_fault(error: &tokio_postgres::Error) -> Option<&DbError> {
     error.as_db_error().filter(|e| is_row_fault(e.code()))
 }
 
 /// The server's error as a refusal of one row.
-pub(super) fn refusal(row: usize, error: &DbError) -> Refusal {
+pub(crate) fn refusal(row: usize, error: &DbError) -> Refusal {
     let message = match error.detail() {
         Some(detail) => format!("{}: {detail}", error.message()),
         None => error.message().to_owned(),

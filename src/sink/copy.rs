@@ -1,124 +1,155 @@
-//! Batched COPY: each batch is one transaction.
+//! Batched COPY: each batch is one transaction, and its record in the ledger is part of it.
 
 use deadpool_postgres::Object;
-use tokio_postgres::Statement;
 
-use super::classify::row_fault;
-use super::copy_stream::copy_rows;
-use super::encode::{EncodedBatch, FieldForm};
-use super::isolate::WrittenColumns;
-use super::{Sink, WriteFailure, Written, isolate};
-use crate::error::{Error, ErrorKind, Result};
+use super::copy_batch::CopyStatements;
+use super::encode::EncodedBatch;
+use super::ledger::{BatchLedger, BatchRecord};
+use super::retry::Retry;
+use super::{Connections, Sink, WriteFailure, Written};
+use crate::error::{Error, Result};
 use crate::model::column::TargetColumn;
-use crate::model::table::{TableName, quote_identifier};
+use crate::model::table::TableName;
 
-/// Writes batches into one table over one connection.
+/// Writes batches into one table over one connection, and over another one when that is lost.
 #[derive(Debug)]
-pub struct CopySink {
-    /// None once a COPY failed for another reason than its rows: see [`CopySink::abandon`].
-    client: Option<Object>,
-    statement: Statement,
-    target: WrittenColumns,
+pub struct CopySink<C> {
+    connections: C,
+    open: Option<(Object, CopyStatements)>,
+    table: TableName,
+    columns: Vec<TargetColumn>,
+    ledger: Option<BatchLedger>,
+    retry: Retry,
 }
 
-impl CopySink {
-    /// Prepares the COPY on a connection.
+impl<C: Connections> CopySink<C> {
+    /// Connects and prepares the COPY.
     ///
     /// # Errors
-    /// Whatever the server says to the statement: no such table, no right to insert.
+    /// No connection; whatever the server says to the statement: no such table, no right to insert.
     pub async fn prepare(
-        client: Object,
+        connections: C,
         table: &TableName,
         columns: &[TargetColumn],
+        ledger: Option<BatchLedger>,
+        retry: Retry,
     ) -> Result<Self> {
-        let statement = copy(&client, table, columns).await?;
-        Ok(Self {
-            client: Some(client),
-            statement,
-            target: WrittenColumns {
-                table: table.clone(),
-                columns: columns.iter().map(|column| column.name.clone()).collect(),
-            },
-        })
+        let mut sink = Self {
+            connections,
+            open: None,
+            table: table.clone(),
+            columns: columns.to_vec(),
+            ledger,
+            retry,
+        };
+        sink.open = Some(sink.connect().await?);
+        Ok(sink)
     }
-}
 
-async fn copy(client: &Object, table: &TableName, columns: &[TargetColumn]) -> Result<Statement> {
-    let names: Vec<String> = columns
-        .iter()
-        .map(|column| quote_identifier(&column.name))
-        .collect();
-    let format = match FieldForm::for_columns(columns) {
-        FieldForm::Binary => "binary",
-        FieldForm::Text => "text",
-    };
-    let sql = format!(
-        "copy {table} ({}) from stdin (format {format})",
-        names.join(", ")
-    );
-    let prepared = client.prepare(&sql).await;
-    prepared.map_err(|error| super::write_error(error, table))
-}
-
-impl CopySink {
-    async fn load(&mut self, batch: &EncodedBatch) -> Result<Written> {
-        let Some(client) = &mut self.client else {
-            return Err(Error::new(
-                ErrorKind::ConnectionLost,
-                format!(
-                    "cannot write rows to {}: the connection was given up",
-                    self.target.table.plain()
-                ),
-            ));
-        };
-        // A single COPY is a transaction of its own; savepoints are only needed once a row is known to be bad.
-        let all = 0..batch.row_count();
-        let loaded = copy_rows(&***client, &self.statement, batch, all).await;
-        let error = match loaded {
-            Ok(loaded) => {
-                return Ok(Written {
-                    loaded,
-                    refused: Vec::new(),
-                });
+    async fn connect(&self) -> Result<(Object, CopyStatements)> {
+        let client = self.connections.connect().await?;
+        let statements =
+            CopyStatements::prepare(&client, &self.table, &self.columns, self.ledger).await;
+        match statements {
+            Ok(statements) => Ok((client, statements)),
+            Err(error) => {
+                abandon(client);
+                Err(error)
             }
-            Err(error) => error,
+        }
+    }
+
+    /// One try. `pending` is what the batch came to if the commit of the try before succeeded.
+    async fn try_once(
+        &mut self,
+        batch: &EncodedBatch,
+        record: &dyn BatchRecord,
+        pending: &mut Option<Written>,
+    ) -> Result<Written> {
+        // The connection comes back here only when all went well.
+        let (client, statements) = match self.open.take() {
+            Some(open) => open,
+            None => self.connect().await?,
         };
-        let isolated = match row_fault(&error) {
-            Some(fault) => {
-                isolate::load_without_bad_rows(client, &self.statement, &self.target, batch, fault)
+        let written = match pending.take() {
+            Some(written) => match statements.is_recorded(&client, record).await {
+                Ok(true) => Ok(written),
+                Ok(false) => {
+                    *pending = Some(written);
+                    statements
+                        .write_and_commit(&client, batch, record, pending)
+                        .await
+                }
+                Err(error) => {
+                    *pending = Some(written);
+                    Err(error)
+                }
+            },
+            None => {
+                statements
+                    .write_and_commit(&client, batch, record, pending)
                     .await
             }
-            None => Err(error),
         };
-        isolated.map_err(|error| {
-            self.abandon();
-            super::write_error(error, &self.target.table)
-        })
-    }
-
-    /// Closes the connection instead of giving it back. A COPY that the server refuses at its start leaves the driver
-    /// one answer behind (rust-postgres, issue 1337), so that the next user of the connection would get it.
-    fn abandon(&mut self) {
-        if let Some(client) = self.client.take() {
-            drop(Object::take(client));
+        match written {
+            Ok(written) => {
+                self.open = Some((client, statements));
+                Ok(written)
+            }
+            Err(error) => {
+                abandon(client);
+                Err(error)
+            }
         }
     }
 }
 
-impl Sink for CopySink {
+/// Closes the connection instead of giving it back: it may be in the midst of a transaction. And a COPY that the server
+/// refuses at its start leaves the driver one answer behind (rust-postgres, issue 1337), so that the next user of the
+/// connection would get it.
+pub(super) fn abandon(client: Object) {
+    drop(Object::take(client));
+}
+
+/// The batch may or may not be committed, and nothing can tell.
+fn outcome_unknown(error: &Error, table: &TableName) -> Error {
+    Error::new(
+        error.kind(),
+        format!(
+            "the connection was lost while a batch for {} was being committed; without a ledger nothing tells whether it was",
+            table.plain()
+        ),
+    )
+    .in_table(table.plain())
+    .next_step("Look which rows the table has before you load the file again; without --no-ledger this is looked up")
+}
+
+impl<C: Connections> Sink for CopySink<C> {
     async fn set_columns(&mut self, columns: &[TargetColumn]) -> Result<()> {
-        if let Some(client) = &self.client {
-            self.statement = copy(client, &self.target.table, columns).await?;
-            self.target.columns = columns.iter().map(|column| column.name.clone()).collect();
+        self.columns = columns.to_vec();
+        if let Some((client, statements)) = &mut self.open {
+            *statements =
+                CopyStatements::prepare(client, &self.table, columns, self.ledger).await?;
         }
         Ok(())
     }
 
-    async fn write(&mut self, batch: &EncodedBatch) -> Result<Written, WriteFailure> {
-        // Of a batch that failed nothing was committed.
-        self.load(batch).await.map_err(|error| WriteFailure {
-            written: Written::default(),
-            error,
-        })
+    async fn write(
+        &mut self,
+        batch: &EncodedBatch,
+        record: &dyn BatchRecord,
+    ) -> Result<Written, WriteFailure> {
+        let retry = self.retry.clone();
+        let (mut tries, mut pending) = (retry.tries(), None);
+        loop {
+            let error = match self.try_once(batch, record, &mut pending).await {
+                Ok(written) => return Ok(written),
+                Err(error) if pending.is_some() && self.ledger.is_none() => {
+                    return Err(outcome_unknown(&error, &self.table).into());
+                }
+                Err(error) => error,
+            };
+            tries.pause_after(error).await?;
+        }
     }
 }

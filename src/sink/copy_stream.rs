@@ -5,7 +5,7 @@ use std::pin::pin;
 
 use bytes::Bytes;
 use futures_util::SinkExt as _;
-use tokio_postgres::{Client, CopyInSink, Statement, Transaction};
+use tokio_postgres::{Client, CopyInSink, Statement};
 
 use super::encode::text::copy_lines;
 use super::encode::{EncodedBatch, FieldForm};
@@ -19,41 +19,14 @@ const BINARY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// The field count of -1 that it ends with.
 const BINARY_TRAILER: &[u8] = &[0xFF, 0xFF];
 
-/// Where a COPY can be started.
-pub(super) trait CopyTarget: Sync {
-    /// Starts it.
-    fn start_copy(
-        &self,
-        statement: &Statement,
-    ) -> impl Future<Output = Result<CopyInSink<Bytes>, tokio_postgres::Error>> + Send;
-}
-
-impl CopyTarget for Client {
-    async fn start_copy(
-        &self,
-        statement: &Statement,
-    ) -> Result<CopyInSink<Bytes>, tokio_postgres::Error> {
-        self.copy_in(statement).await
-    }
-}
-
-impl CopyTarget for Transaction<'_> {
-    async fn start_copy(
-        &self,
-        statement: &Statement,
-    ) -> Result<CopyInSink<Bytes>, tokio_postgres::Error> {
-        self.copy_in(statement).await
-    }
-}
-
 /// Runs one COPY with some of a batch's rows and gives the server's count.
-pub(super) async fn copy_rows<T: CopyTarget>(
-    target: &T,
+pub(super) async fn copy_rows(
+    client: &Client,
     statement: &Statement,
     batch: &EncodedBatch,
     rows: Range<usize>,
 ) -> Result<u64, tokio_postgres::Error> {
-    let sink = target.start_copy(statement).await?;
+    let sink = client.copy_in(statement).await?;
     let mut sink = pin!(sink);
     match batch.form() {
         FieldForm::Binary => {

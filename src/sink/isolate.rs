@@ -1,19 +1,16 @@
 //! Loads a batch without its bad rows: finds each by its COPY line or by halving, under savepoints.
 
-use deadpool_postgres::Object;
-use tokio_postgres::Statement;
 use tokio_postgres::error::DbError;
+use tokio_postgres::{Client, Error, Statement};
 
 use super::Refusal;
 use super::Written;
 use super::classify::{column_of_fault, refusal, row_fault, rows_before_fault};
 use super::copy_stream::copy_rows;
 use super::encode::EncodedBatch;
+use super::ledger::BatchRecorder;
+use super::search::Search;
 use crate::model::table::TableName;
-
-/// Rows tried at once after a bad one. Doubles while all is well, so that bad rows far apart cost little and bad rows
-/// close together do not send the whole rest again for each of them.
-const ROWS_AFTER_A_FAULT: usize = 64;
 
 /// The columns that rows are copied into.
 #[derive(Debug)]
@@ -35,27 +32,35 @@ impl WrittenColumns {
     }
 }
 
-/// Loads the rows of a batch that failed as a whole, leaves out the bad ones, and commits the others together.
+/// Loads the rows of a batch that failed as a whole and leaves out the bad ones. What the batch is written in has begun
+/// anew; the caller ends it.
 pub(super) async fn load_without_bad_rows(
-    client: &mut Object,
+    client: &Client,
     statement: &Statement,
     target: &WrittenColumns,
     batch: &EncodedBatch,
-    first_fault: &DbError,
-) -> Result<Written, tokio_postgres::Error> {
+    first_fault: Option<&DbError>,
+    recorder: Option<&BatchRecorder>,
+) -> Result<Written, Error> {
     let mut search = Search::new(batch.row_count());
-    search.failed(rows_before_fault(first_fault, &target.table.table));
+    if let Some(fault) = first_fault {
+        search.failed(rows_before_fault(fault, &target.table.table));
+    }
     let mut written = Written::default();
-    let mut transaction = client.transaction().await?;
     // Constraints that are checked at commit would fail the batch there, where no row can be told from the others.
-    transaction
+    client
         .batch_execute("set constraints all immediate")
         .await?;
     while let Some(rows) = search.next() {
-        let savepoint = transaction.savepoint("sheetload_rows").await?;
-        match copy_rows(&*savepoint, statement, batch, rows.clone()).await {
+        client.batch_execute("savepoint sheetload_rows").await?;
+        match copy_rows(client, statement, batch, rows.clone()).await {
             Ok(loaded) => {
-                savepoint.commit().await?;
+                if let Some(recorder) = recorder {
+                    recorder.mark(client).await?;
+                }
+                client
+                    .batch_execute("release savepoint sheetload_rows")
+                    .await?;
                 written.loaded += loaded;
                 search.succeeded();
             }
@@ -63,7 +68,11 @@ pub(super) async fn load_without_bad_rows(
                 let Some(fault) = row_fault(&error) else {
                     return Err(error);
                 };
-                savepoint.rollback().await?;
+                client
+                    .batch_execute(
+                        "rollback to savepoint sheetload_rows; release savepoint sheetload_rows",
+                    )
+                    .await?;
                 if rows.len() == 1 {
                     written.refused.push(target.refusal(rows.start, fault));
                     search.refused();
@@ -73,148 +82,5 @@ pub(super) async fn load_without_bad_rows(
             }
         }
     }
-    transaction.commit().await?;
     Ok(written)
-}
-
-/// The search for bad rows, as a value: which rows to try next, given how the last try went.
-///
-/// With `k` bad rows of `n` it needs `O(k log n)` tries, and `O(k)` where the server names the line.
-#[derive(Debug)]
-struct Search {
-    rows: usize,
-    /// Rows before this one are loaded or refused.
-    done: usize,
-    /// A bad row is known to lie before this one.
-    suspect_end: usize,
-    /// How many rows the next try takes.
-    window: usize,
-}
-
-impl Search {
-    fn new(rows: usize) -> Self {
-        Self {
-            rows,
-            done: 0,
-            suspect_end: 0,
-            window: rows,
-        }
-    }
-
-    /// The rows to try next; none when all are done.
-    fn next(&self) -> Option<std::ops::Range<usize>> {
-        let end = self.done.saturating_add(self.window.max(1)).min(self.rows);
-        (self.done < self.rows).then_some(self.done..end)
-    }
-
-    /// The last try loaded its rows.
-    fn succeeded(&mut self) {
-        self.done = self.next().map_or(self.rows, |tried| tried.end);
-        self.window = if self.done < self.suspect_end {
-            (self.suspect_end - self.done).div_ceil(2)
-        } else {
-            self.window.saturating_mul(2)
-        };
-    }
-
-    /// The last try failed; `good_before` of its rows came before the bad one, by the server's word.
-    fn failed(&mut self, good_before: Option<usize>) {
-        let Some(tried) = self.next() else {
-            return;
-        };
-        match good_before.filter(|good| *good < tried.len()) {
-            Some(good) => {
-                self.suspect_end = tried.start + good + 1;
-                self.window = good.max(1);
-            }
-            None => {
-                self.suspect_end = tried.end;
-                self.window = tried.len() / 2;
-            }
-        }
-    }
-
-    /// The last try was one row, and it is refused.
-    fn refused(&mut self) {
-        self.done += 1;
-        self.suspect_end = self.done;
-        self.window = ROWS_AFTER_A_FAULT;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// What the server says about the line.
-    #[derive(Debug, Clone, Copy)]
-    enum Context {
-        Right,
-        Missing,
-        /// Always the last line, as for an error at the end of the statement.
-        Last,
-    }
-
-    /// Plays the server: rows in `bad` make a try fail. Gives refused rows, loaded rows and the number of tries.
-    fn play(rows: usize, bad: &BTreeSet<usize>, context: Context) -> (Vec<usize>, usize, usize) {
-        let mut search = Search::new(rows);
-        let (mut refused, mut loaded, mut tries) = (Vec::new(), 0, 0);
-        while let Some(tried) = search.next() {
-            tries += 1;
-            assert!(!tried.is_empty());
-            match bad.range(tried.clone()).next() {
-                None => {
-                    loaded += tried.len();
-                    search.succeeded();
-                }
-                Some(first) if tried.len() == 1 => {
-                    refused.push(*first);
-                    search.refused();
-                }
-                Some(first) => search.failed(match context {
-                    Context::Right => Some(first - tried.start),
-                    Context::Missing => None,
-                    Context::Last => Some(tried.len() - 1),
-                }),
-            }
-        }
-        (refused, loaded, tries)
-    }
-
-    proptest! {
-        #[test]
-        fn exactly_the_bad_rows_are_refused(
-            rows in 1_usize..3_000,
-            bad in prop::collection::btree_set(0_usize..3_000, 0..40),
-            context in prop::sample::select(vec![Context::Right, Context::Missing, Context::Last]),
-        ) {
-            let bad: BTreeSet<usize> = bad.into_iter().filter(|row| *row < rows).collect();
-            let (refused, loaded, _tries) = play(rows, &bad, context);
-            prop_assert_eq!(refused.len() + loaded, rows);
-            prop_assert_eq!(refused, bad.into_iter().collect::<Vec<_>>());
-        }
-    }
-
-    #[test]
-    fn tries_grow_with_the_bad_rows_not_with_all_rows() {
-        let bad: BTreeSet<usize> = (0..50_000).step_by(100).collect();
-        let (_, _, tries) = play(50_000, &bad, Context::Right);
-        assert!(
-            tries <= 4 * bad.len() + 20,
-            "{tries} tries for {} bad rows",
-            bad.len()
-        );
-        let (_, _, tries) = play(50_000, &bad, Context::Missing);
-        assert!(
-            tries <= 16 * bad.len() + 20,
-            "{tries} tries for {} bad rows",
-            bad.len()
-        );
-        let (_, _, tries) = play(1_000_000, &BTreeSet::from([777_777]), Context::Missing);
-        assert!(tries <= 45, "{tries} tries for one bad row in a million");
-    }
 }

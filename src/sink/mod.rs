@@ -1,17 +1,28 @@
 //! Writing rows. One trait, [`Sink`]; what it writes are encoded rows, so that a sink never converts anything.
 
-mod classify;
+pub(crate) mod classify;
 pub mod copy;
+mod copy_batch;
 mod copy_stream;
 pub mod encode;
+mod frame;
+pub mod held;
 mod isolate;
+pub mod ledger;
 pub mod null;
 pub mod per_row;
+pub mod reject_file;
+pub mod retry;
+mod row_statements;
+pub mod search;
 
-use crate::error::{Error, Result, error_from_postgres};
+use deadpool_postgres::Object;
+
+use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::column::TargetColumn;
 use crate::model::table::TableName;
 use encode::EncodedBatch;
+use ledger::BatchRecord;
 
 /// A row that the server refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,13 +39,23 @@ pub struct Refusal {
     pub constraint: Option<String>,
 }
 
-/// What became of a batch's rows: `loaded + refused.len()` is their number.
+/// What became of a batch's rows: loaded, refused, and those that the table itself left out, which a trigger can do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Written {
     /// Rows committed.
     pub loaded: u64,
     /// Rows refused, in their order.
     pub refused: Vec<Refusal>,
+}
+
+impl Written {
+    /// Of so many rows those that are neither loaded nor refused: a trigger left them out.
+    #[must_use]
+    pub fn left_out(&self, rows: usize) -> u64 {
+        (rows as u64)
+            .saturating_sub(self.loaded)
+            .saturating_sub(self.refused.len() as u64)
+    }
 }
 
 /// Why a batch could not be written to its end.
@@ -46,16 +67,36 @@ pub struct WriteFailure {
     pub error: Error,
 }
 
+impl From<Error> for WriteFailure {
+    /// Nothing of the batch was committed.
+    fn from(error: Error) -> Self {
+        Self {
+            written: Written::default(),
+            error,
+        }
+    }
+}
+
+/// Where connections come from, when one was lost, too.
+pub trait Connections: std::fmt::Debug + Clone + Send + Sync + 'static {
+    /// A connection.
+    ///
+    /// # Errors
+    /// What keeps it from being made.
+    fn connect(&self) -> impl Future<Output = Result<Object>> + Send;
+}
+
 /// Writes encoded rows to where they belong.
 pub trait Sink: Send {
-    /// Writes all rows of a batch and commits them. Rows that the server refuses for what they hold are left out and
-    /// named; every other error ends the load.
+    /// Writes all rows of a batch with its record in the ledger, if there is one. Rows that the server refuses for what
+    /// they hold are left out and named; what may pass is tried again; every other error ends the load.
     ///
     /// # Errors
     /// The first error that is not a row's fault, with what was committed before it.
     fn write(
         &mut self,
         batch: &EncodedBatch,
+        record: &dyn BatchRecord,
     ) -> impl Future<Output = Result<Written, WriteFailure>> + Send;
 
     /// Writes these columns from now on, which the table has meanwhile.
@@ -69,4 +110,17 @@ pub trait Sink: Send {
 fn write_error(error: tokio_postgres::Error, table: &TableName) -> Error {
     let doing = format!("write rows to {}", table.plain());
     error_from_postgres(error, &doing).in_table(table.plain())
+}
+
+/// Another attempt at the load has begun, so that this one must not commit anything.
+fn superseded(table: &TableName) -> Error {
+    Error::new(
+        ErrorKind::LoadSettled,
+        format!(
+            "the load into {} was taken up by another `sheetload resume`",
+            table.plain()
+        ),
+    )
+    .in_table(table.plain())
+    .next_step("Let the other one finish; `sheetload history` shows it")
 }

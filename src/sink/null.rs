@@ -1,6 +1,7 @@
 //! A sink that accepts everything and keeps nothing: what reading and encoding cost by themselves.
 
 use super::encode::EncodedBatch;
+use super::ledger::BatchRecord;
 use super::{Sink, WriteFailure, Written};
 use crate::error::Result;
 use crate::model::column::TargetColumn;
@@ -14,7 +15,11 @@ impl Sink for NullSink {
         Ok(())
     }
 
-    async fn write(&mut self, batch: &EncodedBatch) -> Result<Written, WriteFailure> {
+    async fn write(
+        &mut self,
+        batch: &EncodedBatch,
+        _record: &dyn BatchRecord,
+    ) -> Result<Written, WriteFailure> {
         Ok(Written {
             loaded: batch.row_count() as u64,
             refused: Vec::new(),

@@ -1,128 +1,214 @@
 //! One INSERT and one commit for each row: what the sequential and concurrent modes do, one sink a connection.
 
-use bytes::BytesMut;
 use deadpool_postgres::Object;
-use tokio_postgres::Statement;
-use tokio_postgres::types::{Format, IsNull, ToSql, Type};
 
 use super::classify::{refusal, row_fault};
-use super::encode::{EncodedBatch, FieldForm};
-use super::{Sink, WriteFailure, Written};
-use crate::error::Result;
+use super::copy::abandon;
+use super::encode::EncodedBatch;
+use super::ledger::{BatchLedger, BatchRecord, Recorded};
+use super::retry::{Retry, Tries};
+use super::row_statements::{RowState, RowStatements};
+use super::{Connections, Refusal, Sink, WriteFailure, Written, superseded, write_error};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::column::TargetColumn;
-use crate::model::table::{TableName, quote_identifier};
+use crate::model::table::TableName;
 
-/// Writes rows into one table over one connection.
+/// Writes rows into one table over one connection, and over another one when that is lost.
 #[derive(Debug)]
-pub struct PerRowSink {
-    client: Object,
-    statement: Statement,
+pub struct PerRowSink<C> {
+    connections: C,
+    open: Option<(Object, RowStatements)>,
     table: TableName,
+    columns: Vec<TargetColumn>,
+    ledger: Option<BatchLedger>,
+    retry: Retry,
 }
 
-impl PerRowSink {
-    /// Prepares the INSERT on a connection.
+/// What became of a row.
+enum RowEnd {
+    Loaded,
+    LeftOut,
+    Refused(Refusal),
+}
+
+impl<C: Connections> PerRowSink<C> {
+    /// Connects and prepares the INSERT.
     ///
     /// # Errors
-    /// Whatever the server says to the statement: no such table, no right to insert.
+    /// No connection; whatever the server says to the statement: no such table, no right to insert.
     pub async fn prepare(
-        client: Object,
+        connections: C,
         table: &TableName,
         columns: &[TargetColumn],
+        ledger: Option<BatchLedger>,
+        retry: Retry,
     ) -> Result<Self> {
-        let statement = insert(&client, table, columns).await?;
-        Ok(Self {
-            client,
-            statement,
+        let mut sink = Self {
+            connections,
+            open: None,
             table: table.clone(),
-        })
+            columns: columns.to_vec(),
+            ledger,
+            retry,
+        };
+        sink.open = Some(sink.connect().await?);
+        Ok(sink)
+    }
+
+    async fn connect(&self) -> Result<(Object, RowStatements)> {
+        let client = self.connections.connect().await?;
+        let prepared =
+            RowStatements::prepare(&client, &self.table, &self.columns, self.ledger).await;
+        let statements = prepared.map_err(|error| write_error(error, &self.table))?;
+        Ok((client, statements))
+    }
+
+    /// Does something over the connection, which is given up when that fails.
+    async fn over<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&Object, &RowStatements, &TableName) -> Result<T>,
+    ) -> Result<T> {
+        let (client, statements) = match self.open.take() {
+            Some(open) => open,
+            None => self.connect().await?,
+        };
+        match work(&client, &statements, &self.table).await {
+            Ok(done) => {
+                self.open = Some((client, statements));
+                Ok(done)
+            }
+            Err(error) => {
+                abandon(client);
+                Err(error)
+            }
+        }
+    }
+
+    async fn begin_batch(&mut self, record: &dyn BatchRecord) -> Result<()> {
+        let retry = self.retry.clone();
+        let mut tries = retry.tries();
+        loop {
+            let begun = self
+                .over(async |client, statements, table| {
+                    let begun = statements.begin_batch(client, record).await;
+                    match begun.map_err(|error| write_error(error, table))? {
+                        Recorded::Yes => Ok(()),
+                        Recorded::Superseded => Err(superseded(table)),
+                    }
+                })
+                .await;
+            match begun {
+                Ok(()) => return Ok(()),
+                Err(error) => tries.pause_after(error).await?,
+            }
+        }
+    }
+
+    async fn write_row(
+        &mut self,
+        batch: &EncodedBatch,
+        row: usize,
+        record: &dyn BatchRecord,
+        tries: &mut Tries<'_>,
+    ) -> Result<RowEnd> {
+        let is_recorded = self.ledger.is_some();
+        let mut is_unknown = false;
+        loop {
+            let written = self
+                .over(async |client, statements, table| {
+                    write_once(client, statements, table, batch, row, record, is_unknown).await
+                })
+                .await;
+            let error = match written {
+                Ok(end) => return Ok(end),
+                Err(error) => error,
+            };
+            let is_lost = error.kind() == ErrorKind::ConnectionLost;
+            if is_lost && !is_recorded {
+                return Err(outcome_unknown(&error, &self.table));
+            }
+            is_unknown |= is_lost;
+            tries.pause_after(error).await?;
+        }
     }
 }
 
-async fn insert(client: &Object, table: &TableName, columns: &[TargetColumn]) -> Result<Statement> {
-    let names: Vec<String> = columns
-        .iter()
-        .map(|column| quote_identifier(&column.name))
-        .collect();
-    let parameters: Vec<String> = (1..=columns.len()).map(|n| format!("${n}")).collect();
-    let sql = format!(
-        "insert into {table} ({}) values ({})",
-        names.join(", "),
-        parameters.join(", ")
-    );
-    let prepared = client.prepare(&sql).await;
-    prepared.map_err(|error| super::write_error(error, table))
+/// Inserts a row, or tells what became of it. `is_unknown` says that it may have been inserted before.
+async fn write_once(
+    client: &Object,
+    statements: &RowStatements,
+    table: &TableName,
+    batch: &EncodedBatch,
+    row: usize,
+    record: &dyn BatchRecord,
+    is_unknown: bool,
+) -> Result<RowEnd> {
+    let failed = |error| write_error(error, table);
+    match statements.insert(client, batch, row, record).await {
+        Ok(1..) => Ok(RowEnd::Loaded),
+        Ok(0) => {
+            let state = statements.look_up(client, row, record).await;
+            match state.map_err(failed)? {
+                Some(RowState::Superseded) => Err(superseded(table)),
+                Some(RowState::Done) if is_unknown => Ok(RowEnd::Loaded),
+                Some(RowState::Done) | None => Ok(RowEnd::LeftOut),
+            }
+        }
+        Err(error) => match row_fault(&error) {
+            Some(fault) => {
+                let refusal = refusal(row, fault);
+                let recorded = statements.reject(client, record, &refusal).await;
+                recorded.map_err(failed)?;
+                Ok(RowEnd::Refused(refusal))
+            }
+            None => Err(failed(error)),
+        },
+    }
 }
 
-impl Sink for PerRowSink {
+/// The row may or may not be there, and nothing can tell.
+fn outcome_unknown(error: &Error, table: &TableName) -> Error {
+    Error::new(
+        error.kind(),
+        format!(
+            "{}; without a ledger nothing tells whether the last row was loaded",
+            error.message()
+        ),
+    )
+    .in_table(table.plain())
+    .next_step("Look which rows the table has before you load the file again; without --no-ledger this is looked up")
+}
+
+impl<C: Connections> Sink for PerRowSink<C> {
     async fn set_columns(&mut self, columns: &[TargetColumn]) -> Result<()> {
-        self.statement = insert(&self.client, &self.table, columns).await?;
+        self.columns = columns.to_vec();
+        if let Some((client, _)) = self.open.take() {
+            let prepared = RowStatements::prepare(&client, &self.table, columns, self.ledger).await;
+            let statements = prepared.map_err(|error| write_error(error, &self.table))?;
+            self.open = Some((client, statements));
+        }
         Ok(())
     }
 
-    async fn write(&mut self, batch: &EncodedBatch) -> Result<Written, WriteFailure> {
+    async fn write(
+        &mut self,
+        batch: &EncodedBatch,
+        record: &dyn BatchRecord,
+    ) -> Result<Written, WriteFailure> {
         let mut written = Written::default();
+        if self.ledger.is_some() {
+            self.begin_batch(record).await?;
+        }
+        let retry = self.retry.clone();
         for row in 0..batch.row_count() {
-            let form = batch.form();
-            let fields: Vec<EncodedField<'_>> = batch
-                .fields(row)
-                .map(|bytes| EncodedField { bytes, form })
-                .collect();
-            match self.client.execute_raw(&self.statement, fields).await {
-                Ok(_one) => written.loaded += 1,
-                Err(error) => match row_fault(&error) {
-                    Some(fault) => written.refused.push(refusal(row, fault)),
-                    None => {
-                        return Err(WriteFailure {
-                            written,
-                            error: super::write_error(error, &self.table),
-                        });
-                    }
-                },
+            let mut tries = retry.tries();
+            match self.write_row(batch, row, record, &mut tries).await {
+                Ok(RowEnd::Loaded) => written.loaded += 1,
+                Ok(RowEnd::LeftOut) => {}
+                Ok(RowEnd::Refused(refusal)) => written.refused.push(refusal),
+                Err(error) => return Err(WriteFailure { written, error }),
             }
         }
         Ok(written)
-    }
-}
-
-/// A field that is encoded already, as a parameter.
-#[derive(Debug)]
-struct EncodedField<'a> {
-    bytes: Option<&'a [u8]>,
-    form: FieldForm,
-}
-
-impl ToSql for EncodedField<'_> {
-    fn to_sql(
-        &self,
-        _type: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(match self.bytes {
-            Some(bytes) => {
-                out.extend_from_slice(bytes);
-                IsNull::No
-            }
-            None => IsNull::Yes,
-        })
-    }
-
-    fn accepts(_type: &Type) -> bool {
-        true
-    }
-
-    fn to_sql_checked(
-        &self,
-        ty: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        self.to_sql(ty, out)
-    }
-
-    fn encode_format(&self, _type: &Type) -> Format {
-        match self.form {
-            FieldForm::Binary => Format::Binary,
-            FieldForm::Text => Format::Text,
-        }
     }
 }

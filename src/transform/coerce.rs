@@ -1,5 +1,7 @@
 //! A cell becomes a value of its column's type, or a fault that says why not.
 
+use serde::{Deserialize, Serialize};
+
 use super::fault::{fault, missing, out_of_range, sqlstate, wrong_type};
 use super::from_text::from_iso;
 use super::infer::InferredType;
@@ -13,7 +15,8 @@ use crate::model::sheet::{DateSystem, SheetDescription};
 use crate::model::value::{Decimal, MAX_EXACT_INTEGER, Value};
 
 /// What becomes of an error cell such as `#N/A`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OnCellError {
     /// NULL, and counted.
     #[default]

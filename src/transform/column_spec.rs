@@ -1,5 +1,6 @@
 //! What a user says about one column of the sheet: its name, its type, or that it is left out.
 
+use std::fmt;
 use std::str::FromStr;
 
 use super::names::{MAX_IDENTIFIER_BYTES, is_system_column};
@@ -7,6 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::address::CellAddress;
 use crate::model::sheet::Header;
 use crate::model::sql_type::SqlType;
+use crate::model::text_form::serde_as_text;
 use crate::transform::names::snake_case;
 
 /// A column of the sheet and what becomes of it.
@@ -117,6 +119,45 @@ impl FromStr for ColumnSpec {
             action: ColumnAction::Load { column, sql_type },
         })
     }
+}
+
+/// Writes what [`FromStr`] reads, with backslashes where they are needed.
+impl fmt::Display for ColumnSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.action {
+            ColumnAction::LeaveOut => {
+                f.write_str("-")?;
+                write_part(&self.source, &['"'], &[], f)
+            }
+            ColumnAction::Load { column, sql_type } => {
+                write_part(&self.source, &['"', '-'], &['='], f)?;
+                f.write_str("=")?;
+                write_part(column.as_deref().unwrap_or_default(), &['"'], &[':'], f)?;
+                match sql_type {
+                    Some(sql_type) => write!(f, ":{sql_type}"),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+serde_as_text!(ColumnSpec);
+
+/// Writes a name with a backslash before one of `first` at its start and each of `ends` in it.
+fn write_part(
+    name: &str,
+    first: &[char],
+    ends: &[char],
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    for (at, c) in name.char_indices() {
+        if c == '\\' || ends.contains(&c) || at == 0 && first.contains(&c) {
+            f.write_str("\\")?;
+        }
+        write!(f, "{c}")?;
+    }
+    Ok(())
 }
 
 fn usable(column: &str) -> Result<()> {
@@ -256,8 +297,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_handled(text in "\\PC{0,40}") {
-            let _read = read(&text);
+        fn what_is_read_is_written_the_same(text in prop_oneof!["\\PC{0,40}", "[-ab=:\"\\\\]{0,12}"]) {
+            if let Ok(spec) = text.parse::<ColumnSpec>() {
+                let written = spec.to_string();
+                prop_assert_eq!(written.parse::<ColumnSpec>().unwrap(), spec, "{}", written);
+            }
         }
 
         #[test]

@@ -1,16 +1,20 @@
 //! How a user's texts write dates: a pattern as of strftime (`%d.%m.%Y`), or as of PostgreSQL's `to_date` and
 //! spreadsheets (`DD.MM.YYYY HH24:MI`).
 
+use std::fmt;
 use std::str::FromStr;
 
 use super::parse;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::calendar::days_from_civil;
+use crate::model::text_form::serde_as_text;
 use crate::model::value::MICROS_PER_DAY;
 
 /// A pattern of dates, with or without a time of day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DateFormat {
+    /// As the user wrote it.
+    pattern: String,
     items: Vec<Item>,
 }
 
@@ -158,9 +162,20 @@ impl FromStr for DateFormat {
                 .next_step("Write it like DD.MM.YYYY, MM/DD/YY HH24:MI:SS or %d.%m.%Y"));
             }
         }
-        Ok(Self { items })
+        Ok(Self {
+            pattern: pattern.to_owned(),
+            items,
+        })
     }
 }
+
+impl fmt::Display for DateFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.pattern)
+    }
+}
+
+serde_as_text!(DateFormat);
 
 /// The items, or the symbol that is none.
 fn strftime_items(pattern: &str) -> Result<Vec<Item>, String> {

@@ -192,6 +192,23 @@ impl InferredType {
         }
     }
 
+    /// What a column of this kind in a table made by the program has come to; none for kinds that it does not make.
+    #[must_use]
+    pub fn of_kind(kind: ColumnKind) -> Option<Self> {
+        let all = [
+            Self::Bool,
+            Self::Integer,
+            Self::Decimal,
+            Self::Float,
+            Self::Date,
+            Self::Timestamp,
+            Self::Time,
+            Self::Interval,
+            Self::Text,
+        ];
+        all.into_iter().find(|inferred| inferred.kind() == kind)
+    }
+
     /// The column for it. A column without any value becomes text.
     #[must_use]
     pub fn to_column(self, name: String) -> TargetColumn {

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::column_spec::{ColumnAction, ColumnSpec, NotFound};
 use super::infer::InferredType;
 pub use super::mismatch::Mismatch;
@@ -27,7 +29,8 @@ pub fn target_columns(columns: &[MappedColumn]) -> Vec<TargetColumn> {
 }
 
 /// What happens to columns of the sheet that the table lacks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ExtraColumns {
     /// Nothing is loaded.
     #[default]
@@ -39,7 +42,8 @@ pub enum ExtraColumns {
 }
 
 /// What the user says about columns.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct MappingRules {
     /// About single columns.
     pub specs: Vec<ColumnSpec>,

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::address::column_letters;
 use crate::model::sheet::Header;
 
@@ -51,7 +53,8 @@ fn is_capital(c: char) -> bool {
 }
 
 /// How titles become names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NameStyle {
     /// Lower case, words joined by `_`.
     #[default]

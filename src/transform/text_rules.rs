@@ -1,10 +1,13 @@
 //! How text cells are read, as far as the user decides.
 
+use serde::{Deserialize, Serialize};
+
 use super::date_format::DateFormat;
 use super::parse;
 
 /// What the user says about text cells. The default reads them as PostgreSQL does.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct TextRules {
     /// Texts that stand for NULL, in every column.
     pub null_words: Vec<String>,

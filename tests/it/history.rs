@@ -88,7 +88,7 @@ impl Load {
     /// The record of a batch with that many rows.
     fn batch(&self, first_row: u32, rows: u32) -> String {
         format!(
-            "insert into sheetload.batches values ('{}', 0, {first_row}, {first_row}, {rows}, 1, 1, '[]')",
+            "insert into sheetload.batches values ('{}', 0, {first_row}, {first_row}, {rows}, 1, 1)",
             id(self.number)
         )
     }

@@ -18,6 +18,7 @@ mod inspect;
 mod interrupt;
 mod output;
 mod private_server;
+mod publish;
 mod sample;
 mod selection;
 mod structure;

@@ -44,7 +44,8 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("unicode_width", &["cli"]),
     ("calamine", &["source"]),
     ("zip", &["source"]),
-    ("rust_xlsxwriter", &["sample"]),
+    ("rust_xlsxwriter", &["sample", "sink"]),
+    ("csv", &["sink"]),
     ("refinery", &["db"]),
     ("rustls", &["db"]),
     (

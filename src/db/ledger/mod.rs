@@ -1,4 +1,21 @@
-//! The ledger: which load put which rows of which file into which table.
+//! The ledger, in the schema `sheetload` of the database that rows are loaded into: which load put which rows of which
+//! file into which table.
+//!
+//! A batch is recorded in the transaction that writes it ([`crate::sink::ledger`]); what concerns the whole load is
+//! here. No task writes to a load's row while the load runs but the one that begins and ends it, because each batch
+//! locks that row to make sure that its attempt is the one that counts.
 
+mod begin;
 pub mod history;
+mod install;
+mod same_file;
 pub mod undo;
+mod unfinished;
+
+pub use begin::{
+    Ending, NewLoad, NewRoute, begin, begin_again, end, forget_batches, is_complete, set_route,
+    set_table_oid, speak_for,
+};
+pub use install::{install, is_installed};
+pub use same_file::{EarlierLoad, EarlierState, find_same};
+pub use unfinished::{Unfinished, committed, find_unfinished, rejected};

@@ -1,0 +1,125 @@
+//! Rows of a staging table take the place of a table's rows, or the staging table takes a table's place.
+//!
+//! [`plan`] looks at the table before anything is read or created and chooses between two ways:
+//!
+//! - [`Replacement::Rename`]: the staging table is an exact copy of the table without its rows. At the end the table is
+//!   dropped and the copy gets its name: the rows are written once. Only for a table on whose identity nothing hangs.
+//! - [`Replacement::Rewrite`]: the staged rows go into the table itself, which was emptied in the same transaction. The
+//!   table keeps all that hangs on it, and the rows are written twice.
+//!
+//! Either way a reader finds the rows that were there before until the transaction is committed, and the new ones
+//! afterwards. A transaction of isolation level REPEATABLE READ that began before and reads the table for the first time
+//! afterwards is the exception that PostgreSQL itself makes for TRUNCATE (PostgreSQL documentation, "Concurrency
+//! Control", "Caveats"): of a table emptied by TRUNCATE it sees no row, of a renamed one those that were staged when it
+//! began.
+//!
+//! Numbers of serial columns are drawn from the table's sequence while a renamed copy is loaded; a load that fails
+//! leaves a gap, as an INSERT that is rolled back does. An identity column of the copy has its own sequence, which
+//! begins where the table's stands; a load that fails leaves the table's alone. In a rewritten table all numbers are
+//! drawn when the rows are put into it.
+
+mod blueprint;
+mod created;
+mod facts;
+mod grants;
+mod obstacles;
+mod relation;
+mod rewrite;
+mod staging;
+
+use tokio_postgres::{Client, Transaction};
+
+pub use blueprint::Blueprint;
+pub use created::publish_created;
+pub use rewrite::Rewrite;
+
+use crate::db::ddl;
+use crate::error::Result;
+use crate::model::table::TableName;
+use relation::Relation;
+
+/// How a table's rows are replaced.
+#[derive(Debug, Clone)]
+pub enum Replacement {
+    /// A copy takes the table's place.
+    Rename(Blueprint),
+    /// The staged rows are put into the table itself.
+    Rewrite(Rewrite),
+}
+
+/// Decides how a table's rows will be replaced. Changes nothing.
+///
+/// # Errors
+/// `TableUnusable`, naming what stands in the way: no such table, something that is not a table, rows of other tables
+/// that refer to it, rules that would divert the rows. `PermissionDenied` without the right to delete rows where they
+/// have to be. What the server says.
+pub async fn plan(client: &Client, table: &TableName) -> Result<Replacement> {
+    let relation = Relation::find(client, table).await?;
+    relation.require_writable(client).await?;
+    let obstacles = obstacles::obstacles(client, relation.oid)
+        .await
+        .map_err(|error| relation.failed_to_look(error))?;
+    match obstacles.into_iter().next() {
+        None => Blueprint::of(client, relation)
+            .await
+            .map(Replacement::Rename),
+        Some(because) => Rewrite::of(client, relation, because)
+            .await
+            .map(Replacement::Rewrite),
+    }
+}
+
+impl Replacement {
+    /// Creates the staging table that the rows are loaded into, in the table's schema.
+    ///
+    /// A copy that turns out to differ from the table, in something that the server does not copy or that this program
+    /// does not know, is not used: the table will be rewritten instead.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn create_staging(&mut self, client: &Client, staging: &TableName) -> Result<()> {
+        if let Self::Rename(blueprint) = self {
+            let Some(difference) = blueprint.create_staging(client, staging).await? else {
+                return Ok(());
+            };
+            ddl::drop_table(client, staging).await?;
+            let because = format!("a copy of it would differ in {difference}");
+            let relation = Relation::find(client, blueprint.table()).await?;
+            *self = Self::Rewrite(Rewrite::of(client, relation, because).await?);
+        }
+        match self {
+            Self::Rename(_) => Ok(()),
+            Self::Rewrite(rewrite) => rewrite.create_staging(client, staging).await,
+        }
+    }
+
+    /// Puts the staged rows in place, and removes the staging table. `columns` are the columns that the load wrote; the
+    /// table must have them. Where the table is rewritten its other columns get their defaults.
+    ///
+    /// # Errors
+    /// `TableUnusable` when the table was changed meanwhile, and what the server says: a foreign key or a trigger of a
+    /// rewritten table may refuse the rows only now. The transaction must then be rolled back.
+    pub async fn publish(
+        &self,
+        transaction: &Transaction<'_>,
+        staging: &TableName,
+        columns: &[String],
+    ) -> Result<()> {
+        match self {
+            Self::Rename(blueprint) => blueprint.swap(transaction, staging).await,
+            Self::Rewrite(rewrite) => {
+                rewrite.rewrite(transaction, staging, columns).await?;
+                ddl::drop_table(transaction.client(), staging).await
+            }
+        }
+    }
+
+    /// Why the rows have to be written twice, if they have to: completes "because".
+    #[must_use]
+    pub fn because(&self) -> Option<&str> {
+        match self {
+            Self::Rename(_) => None,
+            Self::Rewrite(rewrite) => Some(rewrite.because()),
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! The staged rows go into the table itself.
+
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Transaction};
+
+use super::relation::{Kind, Relation};
+use super::staging::{ForeignKey, Index, foreign_keys, indexes, numbered};
+use crate::db::ddl;
+use crate::error::{Error, ErrorKind, Result, error_from_postgres};
+use crate::model::table::{TableName, quote_identifier};
+
+/// How a table's rows are replaced where they are.
+#[derive(Debug, Clone)]
+pub struct Rewrite {
+    relation: Relation,
+    because: String,
+    emptying: Emptying,
+    indexes: Vec<Index>,
+    foreign_keys: Vec<ForeignKey>,
+    /// The condition that a partition's rows meet.
+    partition: Option<String>,
+}
+
+/// How the table is emptied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Emptying {
+    /// With TRUNCATE, together with the tables that inherit from it.
+    Truncate,
+    /// With DELETE, where TRUNCATE is refused.
+    Delete {
+        /// Foreign keys that would change or forbid more than a row that is replaced by one of the same key.
+        guards: Vec<Reference>,
+    },
+}
+
+/// Another table's foreign key that points to the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Reference {
+    /// The other table, as SQL.
+    table: String,
+    name: String,
+    action: Action,
+    /// Asks whether the other table has a row that refers to one here.
+    query: String,
+    readable: bool,
+}
+
+/// What a foreign key does when a row that it points to is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    /// Refuses at the end of the statement, unless the key is there again.
+    None,
+    /// Refuses at once.
+    Restrict,
+    /// Deletes or changes the rows that refer to it.
+    Cascade,
+}
+
+impl Rewrite {
+    /// Finds out how the table can be emptied.
+    ///
+    /// # Errors
+    /// `TableUnusable` when it can't, `PermissionDenied` without the right to, and what the server says.
+    pub(super) async fn of(client: &Client, relation: Relation, because: String) -> Result<Self> {
+        let references = references(client, &relation).await?;
+        let emptying = if references.is_empty() && relation.kind != Kind::Foreign {
+            Emptying::Truncate
+        } else {
+            require_delete(client, &relation).await?;
+            let guards: Vec<Reference> = references
+                .into_iter()
+                .filter(|reference| reference.action != Action::None)
+                .collect();
+            require_no_references(client, &relation, &guards).await?;
+            Emptying::Delete { guards }
+        };
+        let partition = client
+            .query_one(
+                "select pg_catalog.pg_get_partition_constraintdef($1)",
+                &[&relation.oid],
+            )
+            .await
+            .map_err(|error| relation.failed_to_look(error))?;
+        Ok(Self {
+            because,
+            emptying,
+            indexes: indexes(client, &relation).await?,
+            foreign_keys: foreign_keys(client, &relation).await?,
+            partition: partition.get(0),
+            relation,
+        })
+    }
+
+    /// The table.
+    #[must_use]
+    pub fn table(&self) -> &TableName {
+        &self.relation.name
+    }
+
+    /// Why a copy can't take the table's place: completes "because".
+    #[must_use]
+    pub fn because(&self) -> &str {
+        &self.because
+    }
+
+    /// Creates the staging table: unlogged, with what refuses rows (NOT NULL, checks, unique indexes, exclusion
+    /// constraints, foreign keys, the bounds of a partition) and with sequences of its own, so that the table's numbers
+    /// are not drawn twice.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn create_staging(&self, client: &Client, staging: &TableName) -> Result<()> {
+        let table = self.table();
+        let mut statements = format!(
+            "create unlogged table {staging} \
+             (like {table} including all excluding indexes excluding statistics excluding comments); "
+        );
+        for (number, index) in (1..).zip(&self.indexes) {
+            let create = index.create_refusing(staging, &numbered(staging, number));
+            statements.push_str(&create.unwrap_or_default());
+        }
+        for key in &self.foreign_keys {
+            statements.push_str(&key.create(staging));
+        }
+        if let Some(condition) = &self.partition {
+            statements.push_str(&format!("alter table {staging} add check ({condition}); "));
+        }
+        client.batch_execute(&statements).await.map_err(|error| {
+            let doing = format!("create a table shaped like {}", table.plain());
+            error_from_postgres(error, &doing).in_table(table.plain())
+        })?;
+        ddl::give_own_sequences(client, staging).await
+    }
+
+    /// Empties the table and puts the staged rows into it, and gives their number. The other columns get their defaults.
+    ///
+    /// # Errors
+    /// `TableUnusable` when rows cannot be removed; what the server says, which may refuse rows for a foreign key, a
+    /// trigger or a policy. The transaction must then be rolled back.
+    pub async fn rewrite(
+        &self,
+        transaction: &Transaction<'_>,
+        staging: &TableName,
+        columns: &[String],
+    ) -> Result<u64> {
+        let table = self.table();
+        let failed = |error| self.failed(error);
+        let names: Vec<String> = columns.iter().map(|name| quote_identifier(name)).collect();
+        let names = names.join(", ");
+        let insert = match names.as_str() {
+            // A row of defaults for each one.
+            "" => format!("insert into {table} select from {staging}"),
+            _ => format!(
+                "insert into {table} ({names}) overriding system value select {names} from {staging}"
+            ),
+        };
+        transaction
+            .batch_execute("set constraints all immediate")
+            .await
+            .map_err(failed)?;
+        match &self.emptying {
+            Emptying::Truncate => {
+                let truncate = format!("truncate {table}");
+                transaction.batch_execute(&truncate).await.map_err(failed)?;
+                transaction.execute(&insert, &[]).await.map_err(failed)
+            }
+            Emptying::Delete { guards } => {
+                // Nobody can refer to a row from here on: that needs a lock which this one excludes.
+                if self.relation.kind != Kind::Foreign {
+                    let lock = format!("lock table {table} in exclusive mode");
+                    transaction.batch_execute(&lock).await.map_err(failed)?;
+                }
+                require_no_references(transaction.client(), &self.relation, guards).await?;
+                // One statement, so that keys which come back are there when foreign keys are checked. What counts the
+                // deleted rows makes sure that they are gone before the first one is inserted.
+                let replace = format!(
+                    "with gone as (delete from {table} returning 1), \
+                     swept as (select pg_catalog.count(*) as rows from gone) \
+                     {insert}, swept where swept.rows >= 0"
+                );
+                let inserted = transaction.execute(&replace, &[]).await.map_err(failed)?;
+                self.require_swept(transaction, inserted).await?;
+                Ok(inserted)
+            }
+        }
+    }
+
+    /// Makes sure that no trigger or rule kept a row from being deleted.
+    async fn require_swept(&self, transaction: &Transaction<'_>, inserted: u64) -> Result<()> {
+        let table = self.table();
+        let row = transaction
+            .query_one(&format!("select pg_catalog.count(*) from {table}"), &[])
+            .await
+            .map_err(|error| self.failed(error))?;
+        let rows: i64 = row.get(0);
+        if u64::try_from(rows) == Ok(inserted) {
+            return Ok(());
+        }
+        Err(self.relation.unusable(
+            format!(
+                "not all rows of {} can be replaced: it holds {rows} rows where {inserted} were put",
+                table.plain()
+            ),
+            "Look for a trigger that keeps rows from being deleted, or say --if-exists append",
+        ))
+    }
+
+    fn failed(&self, error: tokio_postgres::Error) -> Error {
+        let is_of_a_key = error.code() == Some(&SqlState::FOREIGN_KEY_VIOLATION)
+            || error.code() == Some(&SqlState::RESTRICT_VIOLATION);
+        let table = self.table().plain();
+        let error =
+            error_from_postgres(error, &format!("replace the rows of {table}")).in_table(table);
+        if is_of_a_key && self.emptying != Emptying::Truncate {
+            return error.next_step(
+                "Load the rows that other tables refer to, too, or say --key and --on-conflict update instead",
+            );
+        }
+        error
+    }
+}
+
+/// The foreign keys of tables outside of this one's family that point to it or to a table that inherits from it.
+async fn references(client: &Client, relation: &Relation) -> Result<Vec<Reference>> {
+    let rows = client
+        .query(REFERENCES, &[&relation.oid])
+        .await
+        .map_err(|error| relation.failed_to_look(error))?;
+    let reference = |row: &tokio_postgres::Row| Reference {
+        table: row.get(0),
+        name: row.get(1),
+        action: match row.get::<_, &str>(2) {
+            "a" => Action::None,
+            "r" => Action::Restrict,
+            _ => Action::Cascade,
+        },
+        query: row.get(3),
+        readable: row.get(4),
+    };
+    Ok(rows.iter().map(reference).collect())
+}
+
+const REFERENCES: &str = "\
+with recursive family (oid) as ( \
+    select $1::oid union select i.inhrelid from family join pg_catalog.pg_inherits i on i.inhparent = family.oid) \
+select con.conrelid::pg_catalog.regclass::text, con.conname::text, con.confdeltype::text, \
+       'select exists (select from ' || con.conrelid::pg_catalog.regclass::text || ' where ' || ( \
+           select pg_catalog.string_agg(pg_catalog.quote_ident(a.attname) || ' is not null', ' and ') \
+           from pg_catalog.pg_attribute a where a.attrelid = con.conrelid and a.attnum = any (con.conkey)) || ')', \
+       (select pg_catalog.bool_and(pg_catalog.has_column_privilege(con.conrelid, k, 'select')) \
+        from pg_catalog.unnest(con.conkey) k) \
+from pg_catalog.pg_constraint con \
+where con.contype = 'f' and con.confrelid in (select oid from family) \
+  and con.conrelid not in (select oid from family) \
+order by 1, 2";
+
+async fn require_no_references(
+    client: &Client,
+    relation: &Relation,
+    guards: &[Reference],
+) -> Result<()> {
+    for reference in guards {
+        let refers = if reference.readable {
+            let asked = client.query_one(&reference.query, &[]).await;
+            asked
+                .map_err(|error| relation.failed_to_look(error))?
+                .get(0)
+        } else {
+            true
+        };
+        if !refers {
+            continue;
+        }
+        let table = relation.name.plain();
+        let what = match reference.action {
+            Action::Cascade => "replacing the rows here would delete or change them",
+            Action::None | Action::Restrict => "they keep the rows here from being replaced",
+        };
+        return Err(relation.unusable(
+            format!(
+                "rows of {} refer to {table} by foreign key {}, and {what}",
+                reference.table, reference.name
+            ),
+            "Say --key and --on-conflict update to change the rows instead, or drop the foreign key before the load",
+        ));
+    }
+    Ok(())
+}
+
+/// Makes sure that DELETE removes all rows, and may.
+async fn require_delete(client: &Client, relation: &Relation) -> Result<()> {
+    let row = client
+        .query_one(
+            "select pg_catalog.has_table_privilege($1::oid, 'delete'), pg_catalog.row_security_active($1::oid), \
+                    (select rulename::text from pg_catalog.pg_rewrite \
+                     where ev_class = $1 and ev_type = '4' and ev_enabled <> 'D' limit 1), \
+                    (pg_catalog.pg_relation_is_updatable($1::oid::pg_catalog.regclass, false) & 24) = 24, \
+                    session_user::text",
+            &[&relation.oid],
+        )
+        .await
+        .map_err(|error| relation.failed_to_look(error))?;
+    let table = relation.name.plain();
+    let (allowed, filtered, rule, writable, user): (bool, bool, Option<String>, bool, String) =
+        (row.get(0), row.get(1), row.get(2), row.get(3), row.get(4));
+    if !allowed {
+        let message = format!("user {user:?} lacks the right to delete from table {table}");
+        let step = format!(
+            "Ask the table's owner to grant delete on {} to {}, or connect as another user",
+            relation.name,
+            quote_identifier(&user)
+        );
+        return Err(Error::new(ErrorKind::PermissionDenied, message)
+            .in_table(table)
+            .with_sqlstate("42501")
+            .next_step(step));
+    }
+    if let Some(rule) = rule {
+        return Err(relation.unusable(
+            format!("rule {rule} of {table} keeps its rows from being deleted in the usual way"),
+            format!("Drop rule {rule} before the load, or say --if-exists append"),
+        ));
+    }
+    if filtered {
+        return Err(relation.unusable(
+            format!("row security keeps rows of {table} from being deleted"),
+            "Connect as a user who bypasses row security, or say --if-exists append",
+        ));
+    }
+    if !writable {
+        return Err(relation.unusable(
+            format!("{table} does not let its rows be replaced"),
+            "Say --if-exists append",
+        ));
+    }
+    Ok(())
+}

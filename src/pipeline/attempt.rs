@@ -1,0 +1,205 @@
+//! One attempt at a load: from the first row to the last, with nothing put in place yet.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use tokio_postgres::Client;
+
+use super::earlier::EarlierRows;
+use super::import::{Context, interrupted_early, is_cancelled_statement};
+use super::lineage::RowOrigin;
+use super::recording::Recording;
+use super::rejected_cells::CellKeeper;
+use super::route::{Before, Route};
+use super::target::Target;
+use super::worker::RejectFile;
+use super::{Load, LoadEnd, Pipeline, Writing};
+use crate::db::ledger;
+use crate::error::{Error, Result};
+use crate::sink::held::{HeldTransaction, LateConstraints};
+use crate::source::RowSource;
+
+/// What an attempt has done.
+pub(super) struct Attempt {
+    pub(super) end: LoadEnd,
+    /// The transaction that holds the rows.
+    pub(super) transaction: Option<HeldTransaction>,
+    /// The sheets, to be read again; fewer if a reader panicked.
+    pub(super) sources: Vec<Box<dyn RowSource>>,
+}
+
+impl Context<'_> {
+    /// Prepares the table and writes all rows. When it could not start, what was created is removed again.
+    pub(super) async fn attempt(
+        &self,
+        target: &mut Target,
+        sources: Vec<Box<dyn RowSource>>,
+        recording: Option<&Recording>,
+        late: LateConstraints,
+    ) -> Result<Attempt> {
+        if self.interrupt.is_cancelled() {
+            return Err(interrupted_early());
+        }
+        let transaction = match &target.route {
+            Route::OneTransaction(_) => {
+                let client = self.database.get().await?;
+                Some(HeldTransaction::begin(client, &target.name, late).await?)
+            }
+            Route::InPlace(_) | Route::Staged { .. } => None,
+        };
+        self.prepare(target, recording, transaction.as_ref())
+            .await?;
+        let mut attempt = Attempt {
+            end: LoadEnd::nothing()?,
+            transaction,
+            sources: Vec::with_capacity(sources.len()),
+        };
+        let mut left = sources.into_iter().enumerate();
+        for (index, source) in left.by_ref() {
+            let transaction = attempt.transaction.clone();
+            match Box::pin(self.run(target, index, source, recording, transaction)).await {
+                Ok(mut next) => {
+                    attempt.sources.extend(next.source.take());
+                    attempt.end.absorb(next);
+                }
+                Err(error) if index == 0 => {
+                    self.take_back(target, &attempt).await;
+                    return Err(error);
+                }
+                Err(error) => attempt.end.errors.push(error),
+            }
+            if !attempt.end.errors.is_empty() || attempt.end.totals.is_none() {
+                break;
+            }
+        }
+        attempt.sources.extend(left.map(|(_, source)| source));
+        Ok(attempt)
+    }
+
+    /// Removes what was made for an attempt that did not start.
+    async fn take_back(&self, target: &Target, attempt: &Attempt) {
+        let taken_back = match &attempt.transaction {
+            Some(transaction) => transaction.roll_back().await,
+            None if self.resumed.is_some() => Ok(()),
+            None => match self.database.get().await {
+                Ok(client) => target.clean_up(&client, 0).await.map(|_| ()),
+                Err(error) => Err(error),
+            },
+        };
+        if let Err(error) = taken_back {
+            tracing::debug!(%error, "what was made for the load could not be removed");
+        }
+    }
+
+    /// Creates or empties the table, unless an earlier attempt has. Nothing is loaded yet, so an interrupt does not wait
+    /// for a lock on it.
+    async fn prepare(
+        &self,
+        target: &mut Target,
+        recording: Option<&Recording>,
+        transaction: Option<&HeldTransaction>,
+    ) -> Result<()> {
+        let is_created = matches!(target.route, Route::InPlace(Before::Create));
+        let mut preparing = pin!(async {
+            if self.goes_on() {
+                let client = self.database.get().await?;
+                return target.look_at_written(&client).await;
+            }
+            match transaction {
+                Some(transaction) => {
+                    let prepare = async |client: &Client| target.prepare(client).await;
+                    transaction.run(prepare).await
+                }
+                None => {
+                    let client = self.database.get().await?;
+                    target.prepare(&client).await?;
+                    match recording {
+                        Some(recording) if is_created => {
+                            ledger::set_table_oid(&client, recording.load_id, &target.name).await
+                        }
+                        _ => Ok(()),
+                    }
+                }
+            }
+        });
+        tokio::select! {
+            prepared = &mut preparing => return prepared,
+            () = self.interrupt.cancelled() => self.database.cancel_statements().await,
+        }
+        preparing.await.map_err(|error| {
+            if is_cancelled_statement(&error) {
+                interrupted_early()
+            } else {
+                error
+            }
+        })
+    }
+
+    /// Whether rows of an earlier attempt are where this one writes.
+    pub(super) fn goes_on(&self) -> bool {
+        self.resumed.is_some_and(|resumed| resumed.keeps_rows)
+    }
+
+    /// Loads one sheet.
+    async fn run(
+        &self,
+        target: &Target,
+        index: usize,
+        source: Box<dyn RowSource>,
+        recording: Option<&Recording>,
+        transaction: Option<HeldTransaction>,
+    ) -> Result<LoadEnd> {
+        let sheet = source.describe().sheet.clone();
+        let mut load = Load::new(
+            self.config,
+            source,
+            target.columns_of(index),
+            target.constraint_columns().clone(),
+        );
+        load.untitled = target.untitled(index).to_vec();
+        load.sheet_place = i32::try_from(index).unwrap_or(i32::MAX);
+        load.earlier = self.earlier(load.sheet_place);
+        if !target.lineage().is_empty() {
+            let file_name = self.config.file.file_name().unwrap_or_default();
+            let file_name = file_name.to_string_lossy().into_owned();
+            let origin = RowOrigin::new(file_name, sheet, self.load_id);
+            load.lineage = Some((target.lineage().to_vec(), origin));
+        }
+        if target.is_sampled() {
+            let client = self.database.get().await?;
+            load.widening = target.widening(index, client, self.database);
+        }
+        if let Some(sender) = &self.rejects {
+            let cells = CellKeeper::new(load.source.describe());
+            sender.begin_sheet(cells.sheet().clone()).await?;
+            load.reject_file = Some(RejectFile {
+                sender: sender.clone(),
+                cells: Arc::new(cells),
+            });
+        }
+        let writing = Writing {
+            mode: self.config.mode,
+            table: target.written_table(),
+            database: self.database,
+            workers: self.workers,
+            transaction,
+            ledger: recording.map(|recording| recording.batch_ledger(self.config, &target.route)),
+            retry_for: self.config.patience.retry_for,
+        };
+        let pipeline = Pipeline::open(load, writing, self.interrupt, self.progress).await?;
+        pipeline.wait().await
+    }
+
+    /// The rows of a sheet that an earlier attempt is done with.
+    fn earlier(&self, sheet: i32) -> Arc<EarlierRows> {
+        let of_sheet = self.resumed.and_then(|resumed| resumed.earlier.get(&sheet));
+        of_sheet.cloned().unwrap_or_default()
+    }
+
+    /// Whether the whole load may be tried again: nothing of it is in the table, and what ended it may pass.
+    pub(super) fn may_begin_again(&self, target: &Target, attempt: &Attempt) -> Option<usize> {
+        let is_held = matches!(target.route, Route::OneTransaction(_));
+        let first = attempt.end.errors.iter().position(Error::is_transient);
+        first.filter(|_| is_held && !self.interrupt.is_cancelled())
+    }
+}

@@ -1,0 +1,353 @@
+//! The end of a load: the rows are put in place and recorded together, or nothing is.
+
+use std::pin::pin;
+
+use super::attempt::Attempt;
+use super::import::{Context, SheetFacts, display_name, is_cancelled_statement};
+use super::progress::{Phase, Snapshot};
+use super::recording::{Recording, ending};
+use super::report::{self, Milestones};
+use super::route::Route;
+use super::row_plan::too_many_rejects;
+use super::target::Target;
+use crate::db::ledger::{self, Ending};
+use crate::error::{Error, ErrorKind, Result, error_from_postgres};
+use crate::model::receipt::Receipt;
+use crate::model::report::{LoadReport, LoadState};
+use crate::sink::classify::is_row_fault_code;
+use crate::sink::retry::Retry;
+
+impl Context<'_> {
+    /// Puts the rows in place, or takes them back, and writes the report.
+    pub(super) async fn finish(
+        &self,
+        target: &Target,
+        recording: Option<&Recording>,
+        sheets: SheetFacts,
+        mut attempt: Attempt,
+        milestones: Milestones,
+    ) -> Result<(LoadReport, Vec<Error>)> {
+        let counters = self.progress.snapshot();
+        let all_accounted = attempt.end.accounts_for_all_rows(&counters);
+        let mut interrupted = self.interrupt.is_cancelled() && !all_accounted;
+        self.check(&mut attempt, &counters, all_accounted || interrupted);
+        let mut receipt = Receipt {
+            columns: std::mem::take(&mut attempt.end.columns),
+            verified: None,
+        };
+        let is_complete = attempt.end.errors.is_empty() && !interrupted;
+        let mut is_published = false;
+        if is_complete {
+            self.progress.enter(Phase::Publishing);
+            let placed = self
+                .put_in_place(target, recording, &attempt, &counters, &mut receipt)
+                .await;
+            is_published = placed
+                .map_err(|error| attempt.end.errors.push(error))
+                .is_ok();
+        }
+        if self.interrupt.is_cancelled() {
+            // Statements that were cancelled to stop at once: not a failure, but what was asked for.
+            let before = attempt.end.errors.len();
+            attempt
+                .end
+                .errors
+                .retain(|error| !is_cancelled_statement(error));
+            interrupted |= attempt.end.errors.len() < before;
+        }
+        let is_kept = is_published || !target.route.is_all_or_nothing();
+        let loaded_rows = if is_kept { counters.loaded_rows } else { 0 };
+        let state = match (attempt.end.errors.is_empty(), interrupted) {
+            (false, _) => LoadState::Failed,
+            (true, true) => LoadState::Interrupted,
+            (true, false) => LoadState::Complete,
+        };
+        if !is_published {
+            self.take_back_rows(target, recording, &mut attempt, state, &counters)
+                .await;
+        }
+        self.progress.enter(Phase::Done);
+        let facts = report::Facts {
+            state,
+            file: display_name(&self.config.file),
+            sheet: sheets.names,
+            target,
+            mode: self.config.mode,
+            workers: self.workers,
+            load_id: self.load_id.to_string(),
+            hidden_columns: sheets.hidden_columns,
+            receipt,
+            commit: self.config.commit_mode(),
+        };
+        let mut errors = std::mem::take(&mut attempt.end.errors);
+        if state == LoadState::Interrupted {
+            errors.push(Error::new(ErrorKind::Interrupted, "interrupted"));
+        }
+        let snapshot = Snapshot {
+            loaded_rows,
+            ..self.progress.snapshot()
+        };
+        let mut report = report::write(facts, &attempt.end, snapshot, milestones);
+        report.warnings.splice(0..0, target.warnings().to_vec());
+        Ok((report, errors))
+    }
+
+    /// What is wrong with an attempt of which no stage failed.
+    fn check(&self, attempt: &mut Attempt, counters: &Snapshot, is_explained: bool) {
+        let errors = &mut attempt.end.errors;
+        if !errors.is_empty() {
+            return;
+        }
+        if !is_explained {
+            errors.push(Error::new(
+                ErrorKind::Internal,
+                "the load ended without an error, but not all rows are accounted for",
+            ));
+            return;
+        }
+        let (rejected, read) = (counters.rejected_rows, counters.read_rows);
+        if let Some(max_errors) = self.config.max_errors
+            && max_errors.is_exceeded(rejected, read, true)
+        {
+            errors.push(too_many_rejects(
+                max_errors,
+                rejected,
+                &format!("of {read}"),
+            ));
+        }
+        if let Some(fingerprint) = self.fingerprint
+            && let Err(error) = fingerprint.still_holds(&self.config.file)
+        {
+            errors.push(error);
+        }
+    }
+
+    /// Whether all rows were taken, and yet a constraint that is checked at the end refuses them.
+    pub(super) async fn violates_late_constraints(&self, attempt: &Attempt) -> Result<bool> {
+        let Some(transaction) = &attempt.transaction else {
+            return Ok(false);
+        };
+        match transaction.check_late_constraints().await {
+            Ok(()) => Ok(false),
+            Err(error) => {
+                let sqlstate = error.facts().sqlstate.as_deref();
+                Ok(sqlstate.is_some_and(is_row_fault_code))
+            }
+        }
+    }
+
+    /// Publishes the rows and records the end, in one transaction.
+    async fn put_in_place(
+        &self,
+        target: &Target,
+        recording: Option<&Recording>,
+        attempt: &Attempt,
+        counters: &Snapshot,
+        receipt: &mut Receipt,
+    ) -> Result<()> {
+        let ending = self.complete(target, attempt, counters, receipt)?;
+        let mut placing = pin!(async {
+            match &attempt.transaction {
+                Some(transaction) => {
+                    if let Some(recording) = recording {
+                        let (id, number) = (recording.load_id, recording.attempt);
+                        transaction
+                            .run(async |client| {
+                                ledger::end(client, id, number, &target.name, &ending).await
+                            })
+                            .await?;
+                    }
+                    let committed = transaction.commit().await;
+                    self.settled(recording, committed).await
+                }
+                None => self.publish(target, recording, &ending).await,
+            }
+        });
+        tokio::select! {
+            placed = &mut placing => return placed,
+            // It may wait for a lock.
+            () = self.interrupt.cancelled() => self.database.cancel_statements().await,
+        }
+        placing.await
+    }
+
+    /// The end of a load whose rows are all accounted for.
+    fn complete(
+        &self,
+        target: &Target,
+        attempt: &Attempt,
+        counters: &Snapshot,
+        receipt: &Receipt,
+    ) -> Result<Ending> {
+        let totals = attempt.end.totals.unwrap_or_default();
+        let document = serde_json::to_value(receipt).map_err(|error| {
+            Error::new(ErrorKind::Internal, "the receipt could not be written").caused_by(error)
+        })?;
+        let rows = [totals.rows, counters.loaded_rows, counters.rejected_rows];
+        Ok(ending("complete", &[], rows, document, &target.route))
+    }
+
+    /// Puts staged rows in place, if there are any, and records the end; again after what may pass.
+    async fn publish(
+        &self,
+        target: &Target,
+        recording: Option<&Recording>,
+        ending: &Ending,
+    ) -> Result<()> {
+        let retry = Retry {
+            retry_for: self.config.patience.retry_for,
+            stop: self.interrupt.clone(),
+            count: self.progress.retries(),
+        };
+        let mut tries = retry.tries();
+        loop {
+            let published = self.publish_once(target, recording, ending).await;
+            match self.settled(recording, published).await {
+                Ok(()) => return Ok(()),
+                Err(error) => tries.pause_after(error).await?,
+            }
+        }
+    }
+
+    async fn publish_once(
+        &self,
+        target: &Target,
+        recording: Option<&Recording>,
+        ending: &Ending,
+    ) -> Result<()> {
+        let failed = |error| {
+            error_from_postgres(error, &format!("put the rows into {}", target.name.plain()))
+                .in_table(target.name.plain())
+        };
+        let mut client = self.database.get().await?;
+        let transaction = client.transaction().await.map_err(failed)?;
+        target.publish(transaction.client()).await?;
+        if let Some(recording) = recording {
+            let (id, number) = (recording.load_id, recording.attempt);
+            ledger::end(transaction.client(), id, number, &target.name, ending).await?;
+        }
+        transaction.commit().await.map_err(failed)
+    }
+
+    /// Finds out whether what failed was committed nevertheless: the connection may have been lost after that.
+    async fn settled(&self, recording: Option<&Recording>, done: Result<()>) -> Result<()> {
+        let Err(error) = done else { return Ok(()) };
+        let Some(recording) = recording else {
+            return Err(error);
+        };
+        if error.kind() != ErrorKind::ConnectionLost {
+            return Err(error);
+        }
+        let retry = Retry {
+            retry_for: self.config.patience.retry_for,
+            stop: self.interrupt.clone(),
+            count: self.progress.retries(),
+        };
+        let mut tries = retry.tries();
+        loop {
+            let found = match self.database.get().await {
+                Ok(client) => {
+                    ledger::is_complete(&client, recording.load_id, recording.attempt).await
+                }
+                Err(error) => Err(error),
+            };
+            match found {
+                Ok(true) => return Ok(()),
+                Ok(false) => return Err(error),
+                // Nothing can be known before the server is back.
+                Err(unknown) => match tries.pause_after(unknown).await {
+                    Ok(()) => {}
+                    Err(_unknown) => return Err(error),
+                },
+            }
+        }
+    }
+
+    /// Takes back what an incomplete load leaves, as far as it may not stay, and records its end.
+    async fn take_back_rows(
+        &self,
+        target: &Target,
+        recording: Option<&Recording>,
+        attempt: &mut Attempt,
+        state: LoadState,
+        counters: &Snapshot,
+    ) {
+        let errors = &mut attempt.end.errors;
+        if let Some(transaction) = &attempt.transaction {
+            // A connection that is lost has rolled back by itself.
+            let _rolled_back = transaction.roll_back().await;
+        }
+        // What may pass is gone on with by `sheetload resume`, from the rows that are staged.
+        let may_go_on = recording.is_some() && errors.iter().any(Error::is_transient);
+        let is_staged = matches!(target.route, Route::Staged { .. });
+        if !(is_staged && may_go_on) {
+            self.clean_up(target, recording, counters.loaded_rows, errors)
+                .await;
+        }
+        let Some(recording) = recording else { return };
+        let rows = [
+            counters.read_rows,
+            if target.route.is_all_or_nothing() {
+                0
+            } else {
+                counters.loaded_rows
+            },
+            counters.rejected_rows,
+        ];
+        let name = match state {
+            LoadState::Interrupted => "interrupted",
+            LoadState::Complete | LoadState::Failed => "failed",
+        };
+        let ending = ending(name, errors, rows, serde_json::Value::Null, &target.route);
+        recording.end(self.database, &target.name, &ending).await;
+    }
+
+    async fn clean_up(
+        &self,
+        target: &Target,
+        recording: Option<&Recording>,
+        committed: u64,
+        errors: &mut Vec<Error>,
+    ) {
+        let cleaned = match self.database.get().await {
+            Ok(client) => match target.clean_up(&client, committed).await {
+                Ok(true) => match recording {
+                    Some(recording) => ledger::forget_batches(&client, recording.load_id).await,
+                    None => Ok(()),
+                },
+                Ok(false) => Ok(()),
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error),
+        };
+        // A lost server is named once, by the error that ended the load.
+        if let Err(error) = cleaned
+            && errors.is_empty()
+        {
+            errors.push(error);
+        }
+    }
+
+    /// Records that a load did not get as far as its first row.
+    pub(super) async fn record_failure(
+        &self,
+        target: &Target,
+        recording: Option<&Recording>,
+        error: &Error,
+    ) {
+        let Some(recording) = recording else { return };
+        let state = match error.kind() {
+            ErrorKind::Interrupted => "interrupted",
+            _ => "failed",
+        };
+        let errors = std::slice::from_ref(error);
+        let ending = ending(
+            state,
+            errors,
+            [0; 3],
+            serde_json::Value::Null,
+            &target.route,
+        );
+        recording.end(self.database, &target.name, &ending).await;
+    }
+}

@@ -1,0 +1,193 @@
+//! A load's place in the ledger, from its beginning to its end.
+
+use deadpool_postgres::Object;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::fingerprint::Fingerprint;
+use super::route::{Route, oid_of};
+use super::target::Target;
+use crate::config::commit::{OnConflict, SameFile, Verify};
+use crate::config::import::{IfExists, ImportConfig};
+use crate::db::ledger::{self, EarlierState, Ending, NewLoad};
+use crate::db::pool::Database;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::selection::Area;
+use crate::model::table::TableName;
+use crate::sink::ledger::{BatchLedger, Marks};
+use crate::source::RowSource;
+
+/// A load that is recorded. Its connection speaks for it: the load counts as alive as long as the server knows it.
+#[derive(Debug)]
+pub(super) struct Recording {
+    pub(super) session: Object,
+    pub(super) load_id: Uuid,
+    pub(super) attempt: i32,
+}
+
+impl Recording {
+    /// Records that the load begins.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub(super) async fn begin(
+        session: Object,
+        load_id: Uuid,
+        config: &ImportConfig,
+        fingerprint: &Fingerprint,
+        target: &Target,
+        sources: &[Box<dyn RowSource>],
+    ) -> Result<Self> {
+        let file = std::path::absolute(&config.file).unwrap_or_else(|_| config.file.clone());
+        let mut absolute = config.clone();
+        absolute.file.clone_from(&file);
+        if let Some(rejects) = &mut absolute.rejects
+            && let Ok(path) = std::path::absolute(&rejects.file)
+        {
+            rejects.file = path;
+        }
+        let table = target.name();
+        let load = NewLoad {
+            id: load_id,
+            file: file.to_string_lossy().into_owned(),
+            sha256: fingerprint.sha256,
+            sheets: sheet_names(sources),
+            selection: selection(config),
+            table: table.clone(),
+            table_oid: oid_of(&session, table).await?,
+            staging: target.route.staging().map(|staging| staging.table.clone()),
+            route: target.route.name(),
+            effect: target.route.effect(),
+            has_lineage: !target.lineage().is_empty(),
+            mode: config.mode.name(),
+            commit_mode: config.commit_mode().name(),
+            options: absolute.to_document()?,
+            columns: target.columns_document(sources)?,
+        };
+        let attempt = ledger::begin(&session, &load).await?;
+        Ok(Self {
+            session,
+            load_id,
+            attempt,
+        })
+    }
+
+    /// How its batches are recorded.
+    pub(super) fn batch_ledger(&self, config: &ImportConfig, route: &Route) -> BatchLedger {
+        let needs_marks = config.verify == Verify::Totals && !route.fills_the_table();
+        BatchLedger {
+            load_id: self.load_id,
+            attempt: self.attempt,
+            marks: if needs_marks {
+                Marks::Savepoints
+            } else {
+                Marks::None
+            },
+        }
+    }
+
+    /// Records an end that left nothing to be put in place, or could not put it there. Whoever reads the ledger sees the
+    /// load as killed where even this fails.
+    pub(super) async fn end(&self, database: &Database, table: &TableName, ending: &Ending) {
+        let ended = ledger::end(&self.session, self.load_id, self.attempt, table, ending).await;
+        let Err(error) = ended else { return };
+        tracing::debug!(%error, "the end of the load was not recorded at first");
+        // The session may have been lost with the server.
+        let again = match database.get().await {
+            Ok(client) => ledger::end(&client, self.load_id, self.attempt, table, ending).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = again {
+            tracing::warn!(%error, "the end of the load was not recorded");
+        }
+    }
+}
+
+/// The sheets' names.
+pub(super) fn sheet_names(sources: &[Box<dyn RowSource>]) -> Vec<String> {
+    let sheets = sources.iter().map(|source| source.describe());
+    sheets.map(|sheet| sheet.sheet.clone()).collect()
+}
+
+/// The cells that are asked for, as the ledger compares them.
+fn selection(config: &ImportConfig) -> String {
+    match &config.read.area {
+        Area::Used => String::new(),
+        Area::Range(range) => range.to_string(),
+        Area::Named(name) => name.clone(),
+    }
+}
+
+/// Makes sure that the table does not get a file's rows twice.
+///
+/// # Errors
+/// `AlreadyLoaded`, with the way on.
+pub(super) async fn refuse_same_file(
+    client: &Object,
+    config: &ImportConfig,
+    fingerprint: &Fingerprint,
+    table: &TableName,
+    sources: &[Box<dyn RowSource>],
+) -> Result<()> {
+    if config.same_file == SameFile::Again || !adds_rows(config) {
+        return Ok(());
+    }
+    let Some(oid) = oid_of(client, table).await? else {
+        return Ok(());
+    };
+    let (sheets, selection) = (sheet_names(sources), selection(config));
+    let found = ledger::find_same(client, &fingerprint.sha256, Some(oid), &sheets, &selection);
+    let Some(earlier) = found.await? else {
+        return Ok(());
+    };
+    let file = config.file.display();
+    let (id, rows, started) = (earlier.id, earlier.rows, &earlier.started);
+    let (message, step) = match earlier.state {
+        EarlierState::Complete => (
+            format!("{file} is in table {} already, loaded on {started} (load {id})", table.plain()),
+            "Say --again to load it once more, or --if-exists replace to put it in place of what is there".to_owned(),
+        ),
+        EarlierState::Running => (
+            format!("{file} is being loaded into table {} right now (load {id})", table.plain()),
+            "Wait until that load is done; `sheetload history` shows it".to_owned(),
+        ),
+        EarlierState::Partly | EarlierState::Nothing => (
+            format!(
+                "{rows} rows of {file} are in table {} already: load {id} of {started} did not come to its end",
+                table.plain()
+            ),
+            format!("Go on with `sheetload resume {id}`, or say --again to load all rows once more"),
+        ),
+    };
+    Err(Error::new(ErrorKind::AlreadyLoaded, message)
+        .in_file(&config.file)
+        .in_table(table.plain())
+        .next_step(step))
+}
+
+/// Whether a second load of the same rows would add to those of the first.
+fn adds_rows(config: &ImportConfig) -> bool {
+    let replaces = matches!(config.if_exists, IfExists::Replace | IfExists::Truncate);
+    let merges = config
+        .upsert
+        .as_ref()
+        .is_some_and(|upsert| upsert.on_conflict != OnConflict::Fail);
+    !replaces && !merges
+}
+
+/// How a load ended, for the ledger.
+pub(super) fn ending(
+    state: &'static str,
+    errors: &[Error],
+    rows: [u64; 3],
+    receipt: Value,
+    route: &Route,
+) -> Ending {
+    Ending {
+        state,
+        error: errors.first().map(ToString::to_string),
+        rows,
+        receipt,
+        replaces: route.effect() == "replace",
+    }
+}

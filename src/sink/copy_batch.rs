@@ -1,0 +1,290 @@
+//! One batch by COPY: whole if it can be, else without its bad rows, and recorded with what became of it.
+
+use deadpool_postgres::Object;
+use tokio_postgres::error::{DbError, Severity, SqlState};
+use tokio_postgres::{Client, Statement};
+
+use super::classify::row_fault;
+use super::copy_stream::copy_rows;
+use super::encode::{EncodedBatch, FieldForm};
+use super::frame::Frame;
+use super::isolate::{WrittenColumns, load_without_bad_rows};
+use super::ledger::{BatchLedger, BatchRecord, BatchRecorder, Recorded};
+use super::{Written, superseded, write_error};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::column::TargetColumn;
+use crate::model::table::{TableName, quote_identifier};
+
+/// What a connection needs to write batches.
+#[derive(Debug)]
+pub(super) struct CopyStatements {
+    copy: Statement,
+    recorder: Option<BatchRecorder>,
+    target: WrittenColumns,
+}
+
+impl CopyStatements {
+    /// Prepares them.
+    ///
+    /// # Errors
+    /// Whatever the server says: no such table, no right to insert.
+    pub(super) async fn prepare(
+        client: &Client,
+        table: &TableName,
+        columns: &[TargetColumn],
+        ledger: Option<BatchLedger>,
+    ) -> Result<Self> {
+        let failed = |error| write_error(error, table);
+        let recorder = match ledger {
+            Some(ledger) => Some(
+                BatchRecorder::prepare(client, ledger)
+                    .await
+                    .map_err(failed)?,
+            ),
+            None => None,
+        };
+        let copy = client
+            .prepare(&copy_sql(table, columns))
+            .await
+            .map_err(failed)?;
+        Ok(Self {
+            copy,
+            recorder,
+            target: WrittenColumns {
+                table: table.clone(),
+                columns: columns.iter().map(|column| column.name.clone()).collect(),
+            },
+        })
+    }
+
+    /// The table.
+    pub(super) fn table(&self) -> &TableName {
+        &self.target.table
+    }
+
+    /// Whether the ledger says that the batch is committed; without a ledger nothing says so.
+    pub(super) async fn is_recorded(
+        &self,
+        client: &Client,
+        record: &dyn BatchRecord,
+    ) -> Result<bool> {
+        match &self.recorder {
+            Some(recorder) => {
+                let found = recorder.is_recorded(client, record).await;
+                found.map_err(|error| write_error(error, self.table()))
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// Writes a batch and its record within a frame that ends in the same way for both, and leaves the frame open.
+    async fn fill(
+        &self,
+        client: &Client,
+        frame: Frame,
+        batch: &EncodedBatch,
+        record: &dyn BatchRecord,
+    ) -> Result<Written> {
+        let failed = |error| write_error(error, self.table());
+        let all = 0..batch.row_count();
+        let written = match copy_rows(client, &self.copy, batch, all).await {
+            Ok(loaded) => Written {
+                loaded,
+                refused: Vec::new(),
+            },
+            Err(error) => match row_fault(&error) {
+                None => return Err(failed(error)),
+                Some(fault) => {
+                    frame.begin_again(client).await.map_err(failed)?;
+                    self.without_bad_rows(client, batch, Some(fault)).await?
+                }
+            },
+        };
+        self.record(client, record, &written).await?;
+        Ok(written)
+    }
+
+    async fn without_bad_rows(
+        &self,
+        client: &Client,
+        batch: &EncodedBatch,
+        fault: Option<&DbError>,
+    ) -> Result<Written> {
+        let recorder = self.recorder.as_ref();
+        load_without_bad_rows(client, &self.copy, &self.target, batch, fault, recorder)
+            .await
+            .map_err(|error| write_error(error, self.table()))
+    }
+
+    async fn record(
+        &self,
+        client: &Client,
+        record: &dyn BatchRecord,
+        written: &Written,
+    ) -> Result<()> {
+        let Some(recorder) = &self.recorder else {
+            return Ok(());
+        };
+        let recorded = recorder
+            .record(client, record, written.loaded, &written.refused)
+            .await
+            .map_err(|error| match is_recorded_meanwhile(&error) {
+                true => outcome_arrived(self.table()),
+                false => write_error(error, self.table()),
+            })?;
+        match recorded {
+            Recorded::Yes => Ok(()),
+            Recorded::Superseded => Err(superseded(self.table())),
+        }
+    }
+
+    /// Writes a batch under a savepoint of the transaction that is open.
+    ///
+    /// # Errors
+    /// What is no row's fault. The savepoint is rolled back where the connection still serves.
+    pub(super) async fn write_under_savepoint(
+        &self,
+        client: &Client,
+        batch: &EncodedBatch,
+        record: &dyn BatchRecord,
+    ) -> Result<Written> {
+        let failed = |error| write_error(error, self.table());
+        Frame::Savepoint.begin(client).await.map_err(failed)?;
+        let written = match self.fill(client, Frame::Savepoint, batch, record).await {
+            Ok(written) => written,
+            Err(error) => {
+                // A connection that is lost cannot roll back, and need not.
+                let _rolled_back = Frame::Savepoint.undo(client).await;
+                return Err(error);
+            }
+        };
+        if let Some(recorder) = &self.recorder {
+            recorder.mark(client).await.map_err(failed)?;
+        }
+        Frame::Savepoint.end(client).await.map_err(failed)?;
+        Ok(written)
+    }
+
+    /// Writes a batch in a transaction of its own. `pending` is what the batch comes to if its commit succeeds, from the
+    /// moment the commit is sent.
+    ///
+    /// # Errors
+    /// What is no row's fault. The connection is in no state to be used again.
+    pub(super) async fn write_and_commit(
+        &self,
+        client: &Object,
+        batch: &EncodedBatch,
+        record: &dyn BatchRecord,
+        pending: &mut Option<Written>,
+    ) -> Result<Written> {
+        let failed = |error| write_error(error, self.table());
+        if self.recorder.is_none() {
+            return self.write_alone(client, batch, record, pending).await;
+        }
+        Frame::Transaction.begin(client).await.map_err(failed)?;
+        let written = self.fill(client, Frame::Transaction, batch, record).await?;
+        match self.commit(client, &written, pending).await {
+            Ok(()) => Ok(written),
+            // A constraint that is checked at commit.
+            Err(error) if row_fault(&error).is_some() => {
+                Frame::Transaction.begin(client).await.map_err(failed)?;
+                let written = self.without_bad_rows(client, batch, None).await?;
+                self.record(client, record, &written).await?;
+                let committed = self.commit(client, &written, pending).await;
+                committed.map_err(failed).map(|()| written)
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    async fn commit(
+        &self,
+        client: &Client,
+        written: &Written,
+        pending: &mut Option<Written>,
+    ) -> Result<(), tokio_postgres::Error> {
+        *pending = Some(written.clone());
+        let committed = Frame::Transaction.end(client).await;
+        if committed.as_ref().is_err_and(is_rolled_back) {
+            *pending = None;
+        }
+        committed
+    }
+
+    /// Writes a batch that is recorded nowhere: as one COPY, which is a transaction by itself, as long as all rows are
+    /// good.
+    async fn write_alone(
+        &self,
+        client: &Object,
+        batch: &EncodedBatch,
+        record: &dyn BatchRecord,
+        pending: &mut Option<Written>,
+    ) -> Result<Written> {
+        let failed = |error| write_error(error, self.table());
+        let loaded = batch.row_count() as u64;
+        let all = Written {
+            loaded,
+            refused: Vec::new(),
+        };
+        *pending = Some(all);
+        let error = match copy_rows(client, &self.copy, batch, 0..batch.row_count()).await {
+            Ok(loaded) => {
+                return Ok(Written {
+                    loaded,
+                    refused: Vec::new(),
+                });
+            }
+            Err(error) => error,
+        };
+        if is_rolled_back(&error) {
+            *pending = None;
+        }
+        let Some(fault) = row_fault(&error) else {
+            return Err(failed(error));
+        };
+        Frame::Transaction.begin(client).await.map_err(failed)?;
+        let written = self.without_bad_rows(client, batch, Some(fault)).await?;
+        self.record(client, record, &written).await?;
+        let committed = self.commit(client, &written, pending).await;
+        committed.map_err(failed).map(|()| written)
+    }
+}
+
+/// Whether the server says that the transaction came to nothing. Not so when it only says that the session ends: the
+/// commit may have been done before.
+fn is_rolled_back(error: &tokio_postgres::Error) -> bool {
+    let severity = error.as_db_error().and_then(DbError::parsed_severity);
+    severity == Some(Severity::Error)
+}
+
+/// Whether the batch was recorded while this was tried: a commit whose outcome was unknown took its time.
+fn is_recorded_meanwhile(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|error| {
+        *error.code() == SqlState::UNIQUE_VIOLATION && error.constraint() == Some("batches_pkey")
+    })
+}
+
+/// An error that passes: at the next try the ledger has the batch.
+fn outcome_arrived(table: &TableName) -> Error {
+    Error::new(
+        ErrorKind::DatabaseRefused,
+        format!("a batch for {} was committed meanwhile", table.plain()),
+    )
+    .in_table(table.plain())
+    .with_sqlstate(SqlState::T_R_SERIALIZATION_FAILURE.code())
+}
+
+fn copy_sql(table: &TableName, columns: &[TargetColumn]) -> String {
+    let names: Vec<String> = columns
+        .iter()
+        .map(|column| quote_identifier(&column.name))
+        .collect();
+    let format = match FieldForm::for_columns(columns) {
+        FieldForm::Binary => "binary",
+        FieldForm::Text => "text",
+    };
+    format!(
+        "copy {table} ({}) from stdin (format {format})",
+        names.join(", ")
+    )
+}

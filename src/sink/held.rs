@@ -1,0 +1,194 @@
+//! One transaction for the whole load: each batch is a COPY under a savepoint of it. Workers encode side by side and
+//! write one after the other.
+
+use std::sync::Arc;
+
+use deadpool_postgres::Object;
+use tokio::sync::Mutex;
+use tokio_postgres::Client;
+
+use super::copy::abandon;
+use super::copy_batch::CopyStatements;
+use super::encode::EncodedBatch;
+use super::ledger::{BatchLedger, BatchRecord};
+use super::retry::Retry;
+use super::{Sink, WriteFailure, Written, write_error};
+use crate::error::{Error, ErrorKind, Result, error_from_postgres};
+use crate::model::column::TargetColumn;
+use crate::model::table::TableName;
+
+/// serialization_failure (PostgreSQL documentation, appendix A).
+const SERIALIZATION_FAILURE: &str = "40001";
+
+/// When constraints that may be checked late are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LateConstraints {
+    /// As the table has it: at the end, where no row can be told from the others.
+    AtCommit,
+    /// With each row.
+    Immediate,
+}
+
+/// A transaction that holds a load until it is committed. Clones share it.
+#[derive(Debug, Clone)]
+pub struct HeldTransaction {
+    /// None once it is over.
+    client: Arc<Mutex<Option<Object>>>,
+    table: TableName,
+}
+
+impl HeldTransaction {
+    /// Begins it.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn begin(client: Object, table: &TableName, late: LateConstraints) -> Result<Self> {
+        let sql = match late {
+            LateConstraints::AtCommit => "begin",
+            LateConstraints::Immediate => "begin; set constraints all immediate",
+        };
+        let begun = client.batch_execute(sql).await;
+        begun.map_err(|error| write_error(error, table))?;
+        Ok(Self {
+            client: Arc::new(Mutex::new(Some(client))),
+            table: table.clone(),
+        })
+    }
+
+    /// Does something in the transaction.
+    ///
+    /// # Errors
+    /// What it gives, and `ConnectionLost` when the transaction is over.
+    pub async fn run<T>(&self, work: impl AsyncFnOnce(&Client) -> Result<T>) -> Result<T> {
+        let client = self.client.lock().await;
+        match &*client {
+            Some(client) => work(client).await,
+            None => Err(self.is_over()),
+        }
+    }
+
+    /// Checks the constraints that may be checked late.
+    ///
+    /// # Errors
+    /// A row violates one; the SQLSTATE says which kind.
+    pub async fn check_late_constraints(&self) -> Result<()> {
+        let table = &self.table;
+        self.run(async |client| {
+            let checked = client.batch_execute("set constraints all immediate").await;
+            checked.map_err(|error| write_error(error, table))
+        })
+        .await
+    }
+
+    /// Commits, and gives the connection back.
+    ///
+    /// # Errors
+    /// What the server says. When the connection was lost, whether it was committed is unknown.
+    pub async fn commit(&self) -> Result<()> {
+        self.end("commit", "commit the rows of").await
+    }
+
+    /// Takes everything back. A connection that is lost has done so by itself.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn roll_back(&self) -> Result<()> {
+        self.end("rollback", "take back the rows of").await
+    }
+
+    async fn end(&self, sql: &str, doing: &str) -> Result<()> {
+        let Some(client) = self.client.lock().await.take() else {
+            return Err(self.is_over());
+        };
+        let ended = client.batch_execute(sql).await;
+        ended.map_err(|error| {
+            abandon(client);
+            error_from_postgres(error, &format!("{doing} {}", self.table.plain()))
+                .in_table(self.table.plain())
+        })
+    }
+
+    fn is_over(&self) -> Error {
+        Error::new(
+            ErrorKind::ConnectionLost,
+            format!("the transaction that loads {} is over", self.table.plain()),
+        )
+        .in_table(self.table.plain())
+    }
+}
+
+/// A worker's way into the transaction.
+#[derive(Debug)]
+pub struct HeldSink {
+    transaction: HeldTransaction,
+    statements: CopyStatements,
+    ledger: Option<BatchLedger>,
+    retry: Retry,
+}
+
+impl HeldSink {
+    /// Prepares the COPY.
+    ///
+    /// # Errors
+    /// Whatever the server says to the statement: no such table, no right to insert.
+    pub async fn prepare(
+        transaction: HeldTransaction,
+        columns: &[TargetColumn],
+        ledger: Option<BatchLedger>,
+        retry: Retry,
+    ) -> Result<Self> {
+        let table = transaction.table.clone();
+        let statements = transaction
+            .run(async |client| CopyStatements::prepare(client, &table, columns, ledger).await)
+            .await?;
+        Ok(Self {
+            transaction,
+            statements,
+            ledger,
+            retry,
+        })
+    }
+}
+
+impl Sink for HeldSink {
+    async fn set_columns(&mut self, columns: &[TargetColumn]) -> Result<()> {
+        let (table, ledger) = (self.transaction.table.clone(), self.ledger);
+        self.statements = self
+            .transaction
+            .run(async |client| CopyStatements::prepare(client, &table, columns, ledger).await)
+            .await?;
+        Ok(())
+    }
+
+    async fn write(
+        &mut self,
+        batch: &EncodedBatch,
+        record: &dyn BatchRecord,
+    ) -> Result<Written, WriteFailure> {
+        let mut tries = self.retry.tries();
+        let mut held = self.transaction.client.lock().await;
+        loop {
+            let Some(client) = &*held else {
+                return Err(self.transaction.is_over().into());
+            };
+            let written = self
+                .statements
+                .write_under_savepoint(client, batch, record)
+                .await;
+            let error = match written {
+                Ok(written) => return Ok(written),
+                Err(error) => error,
+            };
+            // What ends the connection ends the transaction, and with it all that was written; and one that cannot be
+            // serialized has to begin from the start.
+            let is_over = client.is_closed()
+                || error.kind() == ErrorKind::ConnectionLost
+                || error.facts().sqlstate.as_deref() == Some(SERIALIZATION_FAILURE);
+            if is_over && let Some(client) = held.take() {
+                abandon(client);
+                return Err(error.into());
+            }
+            tries.pause_after(error).await?;
+        }
+    }
+}
