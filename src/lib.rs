@@ -16,7 +16,7 @@
 //! | [`config`] | settings as plain data | no I/O but finding the connection's settings |
 //! | [`source`] | workbooks to flat batches | the only place that knows file formats |
 //! | [`transform`] | pure: types, names, mapping, cells to values | knows neither files nor servers |
-//! | [`sink`] | values to bytes, COPY, INSERT, finding the bad row | never converts, never decides |
+//! | [`sink`] | values to bytes, COPY, INSERT, finding the bad row, files of rejected rows | never converts, never decides |
 //! | [`model`], [`error`], [`exit`], [`telemetry`] | what all share | |
 //!
 //! # How a row travels

@@ -29,6 +29,8 @@ create table sheetload.loads (
     options         jsonb not null,
     -- For each sheet the header's columns and the table's columns they go into.
     columns         jsonb not null,
+    -- Whether the table, or the staging table, is as the first row needs it: said in the transaction that makes it so.
+    is_prepared     boolean not null default false,
     -- Counts up with each resume. A batch commits only under the attempt that holds.
     attempt         integer not null default 1,
     -- The connection that speaks for the running attempt: it is alive as long as the server knows it.

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::import::{IfExists, ImportConfig, Mode};
+use crate::error::{Error, ErrorKind, Result};
+
 /// When the rows of a load are committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -244,6 +247,55 @@ impl PatienceChanges {
             statement_timeout: self.statement_timeout.or(before.statement_timeout),
             lock_timeout: self.lock_timeout.or(before.lock_timeout),
         }
+    }
+}
+
+impl ImportConfig {
+    /// Checks what is said about commits.
+    pub(super) fn validate_commits(&self) -> Result<()> {
+        let invalid = |message: String, step: &str| {
+            Err(Error::new(ErrorKind::InvalidOptions, message).next_step(step))
+        };
+        let (mode, commit) = (self.mode.name(), self.commit_mode());
+        match (self.mode, commit) {
+            (Mode::Batch, CommitMode::Row) => {
+                return invalid(
+                    format!("--commit row does not go with --mode {mode}"),
+                    "Use --mode sequential or concurrent, or --commit batch",
+                );
+            }
+            (Mode::Sequential | Mode::Concurrent, CommitMode::All | CommitMode::Batch) => {
+                return invalid(
+                    format!(
+                        "--commit {} does not go with --mode {mode}, which commits each row",
+                        commit.name()
+                    ),
+                    "Use --mode batch, or leave --commit out",
+                );
+            }
+            _ => {}
+        }
+        if let Some(upsert) = &self.upsert {
+            if matches!(self.if_exists, IfExists::Replace | IfExists::Truncate) {
+                return invalid(
+                    "--key does not go with --if-exists replace and truncate, which leave no rows to find".to_owned(),
+                    "Leave one of them out",
+                );
+            }
+            let mut names: Vec<&String> = upsert.key.iter().collect();
+            names.sort_unstable();
+            names.dedup();
+            if names.len() != upsert.key.len() || names.iter().any(|name| name.is_empty()) {
+                return invalid(
+                    format!(
+                        "--key {} names a column twice, or none",
+                        upsert.key.join(",")
+                    ),
+                    "Name each column of the key once",
+                );
+            }
+        }
+        Ok(())
     }
 }
 

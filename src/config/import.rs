@@ -262,6 +262,7 @@ impl ImportConfig {
             )
             .next_step(format!("Use at most {MAX_BATCH_ROWS}")));
         }
+        self.validate_commits()?;
         if self.several == SeveralSheets::Union && self.has_placeholder() {
             return Err(Error::new(
                 ErrorKind::InvalidOptions,

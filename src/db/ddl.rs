@@ -1,7 +1,6 @@
 //! Statements that change tables. Every name is quoted; no value is ever part of a statement.
 
 use tokio_postgres::Client;
-use tokio_postgres::error::SqlState;
 
 use super::introspect::is_unlogged;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
@@ -220,24 +219,19 @@ pub async fn comment_on_table(
     .map_err(|error| error.in_table(table.plain()))
 }
 
-/// Gives a table another name in its schema.
+/// Makes columns the primary key of a table that has none.
 ///
 /// # Errors
-/// `TableExists`, when another table has it.
-pub async fn rename_table(client: &Client, table: &TableName, name: &str) -> Result<()> {
-    let sql = format!("alter table {table} rename to {}", quote_identifier(name));
-    let renamed = execute(client, &sql, &format!("rename {} to {name}", table.plain())).await;
-    renamed.map_err(|error| {
-        if error.facts().sqlstate.as_deref() == Some(SqlState::DUPLICATE_TABLE.code()) {
-            return Error::new(
-                ErrorKind::TableExists,
-                format!("table {name} was created by somebody else while it was loaded"),
-            )
-            .in_table(name)
-            .next_step("Load again; the rows are then added to that table");
-        }
-        error.in_table(table.plain())
-    })
+/// What the server says.
+pub async fn add_primary_key(client: &Client, table: &TableName, key: &[String]) -> Result<()> {
+    let columns: Vec<String> = key.iter().map(|name| quote_identifier(name)).collect();
+    let sql = format!(
+        "alter table {table} add primary key ({})",
+        columns.join(", ")
+    );
+    execute(client, &sql, &format!("give {} its key", table.plain()))
+        .await
+        .map_err(|error| error.in_table(table.plain()))
 }
 
 /// Drops a table that sheetload created. One that does not exist is none to worry about.

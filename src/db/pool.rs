@@ -87,7 +87,7 @@ impl Database {
         let pool = Pool::builder(manager)
             .max_size(1)
             .wait_timeout(Some(WAIT_TIMEOUT))
-            .post_create(timeouts(patience))
+            .post_create(settings_of_connections(patience))
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| {
@@ -183,8 +183,16 @@ impl Database {
     }
 }
 
-/// Sets the timeouts of each new connection (PostgreSQL documentation, "Client Connection Defaults").
-fn timeouts(patience: Patience) -> Hook {
+/// For a role that is named as the ledger's schema, `"$user"` leads the search path to the ledger. Its own tables are
+/// still found there, but new ones are made where they would be without a ledger.
+const BEHIND_THE_LEDGER: &str = "\
+    select pg_catalog.set_config('search_path', pg_catalog.regexp_replace( \
+               pg_catalog.current_setting('search_path'), '^\\s*\"\\$user\"\\s*,\\s*(.*)$', '\\1, \"$user\"'), false) \
+    where current_user = 'sheetload'";
+
+/// Sets the timeouts of each new connection (PostgreSQL documentation, "Client Connection Defaults"), and sees to its
+/// search path.
+fn settings_of_connections(patience: Patience) -> Hook {
     let setting = |name: &str, limit: Option<Duration>| {
         let millis = limit?.as_millis().clamp(1, MAX_TIMEOUT_MILLIS);
         Some(format!("set {name} = {millis}"))
@@ -193,16 +201,12 @@ fn timeouts(patience: Patience) -> Hook {
         setting("statement_timeout", patience.statement_timeout),
         setting("lock_timeout", patience.lock_timeout),
     ];
-    let sql: Vec<String> = settings.into_iter().flatten().collect();
+    let mut sql = vec![BEHIND_THE_LEDGER.to_owned()];
+    sql.extend(settings.into_iter().flatten());
     let sql: Arc<str> = sql.join("; ").into();
     Hook::async_fn(move |client, _metrics| {
         let sql = Arc::clone(&sql);
-        Box::pin(async move {
-            if sql.is_empty() {
-                return Ok(());
-            }
-            client.batch_execute(&sql).await.map_err(HookError::Backend)
-        })
+        Box::pin(async move { client.batch_execute(&sql).await.map_err(HookError::Backend) })
     })
 }
 

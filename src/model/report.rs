@@ -31,6 +31,19 @@ pub struct Skipped {
     pub rows_above_header: u64,
     /// Rows that the table left out without an error, as a trigger can do. They count as records.
     pub left_out_by_table: u64,
+    /// Rows whose key the table had, and that were left out for it. They count as records.
+    pub kept_in_table: u64,
+    /// Rows that another row of the sheet with the same key took the place of. They count as records.
+    pub superseded: u64,
+}
+
+/// What a merge by a key did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Upserted {
+    /// Rows that are new in the table.
+    pub inserted: u64,
+    /// Rows that the table had, with the sheet's values now.
+    pub updated: u64,
 }
 
 /// What people do not see in the sheet and was loaded, or not.
@@ -104,6 +117,8 @@ pub struct LoadReport {
     pub error_count: u64,
     /// Rows that do not count as records.
     pub skipped: Skipped,
+    /// What a merge by a key did; none without a key.
+    pub upserted: Option<Upserted>,
     /// What people do not see in the sheet.
     pub hidden: HiddenContent,
     /// From opening the file to the last commit, in seconds.

@@ -7,15 +7,15 @@ use tokio_postgres::Client;
 
 use super::earlier::EarlierRows;
 use super::import::{Context, interrupted_early, is_cancelled_statement};
-use super::lineage::RowOrigin;
+use super::lineage::{Ordinals, RowOrigin};
 use super::recording::Recording;
 use super::rejected_cells::CellKeeper;
-use super::route::{Before, Route};
+use super::route::Route;
 use super::target::Target;
 use super::worker::RejectFile;
 use super::{Load, LoadEnd, Pipeline, Writing};
 use crate::db::ledger;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, error_from_postgres};
 use crate::sink::held::{HeldTransaction, LateConstraints};
 use crate::source::RowSource;
 
@@ -99,7 +99,6 @@ impl Context<'_> {
         recording: Option<&Recording>,
         transaction: Option<&HeldTransaction>,
     ) -> Result<()> {
-        let is_created = matches!(target.route, Route::InPlace(Before::Create));
         let mut preparing = pin!(async {
             if self.goes_on() {
                 let client = self.database.get().await?;
@@ -111,14 +110,17 @@ impl Context<'_> {
                     transaction.run(prepare).await
                 }
                 None => {
-                    let client = self.database.get().await?;
-                    target.prepare(&client).await?;
-                    match recording {
-                        Some(recording) if is_created => {
-                            ledger::set_table_oid(&client, recording.load_id, &target.name).await
-                        }
-                        _ => Ok(()),
+                    let table = target.name.plain();
+                    let failed =
+                        |error| error_from_postgres(error, &format!("prepare table {table}"));
+                    let mut client = self.database.get().await?;
+                    let transaction = client.transaction().await.map_err(failed)?;
+                    target.prepare(transaction.client()).await?;
+                    if let Some(recording) = recording {
+                        let id = recording.load_id;
+                        ledger::set_prepared(transaction.client(), id, &target.name).await?;
                     }
+                    transaction.commit().await.map_err(failed)
                 }
             }
         });
@@ -164,6 +166,9 @@ impl Context<'_> {
             let file_name = file_name.to_string_lossy().into_owned();
             let origin = RowOrigin::new(file_name, sheet, self.load_id);
             load.lineage = Some((target.lineage().to_vec(), origin));
+        }
+        if target.route.has_ordinals() {
+            load.ordinals = Ordinals::Written;
         }
         if target.is_sampled() {
             let client = self.database.get().await?;

@@ -1,21 +1,19 @@
 //! The end of a load: the rows are put in place and recorded together, or nothing is.
 
-use std::pin::pin;
-
 use super::attempt::Attempt;
 use super::import::{Context, SheetFacts, display_name, is_cancelled_statement};
+use super::merged::MergedRows;
 use super::progress::{Phase, Snapshot};
 use super::recording::{Recording, ending};
 use super::report::{self, Milestones};
 use super::route::Route;
 use super::row_plan::too_many_rejects;
 use super::target::Target;
-use crate::db::ledger::{self, Ending};
-use crate::error::{Error, ErrorKind, Result, error_from_postgres};
+use crate::db::ledger;
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::receipt::Receipt;
 use crate::model::report::{LoadReport, LoadState};
 use crate::sink::classify::is_row_fault_code;
-use crate::sink::retry::Retry;
 
 impl Context<'_> {
     /// Puts the rows in place, or takes them back, and writes the report.
@@ -36,15 +34,24 @@ impl Context<'_> {
             verified: None,
         };
         let is_complete = attempt.end.errors.is_empty() && !interrupted;
-        let mut is_published = false;
+        let (mut is_published, mut merged_rows) = (false, None);
         if is_complete {
             self.progress.enter(Phase::Publishing);
             let placed = self
-                .put_in_place(target, recording, &attempt, &counters, &mut receipt)
+                .put_in_place(target, recording, &mut attempt, &counters, &mut receipt)
                 .await;
-            is_published = placed
-                .map_err(|error| attempt.end.errors.push(error))
-                .is_ok();
+            match placed {
+                Ok(merged) => {
+                    is_published = true;
+                    merged_rows = merged;
+                }
+                Err(error) => attempt.end.errors.push(error),
+            }
+        }
+        if let Some(merged) = &merged_rows {
+            merged.add_to(&mut attempt.end.rejects);
+            let told = self.tell_refused(merged).await;
+            attempt.end.errors.extend(told.err());
         }
         if self.interrupt.is_cancelled() {
             // Statements that were cancelled to stop at once: not a failure, but what was asked for.
@@ -56,7 +63,11 @@ impl Context<'_> {
             interrupted |= attempt.end.errors.len() < before;
         }
         let is_kept = is_published || !target.route.is_all_or_nothing();
-        let loaded_rows = if is_kept { counters.loaded_rows } else { 0 };
+        let loaded_rows = match &merged_rows {
+            Some(merged) => merged.loaded(),
+            None if is_kept => counters.loaded_rows,
+            None => 0,
+        };
         let state = match (attempt.end.errors.is_empty(), interrupted) {
             (false, _) => LoadState::Failed,
             (true, true) => LoadState::Interrupted,
@@ -78,13 +89,16 @@ impl Context<'_> {
             hidden_columns: sheets.hidden_columns,
             receipt,
             commit: self.config.commit_mode(),
+            merged: merged_rows.as_ref().map(|rows| rows.merged.clone()),
         };
         let mut errors = std::mem::take(&mut attempt.end.errors);
         if state == LoadState::Interrupted {
             errors.push(Error::new(ErrorKind::Interrupted, "interrupted"));
         }
+        let refused = merged_rows.as_ref().map_or(0, MergedRows::rejected);
         let snapshot = Snapshot {
             loaded_rows,
+            rejected_rows: counters.rejected_rows + refused,
             ..self.progress.snapshot()
         };
         let mut report = report::write(facts, &attempt.end, snapshot, milestones);
@@ -132,133 +146,6 @@ impl Context<'_> {
             Err(error) => {
                 let sqlstate = error.facts().sqlstate.as_deref();
                 Ok(sqlstate.is_some_and(is_row_fault_code))
-            }
-        }
-    }
-
-    /// Publishes the rows and records the end, in one transaction.
-    async fn put_in_place(
-        &self,
-        target: &Target,
-        recording: Option<&Recording>,
-        attempt: &Attempt,
-        counters: &Snapshot,
-        receipt: &mut Receipt,
-    ) -> Result<()> {
-        let ending = self.complete(target, attempt, counters, receipt)?;
-        let mut placing = pin!(async {
-            match &attempt.transaction {
-                Some(transaction) => {
-                    if let Some(recording) = recording {
-                        let (id, number) = (recording.load_id, recording.attempt);
-                        transaction
-                            .run(async |client| {
-                                ledger::end(client, id, number, &target.name, &ending).await
-                            })
-                            .await?;
-                    }
-                    let committed = transaction.commit().await;
-                    self.settled(recording, committed).await
-                }
-                None => self.publish(target, recording, &ending).await,
-            }
-        });
-        tokio::select! {
-            placed = &mut placing => return placed,
-            // It may wait for a lock.
-            () = self.interrupt.cancelled() => self.database.cancel_statements().await,
-        }
-        placing.await
-    }
-
-    /// The end of a load whose rows are all accounted for.
-    fn complete(
-        &self,
-        target: &Target,
-        attempt: &Attempt,
-        counters: &Snapshot,
-        receipt: &Receipt,
-    ) -> Result<Ending> {
-        let totals = attempt.end.totals.unwrap_or_default();
-        let document = serde_json::to_value(receipt).map_err(|error| {
-            Error::new(ErrorKind::Internal, "the receipt could not be written").caused_by(error)
-        })?;
-        let rows = [totals.rows, counters.loaded_rows, counters.rejected_rows];
-        Ok(ending("complete", &[], rows, document, &target.route))
-    }
-
-    /// Puts staged rows in place, if there are any, and records the end; again after what may pass.
-    async fn publish(
-        &self,
-        target: &Target,
-        recording: Option<&Recording>,
-        ending: &Ending,
-    ) -> Result<()> {
-        let retry = Retry {
-            retry_for: self.config.patience.retry_for,
-            stop: self.interrupt.clone(),
-            count: self.progress.retries(),
-        };
-        let mut tries = retry.tries();
-        loop {
-            let published = self.publish_once(target, recording, ending).await;
-            match self.settled(recording, published).await {
-                Ok(()) => return Ok(()),
-                Err(error) => tries.pause_after(error).await?,
-            }
-        }
-    }
-
-    async fn publish_once(
-        &self,
-        target: &Target,
-        recording: Option<&Recording>,
-        ending: &Ending,
-    ) -> Result<()> {
-        let failed = |error| {
-            error_from_postgres(error, &format!("put the rows into {}", target.name.plain()))
-                .in_table(target.name.plain())
-        };
-        let mut client = self.database.get().await?;
-        let transaction = client.transaction().await.map_err(failed)?;
-        target.publish(transaction.client()).await?;
-        if let Some(recording) = recording {
-            let (id, number) = (recording.load_id, recording.attempt);
-            ledger::end(transaction.client(), id, number, &target.name, ending).await?;
-        }
-        transaction.commit().await.map_err(failed)
-    }
-
-    /// Finds out whether what failed was committed nevertheless: the connection may have been lost after that.
-    async fn settled(&self, recording: Option<&Recording>, done: Result<()>) -> Result<()> {
-        let Err(error) = done else { return Ok(()) };
-        let Some(recording) = recording else {
-            return Err(error);
-        };
-        if error.kind() != ErrorKind::ConnectionLost {
-            return Err(error);
-        }
-        let retry = Retry {
-            retry_for: self.config.patience.retry_for,
-            stop: self.interrupt.clone(),
-            count: self.progress.retries(),
-        };
-        let mut tries = retry.tries();
-        loop {
-            let found = match self.database.get().await {
-                Ok(client) => {
-                    ledger::is_complete(&client, recording.load_id, recording.attempt).await
-                }
-                Err(error) => Err(error),
-            };
-            match found {
-                Ok(true) => return Ok(()),
-                Ok(false) => return Err(error),
-                // Nothing can be known before the server is back.
-                Err(unknown) => match tries.pause_after(unknown).await {
-                    Ok(()) => {}
-                    Err(_unknown) => return Err(error),
-                },
             }
         }
     }

@@ -24,7 +24,6 @@ use crate::error::{Error, ErrorKind, QUERY_CANCELED, Result};
 use crate::model::report::LoadReport;
 use crate::model::table::TableName;
 use crate::sink::held::LateConstraints;
-use crate::sink::retry::Retry;
 use crate::source::RowSource;
 
 /// What an import came to: always reports once rows were written, and the errors that ended it early.
@@ -281,11 +280,7 @@ impl Context<'_> {
         mut sources: Vec<Box<dyn RowSource>>,
         recording: Option<&Recording>,
     ) -> Result<Attempt> {
-        let retry = Retry {
-            retry_for: self.config.patience.retry_for,
-            stop: self.interrupt.clone(),
-            count: self.progress.retries(),
-        };
+        let retry = self.retry();
         let (mut tries, mut late) = (retry.tries(), LateConstraints::AtCommit);
         let sheets = sources.len();
         loop {

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use crate::config::import::Lineage;
+use crate::db::merge;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::column::{ColumnKind, TableColumn, TargetColumn, TypeLimit};
 use crate::model::table::TableName;
@@ -21,14 +22,37 @@ pub(super) struct RowOrigin {
 /// The lineage columns of a load, and what they hold.
 pub(super) type LineageValues = (Vec<TargetColumn>, RowOrigin);
 
+/// Whether each row carries its place in the sheets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ordinals {
+    None,
+    Written,
+}
+
 /// All columns that a load writes, in the order of the values.
 pub(super) fn written_columns(
     columns: &[MappedColumn],
     lineage: Option<&LineageValues>,
+    ordinals: Ordinals,
 ) -> Vec<TargetColumn> {
     let mut columns = target_columns(columns);
     columns.extend(lineage.into_iter().flat_map(|(lineage, _)| lineage.clone()));
+    if ordinals == Ordinals::Written {
+        let [ordinal, _] = merge::staging_columns();
+        columns.push(ordinal);
+    }
     columns
+}
+
+/// A row's place in the sheets, as rows are merged by. The row counts from 1.
+pub(super) fn ordinal(sheet_place: i32, row: u32) -> i64 {
+    (i64::from(sheet_place) << 32) | i64::from(row)
+}
+
+/// The sheet's place and the row of an ordinal.
+pub(super) fn of_ordinal(ordinal: i64) -> (usize, u32) {
+    let place = usize::try_from(ordinal >> 32).unwrap_or_default();
+    (place, (ordinal & i64::from(u32::MAX)) as u32)
 }
 
 /// The columns' names, in the order of [`RowOrigin::values`], and their types.

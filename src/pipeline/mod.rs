@@ -15,9 +15,11 @@ mod infer;
 pub mod inspect;
 mod lineage;
 mod locate;
+mod merged;
 mod new_table;
 pub mod progress;
 mod publish;
+mod put_in_place;
 mod reader;
 mod recorded_columns;
 mod recording;
@@ -64,7 +66,7 @@ use crate::transform::coerce::Coercion;
 use crate::transform::display::display_number;
 use crate::transform::mapping::MappedColumn;
 use earlier::EarlierRows;
-use lineage::{LineageValues, written_columns};
+use lineage::{LineageValues, Ordinals, written_columns};
 use locate::Locator;
 use progress::{Phase, Progress};
 use reader::BatchSizes;
@@ -81,6 +83,8 @@ pub struct Load {
     pub columns: Vec<MappedColumn>,
     /// Columns after these that tell where a row comes from, and what they hold.
     lineage: Option<LineageValues>,
+    /// Whether each row carries its place in the sheets.
+    ordinals: Ordinals,
     /// The header's columns that are left out because they have no title; their cells are counted.
     untitled: Vec<usize>,
     /// For a table that was created from a sample of the rows.
@@ -117,6 +121,7 @@ impl Load {
             coercion: Coercion::for_sheet(sheet, config.on_cell_error, config.text_rules.clone()),
             columns,
             lineage: None,
+            ordinals: Ordinals::None,
             untitled: Vec::new(),
             widening: None,
             sheet_place: 0,
@@ -179,7 +184,7 @@ impl Pipeline {
         interrupt: &CancellationToken,
         progress: &Arc<Progress>,
     ) -> Result<Self> {
-        let columns = written_columns(&load.columns, load.lineage.as_ref());
+        let columns = written_columns(&load.columns, load.lineage.as_ref(), load.ordinals);
         let Writing { table, ledger, .. } = writing;
         let stop = interrupt.child_token();
         let retry = Retry {
@@ -245,6 +250,7 @@ impl Pipeline {
             locator: Locator::new(load.source.describe(), load.constraint_columns),
             columns: load.columns,
             lineage: load.lineage,
+            ordinals: load.ordinals,
             untitled: load.untitled,
             coercion: load.coercion,
             limits: load.reject_limits,

@@ -1,13 +1,20 @@
 //! What is made before the first row, and put in place after the last one.
 
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Transaction};
 
 use super::route::{Before, Publish, Route};
 use super::target::Target;
+use crate::config::commit::Upsert;
 use crate::db::ddl::{self, ColumnChange};
-use crate::error::{Error, ErrorKind, Result, error_from_postgres};
+use crate::db::merge::{self, Merge, Merged};
+use crate::db::replace;
+use crate::error::Result;
 use crate::model::column::TargetColumn;
-use crate::model::table::{TableName, quote_identifier};
+use crate::model::table::TableName;
+
+/// What a staging table is, for whoever comes across one.
+const STAGING_COMMENT: &str =
+    "rows on their way, by sheetload; `sheetload history` shows which load they belong to";
 
 impl Target {
     /// Creates, or empties, what the rows are written to.
@@ -15,72 +22,79 @@ impl Target {
     /// # Errors
     /// What the server says.
     pub(super) async fn prepare(&mut self, client: &Client) -> Result<()> {
-        match &self.route {
-            Route::InPlace(before) | Route::OneTransaction(before) => match before {
-                Before::Nothing => return self.add_columns(client, &self.name).await,
-                Before::Truncate => {
-                    self.add_columns(client, &self.name).await?;
-                    return ddl::truncate(client, &self.name).await;
+        let mut columns = self.written_columns();
+        match &mut self.route {
+            Route::InPlace(Before::Create) | Route::OneTransaction(Before::Create) => {
+                ddl::create_table(client, &self.name, &columns).await?;
+            }
+            Route::InPlace(before) | Route::OneTransaction(before) => {
+                add_columns(client, &self.name, &self.added).await?;
+                if *before == Before::Truncate {
+                    ddl::truncate(client, &self.name).await?;
                 }
-                Before::Create => {
-                    ddl::create_table(client, &self.name, &self.written_columns()).await?;
+                return Ok(());
+            }
+            Route::Staged { staging, publish } => {
+                match publish {
+                    Publish::Create => ddl::create_table(client, staging, &columns).await?,
+                    Publish::Replace(replacement) => {
+                        replacement.create_staging(client, staging).await?;
+                    }
+                    Publish::Merge { creates: true, .. } => {
+                        columns.extend(merge::staging_columns());
+                        ddl::create_table(client, staging, &columns).await?;
+                    }
+                    Publish::Merge { creates: false, .. } => {
+                        merge::create_staging(client, staging, &self.name).await?;
+                    }
                 }
-            },
-            Route::Staged { staging, publish } => match publish {
-                Publish::Create => {
-                    ddl::create_table(client, staging, &self.written_columns()).await?;
-                }
-                Publish::Replace | Publish::Merge(_) => {
-                    ddl::create_table_like(client, staging, &self.name).await?;
-                    // The table itself gets them with the rows.
-                    self.add_columns(client, staging).await?;
-                }
-            },
+                // The table itself gets them with the rows.
+                add_columns(client, staging, &self.added).await?;
+                ddl::comment_on_table(client, staging, STAGING_COMMENT).await?;
+            }
         }
         self.look_at_written(client).await
     }
 
-    async fn add_columns(&self, client: &Client, table: &TableName) -> Result<()> {
-        let add = |column: &TargetColumn| ColumnChange::Add {
-            column: column.clone(),
-        };
-        let changes: Vec<ColumnChange> = self.added.iter().map(add).collect();
-        ddl::change_columns(client, table, &changes).await
-    }
-
-    /// Puts rows that went through a staging table in place, in the transaction that is open.
+    /// Puts rows that went through a staging table in place, in the transaction that is open. Gives what became of rows
+    /// that were merged.
     ///
     /// # Errors
     /// What the server says: a foreign key or a trigger may refuse the rows only now.
-    pub(super) async fn publish(&self, client: &Client) -> Result<()> {
+    pub(super) async fn publish(
+        &self,
+        transaction: &mut Transaction<'_>,
+    ) -> Result<Option<Merged>> {
         let Route::Staged { staging, publish } = &self.route else {
-            return Ok(());
+            return Ok(None);
         };
         let name = &self.name;
-        let failed = |error| {
-            error_from_postgres(error, &format!("replace the rows of {}", name.plain()))
-                .in_table(name.plain())
-        };
+        let columns = self.written_columns();
+        let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
         match publish {
-            Publish::Create => ddl::rename_table(client, staging, &name.table).await,
-            Publish::Replace => {
-                let columns: Vec<String> = self
-                    .written_columns()
-                    .iter()
-                    .map(|column| quote_identifier(&column.name))
-                    .collect();
-                let columns = columns.join(", ");
-                self.add_columns(client, name).await?;
-                client
-                    .batch_execute(&format!(
-                        "truncate {name}; \
-                         insert into {name} ({columns}) select {columns} from {staging}; \
-                         drop table {staging}"
-                    ))
-                    .await
-                    .map_err(failed)
+            Publish::Create => {
+                replace::publish_created(transaction, staging, name).await?;
+                Ok(None)
             }
-            Publish::Merge(_) => Err(Error::new(ErrorKind::Internal, "merging is not there yet")),
+            Publish::Replace(replacement) => {
+                if replacement.because().is_some() {
+                    add_columns(transaction.client(), name, &self.added).await?;
+                }
+                replacement.publish(transaction, staging, &names).await?;
+                Ok(None)
+            }
+            Publish::Merge { upsert, creates } => {
+                let client = transaction.client();
+                if *creates {
+                    ddl::create_table(client, name, &columns).await?;
+                    ddl::add_primary_key(client, name, &upsert.key).await?;
+                } else {
+                    add_columns(client, name, &self.added).await?;
+                }
+                let merged = merge_rows(transaction, name, staging, upsert, &names).await?;
+                ddl::drop_table(transaction.client(), staging).await?;
+                Ok(Some(merged))
+            }
         }
     }
 
@@ -96,4 +110,29 @@ impl Target {
         };
         ddl::drop_table(client, removed).await.map(|()| true)
     }
+}
+
+async fn merge_rows(
+    transaction: &mut Transaction<'_>,
+    table: &TableName,
+    staging: &TableName,
+    upsert: &Upsert,
+    columns: &[String],
+) -> Result<Merged> {
+    let merge = Merge {
+        table,
+        staging,
+        key: &upsert.key,
+        columns,
+        on_conflict: upsert.on_conflict,
+    };
+    merge::merge(transaction, &merge).await
+}
+
+async fn add_columns(client: &Client, table: &TableName, added: &[TargetColumn]) -> Result<()> {
+    let add = |column: &TargetColumn| ColumnChange::Add {
+        column: column.clone(),
+    };
+    let changes: Vec<ColumnChange> = added.iter().map(add).collect();
+    ddl::change_columns(client, table, &changes).await
 }

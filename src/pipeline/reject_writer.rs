@@ -152,10 +152,10 @@ fn write(mut file: RejectFile, mut inbox: mpsc::Receiver<Order>) -> Result<Finis
     loop {
         match inbox.blocking_recv() {
             Some(Order::Rows { sequence, rows }) => {
-                put(&mut file, queue.take(sequence, rows))?;
+                put(&mut file, &queue.take(sequence, rows))?;
             }
             Some(Order::BeginSheet(sheet)) => {
-                put(&mut file, queue.rest())?;
+                put(&mut file, &queue.rest())?;
                 queue = Reorder::default();
                 file.begin_sheet(&sheet)?;
             }
@@ -164,7 +164,7 @@ fn write(mut file: RejectFile, mut inbox: mpsc::Receiver<Order>) -> Result<Finis
                 file.restart()?;
             }
             Some(Order::Finish) | None => {
-                put(&mut file, queue.rest())?;
+                put(&mut file, &queue.rest())?;
                 return file.finish();
             }
         }
@@ -172,8 +172,8 @@ fn write(mut file: RejectFile, mut inbox: mpsc::Receiver<Order>) -> Result<Finis
 }
 
 /// Writes rows, so that they are there whatever happens next.
-fn put(file: &mut RejectFile, rows: Vec<RejectedRow>) -> Result<()> {
-    for row in &rows {
+fn put(file: &mut RejectFile, rows: &[RejectedRow]) -> Result<()> {
+    for row in rows {
         file.row(row)?;
     }
     if rows.is_empty() {
@@ -195,6 +195,10 @@ impl Reorder {
     /// Takes a batch, and gives the rows that can be written.
     fn take(&mut self, sequence: u64, rows: Vec<RejectedRow>) -> Vec<RejectedRow> {
         if sequence < self.next {
+            return rows;
+        }
+        if sequence == self.next && self.waiting.is_empty() {
+            self.next = sequence.saturating_add(1);
             return rows;
         }
         self.bytes = self.bytes.saturating_add(rows.iter().map(bytes_of).sum());

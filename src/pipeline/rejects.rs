@@ -22,6 +22,16 @@ pub struct Rejects {
 }
 
 impl Rejects {
+    /// Adds a row.
+    pub(super) fn push(&mut self, reject: Reject) {
+        *self.by_reason.entry(reject.reason).or_default() += 1;
+        let at = self.first.partition_point(|kept| kept.row <= reject.row);
+        if at < KEPT_REJECTS {
+            self.first.insert(at, reject);
+            self.first.truncate(KEPT_REJECTS);
+        }
+    }
+
     /// Adds those of the next sheet.
     pub(super) fn absorb(&mut self, next: Self) {
         for (reason, count) in next.by_reason {
@@ -37,12 +47,7 @@ impl RejectLog {
     pub(super) fn push(&self, reject: Reject) {
         // A panic in another worker leaves the counts as they were, so they can still be read.
         let mut rejects = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *rejects.by_reason.entry(reject.reason).or_default() += 1;
-        let at = rejects.first.partition_point(|kept| kept.row <= reject.row);
-        if at < KEPT_REJECTS {
-            rejects.first.insert(at, reject);
-            rejects.first.truncate(KEPT_REJECTS);
-        }
+        rejects.push(reject);
     }
 
     /// What there is.

@@ -9,9 +9,10 @@ use super::progress::Snapshot;
 use super::target::Target;
 use crate::config::commit::CommitMode;
 use crate::config::import::Mode;
+use crate::db::merge::Merged;
 use crate::model::receipt::Receipt;
 use crate::model::report::{
-    HiddenContent, Latency, LoadReport, LoadState, Skipped, StageTimes, rate,
+    HiddenContent, Latency, LoadReport, LoadState, Skipped, StageTimes, Upserted, rate,
 };
 use crate::telemetry::peak_memory_bytes;
 
@@ -27,6 +28,7 @@ pub(super) struct Facts<'a> {
     pub(super) hidden_columns: u64,
     pub(super) commit: CommitMode,
     pub(super) receipt: Receipt,
+    pub(super) merged: Option<Merged>,
 }
 
 /// When the stages before the load ended, for the report.
@@ -68,7 +70,13 @@ pub(super) fn write(
             hidden_rows: totals.hidden_rows_skipped,
             rows_above_header: totals.rows_above_header,
             left_out_by_table: counters.left_out_rows,
+            kept_in_table: facts.merged.as_ref().map_or(0, |merged| merged.kept),
+            superseded: facts.merged.as_ref().map_or(0, |merged| merged.superseded),
         },
+        upserted: facts.merged.map(|merged| Upserted {
+            inserted: merged.inserted,
+            updated: merged.updated,
+        }),
         hidden: HiddenContent {
             rows_loaded: totals.hidden_rows_read,
             columns: facts.hidden_columns,

@@ -23,6 +23,7 @@ use crate::config::import::ImportConfig;
 use crate::db::ddl;
 use crate::db::introspect::{Table, find_table, is_unlogged};
 use crate::db::ledger::{self, Unfinished};
+use crate::db::replace;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::secret::Password;
 use crate::model::table::TableName;
@@ -156,17 +157,17 @@ impl Resumed {
         let Unfinished {
             id,
             route,
-            effect,
             table,
             table_oid,
             staging,
+            is_prepared,
             ..
         } = &self.unfinished;
         let now = oid_of(client, table).await?;
         let is_same_table = now.is_some() && now == *table_oid;
         self.keeps_rows = match (route.as_str(), staging) {
+            _ if !*is_prepared => false,
             ("in_place", _) if is_same_table => true,
-            ("in_place", _) if effect == "create" && table_oid.is_none() => false,
             ("in_place", _) => return Err(self.table_is_gone()),
             ("staged", Some(staging)) => oid_of(client, staging).await?.is_some(),
             _ => false,
@@ -254,7 +255,7 @@ impl Resumed {
             sheets,
             lineage: lineage.all,
             constraint_columns,
-            route: self.route(config),
+            route: self.route(client, config).await?,
             sampled,
             added: Vec::new(),
             warnings: Vec::new(),
@@ -266,23 +267,29 @@ impl Resumed {
         Ok((target, sources))
     }
 
-    fn route(&self, config: &ImportConfig) -> Route {
+    async fn route(&self, client: &Object, config: &ImportConfig) -> Result<Route> {
         let Unfinished {
             staging, effect, ..
         } = &self.unfinished;
-        match (staging, effect.as_str()) {
+        Ok(match (staging, effect.as_str()) {
             (Some(staging), effect) => Route::Staged {
                 staging: staging.clone(),
                 publish: match (effect, &config.upsert) {
-                    ("create", _) => Publish::Create,
-                    ("upsert", Some(upsert)) => Publish::Merge(upsert.clone()),
-                    _ => Publish::Replace,
+                    (effect, Some(upsert)) => Publish::Merge {
+                        upsert: upsert.clone(),
+                        creates: effect == "create",
+                    },
+                    ("create", None) => Publish::Create,
+                    (_, None) => {
+                        let table = &self.unfinished.table;
+                        Publish::Replace(Box::new(replace::plan_again(client, table).await?))
+                    }
                 },
             },
             (None, "create") => Route::InPlace(Before::Create),
             (None, "replace") => Route::InPlace(Before::Truncate),
             (None, _) => Route::InPlace(Before::Nothing),
-        }
+        })
     }
 
     /// Takes up the record; its attempt has begun already. A load that begins anew is recorded as it is now.

@@ -5,6 +5,9 @@ use uuid::Uuid;
 
 use crate::config::commit::{CommitMode, Upsert};
 use crate::config::import::{IfExists, ImportConfig};
+use crate::db::merge;
+use crate::db::replace::{self, Replacement};
+use crate::error::{Result, error_from_postgres};
 use crate::model::table::TableName;
 
 /// How the rows get to where they belong.
@@ -40,44 +43,90 @@ pub(super) enum Publish {
     /// It becomes the table.
     Create,
     /// It, or its rows, take the place of the table's.
-    Replace,
+    Replace(Box<Replacement>),
     /// Its rows are merged into the table's by a key.
-    Merge(Upsert),
+    Merge {
+        /// The key, and what happens to rows that have it.
+        upsert: Upsert,
+        /// Whether the table is created for them, with the key as its primary key.
+        creates: bool,
+    },
 }
 
 impl Route {
     /// For a table that there is not.
     pub(super) fn to_new_table(config: &ImportConfig, table: &TableName, load_id: Uuid) -> Self {
-        match config.commit_mode() {
-            CommitMode::All => Self::Staged {
-                staging: staging_name(table, load_id),
+        let staging = staging_name(table, load_id);
+        match (&config.upsert, config.commit_mode()) {
+            (Some(upsert), _) => Self::Staged {
+                staging,
+                publish: Publish::Merge {
+                    upsert: upsert.clone(),
+                    creates: true,
+                },
+            },
+            (None, CommitMode::All) => Self::Staged {
+                staging,
                 publish: Publish::Create,
             },
-            CommitMode::Batch | CommitMode::Row => Self::InPlace(Before::Create),
+            (None, CommitMode::Batch | CommitMode::Row) => Self::InPlace(Before::Create),
         }
     }
 
-    /// For a table that there is.
-    pub(super) fn to_existing_table(
+    /// For a table that there is. Changes nothing.
+    ///
+    /// # Errors
+    /// What keeps the table from being replaced, or rows from being merged into it.
+    pub(super) async fn to_existing_table(
+        client: &Client,
         config: &ImportConfig,
         table: &TableName,
         load_id: Uuid,
-    ) -> Self {
+    ) -> Result<Self> {
         let staged = |publish| Self::Staged {
             staging: staging_name(table, load_id),
             publish,
         };
         let before = match (&config.upsert, config.if_exists) {
             (Some(upsert), IfExists::Append | IfExists::Fail) => {
-                return staged(Publish::Merge(upsert.clone()));
+                merge::check_key(client, table, &upsert.key).await?;
+                return Ok(staged(Publish::Merge {
+                    upsert: upsert.clone(),
+                    creates: false,
+                }));
             }
-            (_, IfExists::Replace) => return staged(Publish::Replace),
+            (_, IfExists::Replace) => {
+                let plan = replace::plan(client, table).await?;
+                return Ok(staged(Publish::Replace(Box::new(plan))));
+            }
             (_, IfExists::Truncate) => Before::Truncate,
             (None, IfExists::Append | IfExists::Fail) => Before::Nothing,
         };
-        match config.commit_mode() {
+        Ok(match config.commit_mode() {
             CommitMode::All => Self::OneTransaction(before),
             CommitMode::Batch | CommitMode::Row => Self::InPlace(before),
+        })
+    }
+
+    /// Whether each row carries its place in the sheets, by which rows are merged.
+    pub(super) fn has_ordinals(&self) -> bool {
+        matches!(
+            self,
+            Self::Staged {
+                publish: Publish::Merge { .. },
+                ..
+            }
+        )
+    }
+
+    /// Whether there is no table of this name before the load.
+    pub(super) fn creates_the_table(&self) -> bool {
+        match self {
+            Self::InPlace(before) | Self::OneTransaction(before) => *before == Before::Create,
+            Self::Staged { publish, .. } => matches!(
+                publish,
+                Publish::Create | Publish::Merge { creates: true, .. }
+            ),
         }
     }
 
@@ -100,8 +149,9 @@ impl Route {
             },
             Self::Staged { publish, .. } => match publish {
                 Publish::Create => "create",
-                Publish::Replace => "replace",
-                Publish::Merge(_) => "upsert",
+                Publish::Replace(_) => "replace",
+                Publish::Merge { creates: true, .. } => "create",
+                Publish::Merge { creates: false, .. } => "upsert",
             },
         }
     }
@@ -137,14 +187,14 @@ fn staging_name(table: &TableName, load_id: Uuid) -> TableName {
 ///
 /// # Errors
 /// What the server says.
-pub(super) async fn oid_of(client: &Client, table: &TableName) -> crate::Result<Option<u32>> {
+pub(super) async fn oid_of(client: &Client, table: &TableName) -> Result<Option<u32>> {
     let found = client
         .query_one(
             "select pg_catalog.to_regclass($1)::oid",
             &[&table.to_string()],
         )
         .await;
-    found.map(|row| row.get(0)).map_err(|error| {
-        crate::error::error_from_postgres(error, &format!("look at table {}", table.plain()))
-    })
+    found
+        .map(|row| row.get(0))
+        .map_err(|error| error_from_postgres(error, &format!("look at table {}", table.plain())))
 }

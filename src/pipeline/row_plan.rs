@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::earlier::EarlierRows;
-use super::lineage::{LineageValues, written_columns};
+use super::lineage::{LineageValues, Ordinals, written_columns};
 use super::locate::Locator;
 use super::progress::Snapshot;
 use crate::config::commit::MaxErrors;
@@ -23,6 +23,7 @@ pub(super) struct RowPlan {
     pub(super) sheet_place: i32,
     pub(super) columns: Vec<MappedColumn>,
     pub(super) lineage: Option<LineageValues>,
+    pub(super) ordinals: Ordinals,
     /// The header's columns that are left out because they have no title.
     pub(super) untitled: Vec<usize>,
     pub(super) coercion: Coercion,
@@ -49,7 +50,7 @@ impl RowPlan {
 
     /// All columns that are written, in the order of the values.
     pub(super) fn written_columns(&self) -> Vec<TargetColumn> {
-        written_columns(&self.columns, self.lineage.as_ref())
+        written_columns(&self.columns, self.lineage.as_ref(), self.ordinals)
     }
 
     /// What an account of these columns begins with.

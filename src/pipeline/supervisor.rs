@@ -236,6 +236,7 @@ mod tests {
     use crate::model::batch::{Batch, BatchExchange, BatchLimits};
     use crate::model::column::TargetColumn;
     use crate::model::sheet::{DateSystem, Header, SheetDescription, Visibility};
+    use crate::pipeline::lineage::Ordinals;
     use crate::pipeline::locate::Locator;
     use crate::pipeline::progress::ReaderState;
     use crate::pipeline::row_plan::RejectLimits;
@@ -360,6 +361,7 @@ mod tests {
             locator: Locator::new(&sheet, HashMap::new()),
             columns: Vec::new(),
             lineage: None,
+            ordinals: Ordinals::None,
             untitled: Vec::new(),
             coercion: Coercion {
                 date_system: DateSystem::From1900,

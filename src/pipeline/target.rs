@@ -82,7 +82,7 @@ impl Target {
             Some(found) => {
                 let empties = matches!(config.if_exists, IfExists::Replace | IfExists::Truncate);
                 require_rights(client, &found.name, empties).await?;
-                let route = Route::to_existing_table(config, &found.name, load_id);
+                let route = Route::to_existing_table(client, config, &found.name, load_id).await?;
                 let (joined, sources) = super::blocking(move || {
                     ExistingTable::join(found, &mut sources, &owned, &interrupt, &progress)
                         .map(|joined| (joined, sources))
@@ -96,7 +96,7 @@ impl Target {
                     new_table(&mut sources, &owned, &interrupt, &progress).map(|new| (new, sources))
                 })
                 .await?;
-                let target = Self {
+                let mut target = Self {
                     route: Route::to_new_table(config, &name, load_id),
                     name,
                     sheets: new.sheets,
@@ -107,9 +107,31 @@ impl Target {
                     warnings: new.warnings,
                     untitled: Vec::new(),
                 };
+                target.require_key(config)?;
                 Ok((target, sources))
             }
         }
+    }
+
+    /// Makes sure that a new table has the columns of its key, and that they are never NULL.
+    fn require_key(&mut self, config: &ImportConfig) -> Result<()> {
+        let key = config.upsert.as_ref().map_or(&[][..], |upsert| &upsert.key);
+        for name in key {
+            for columns in &mut self.sheets {
+                let mut columns = columns.iter_mut();
+                let Some(column) = columns.find(|column| column.target.name == *name) else {
+                    return Err(Error::new(
+                        ErrorKind::ColumnMismatch,
+                        format!("the sheet has no column for {name} of the key"),
+                    )
+                    .in_table(self.name.plain())
+                    .in_column(name)
+                    .next_step("Name columns of the new table with --key, as `sheetload inspect` shows them"));
+                };
+                column.target.not_null = true;
+            }
+        }
+        Ok(())
     }
 
     fn existing(table: ExistingTable, route: Route) -> Self {
@@ -192,7 +214,7 @@ impl Target {
     /// Whether this load creates the table.
     #[must_use]
     pub fn is_new(&self) -> bool {
-        self.route.effect() == "create"
+        self.route.creates_the_table()
     }
 
     /// Which of the header's columns goes where, for the sheet at this place.

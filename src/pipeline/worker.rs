@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::account::{Account, Recorded, RejectedAt};
+use super::lineage::{Ordinals, ordinal};
 use super::progress::Progress;
 use super::reject_writer::RejectSender;
 use super::rejected_cells::CellKeeper;
@@ -207,6 +208,12 @@ impl Surroundings {
             for (field, value) in values.into_iter().enumerate() {
                 encoder.field(first + field, value);
             }
+        }
+        if self.plan.ordinals == Ordinals::Written {
+            let lineage = self.plan.lineage.as_ref();
+            let before = lineage.map_or(0, |(columns, _)| columns.len());
+            let ordinal = ordinal(self.plan.sheet_place, row.sheet_row.saturating_add(1));
+            encoder.field(self.plan.columns.len() + before, Value::Int(ordinal));
         }
         Ok(errors_as_null)
     }

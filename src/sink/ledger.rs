@@ -152,44 +152,9 @@ impl BatchRecorder {
         if inserted == 0 {
             return Ok(Recorded::Superseded);
         }
-        self.record_rejects(client, record.sheet(), rejects).await?;
+        let sheet = record.sheet();
+        insert_rejects(client, &self.rejects, self.ledger.load_id, sheet, rejects).await?;
         Ok(Recorded::Yes)
-    }
-
-    /// Records rejected rows alone.
-    async fn record_rejects(
-        &self,
-        client: &Client,
-        sheet: i32,
-        rejects: &[Reject],
-    ) -> Result<(), Error> {
-        if rejects.is_empty() {
-            return Ok(());
-        }
-        let texts = |text: fn(&Reject) -> Option<&str>| -> Vec<Option<String>> {
-            // The server's texts hold no NUL; a cell's text may.
-            let clean = |text: &str| text.replace('\0', "\u{fffd}");
-            rejects.iter().map(|r| text(r).map(clean)).collect()
-        };
-        let rows: Vec<i32> = rejects.iter().map(|r| row_number(r.row)).collect();
-        client
-            .execute(
-                &self.rejects,
-                &[
-                    &self.ledger.load_id,
-                    &sheet,
-                    &rows,
-                    &texts(|r| Some(&r.cell)),
-                    &texts(|r| r.column.as_deref()),
-                    &texts(|r| r.stored.as_deref()),
-                    &texts(|r| r.expected.as_deref()),
-                    &texts(|r| Some(&r.sqlstate)),
-                    &texts(|r| Some(r.reason.name())),
-                    &texts(|r| Some(&r.message)),
-                ],
-            )
-            .await
-            .map(|_| ())
     }
 
     /// Leaves the mark of a savepoint, if marks are wanted.
@@ -217,6 +182,56 @@ impl BatchRecorder {
             .await?;
         Ok(found.is_some())
     }
+}
+
+/// Records rejected rows of a sheet alone, in the transaction that is open.
+///
+/// # Errors
+/// What the server says.
+pub async fn record_rejects(
+    client: &Client,
+    load_id: Uuid,
+    sheet: i32,
+    rejects: &[Reject],
+) -> Result<(), Error> {
+    let statement = client.prepare(REJECTS).await?;
+    insert_rejects(client, &statement, load_id, sheet, rejects).await
+}
+
+async fn insert_rejects(
+    client: &Client,
+    statement: &Statement,
+    load_id: Uuid,
+    sheet: i32,
+    rejects: &[Reject],
+) -> Result<(), Error> {
+    if rejects.is_empty() {
+        return Ok(());
+    }
+    let texts = |text: fn(&Reject) -> Option<&str>| -> Vec<Option<String>> {
+        // The server's texts hold no NUL; a cell's text may.
+        let clean = |text: &str| text.replace('\0', "\u{fffd}");
+        rejects.iter().map(|r| text(r).map(clean)).collect()
+    };
+    let rows: Vec<i32> = rejects.iter().map(|r| row_number(r.row)).collect();
+    client
+        .execute(
+            statement,
+            &[
+                &load_id,
+                &sheet,
+                &rows,
+                &texts(|r| Some(&r.cell)),
+                &texts(|r| r.column.as_deref()),
+                &texts(|r| r.stored.as_deref()),
+                &texts(|r| r.expected.as_deref()),
+                &texts(|r| Some(&r.sqlstate)),
+                &texts(|r| Some(r.reason.name())),
+                &texts(|r| Some(&r.message)),
+            ],
+        )
+        .await
+        .map(|_| ())
 }
 
 /// A sheet's row number as the ledger stores it. No sheet has more rows than it holds.

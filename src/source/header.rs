@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::address::{CellAddress, CellRange, MAX_COLUMNS};
 use crate::model::cell::FormatId;
 use crate::model::number_format::NumberFormat;
+use crate::model::rejected_row::REASON_TITLE;
 use crate::model::selection::{HeaderRows, Hidden, MergedCells, ReadOptions};
 use crate::model::sheet::{DateSystem, Header, Titled};
 
@@ -25,6 +26,8 @@ pub(super) struct SheetStart {
     pub(super) header: Header,
     /// The rows of the titles, first and last.
     pub(super) title_rows: Option<(u32, u32)>,
+    /// In a file of rejected rows, the column that says why they were rejected. Its cells are no data.
+    pub(super) reason_column: Option<u32>,
     pub(super) hidden_columns: Vec<(u32, u32)>,
     pub(super) dimension: Option<CellRange>,
 }
@@ -64,7 +67,8 @@ pub(super) fn read_start(
         ..
     } = peek;
     let name = workbook.sheets()[selected.sheet].name.clone();
-    let Some(titles) = title_rows(&rows, selected.header) else {
+    let reasons = Reasons::find(&rows);
+    let Some(titles) = title_rows(&rows, selected.header, reasons) else {
         return Err(no_titles(path, &name, selected));
     };
     let is_filled = matches!(titles, Titles::Rows(first, last) if first < last)
@@ -74,7 +78,10 @@ pub(super) fn read_start(
     } else {
         Vec::new()
     };
-    let header = titles.header(&rows, &merged, selected.range);
+    let mut header = titles.header(&rows, &merged, selected.range);
+    if let Some(reasons) = reasons {
+        reasons.leave_out(&mut header);
+    }
     if header.titled == Titled::Yes && header.titles.iter().all(String::is_empty) {
         return Err(no_titles(path, &name, selected));
     }
@@ -84,6 +91,7 @@ pub(super) fn read_start(
             Titles::Rows(first, last) => Some((first, last)),
             Titles::NoneFrom(_) => None,
         },
+        reason_column: reasons.map(|reasons| reasons.column),
         hidden_columns,
         dimension,
     })
@@ -97,7 +105,54 @@ struct TitleCell {
     is_text: bool,
 }
 
+impl TitleCell {
+    fn is_reason(&self) -> bool {
+        self.is_text && self.text == REASON_TITLE
+    }
+}
+
 type FirstRows = BTreeMap<u32, Vec<TitleCell>>;
+
+/// Where a file of rejected rows says why they were rejected. The file has one row of titles whatever the options for
+/// the sheet that the rows come from were, so that it can be loaded with the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Reasons {
+    row: u32,
+    column: u32,
+    /// Whether the sheet that the rows come from had titles.
+    titled: Titled,
+}
+
+impl Reasons {
+    /// The last title of the first filled row, if it is the one of such a column.
+    fn find(rows: &FirstRows) -> Option<Self> {
+        let (row, cells) = rows.first_key_value()?;
+        let last = cells.iter().max_by_key(|cell| cell.column)?;
+        last.is_reason().then_some(Self {
+            row: *row,
+            column: last.column,
+            titled: if cells.len() > 1 {
+                Titled::Yes
+            } else {
+                Titled::No
+            },
+        })
+    }
+
+    /// Lets the header end before the column.
+    fn leave_out(self, header: &mut Header) {
+        let index = self.column.checked_sub(header.first_column);
+        let index = index.and_then(|index| usize::try_from(index).ok());
+        let Some(index) = index.filter(|index| *index < header.width()) else {
+            return;
+        };
+        // Behind it there is no title; a header has one column at least.
+        header.titles.truncate(index.max(1));
+        if index == 0 {
+            header.titles = vec![String::new()];
+        }
+    }
+}
 
 /// Keeps the first rows.
 struct Peek<'a> {
@@ -114,6 +169,13 @@ struct Peek<'a> {
 impl Peek<'_> {
     /// Whether a row is beyond all that are looked at.
     fn has_enough(&self, row: u32) -> bool {
+        let mut rows = self.rows.iter();
+        if let Some((_, [cell])) = rows.next().map(|(row, cells)| (row, cells.as_slice()))
+            && cell.is_reason()
+        {
+            // The sheet that the rows come from has no titles: the next row says how wide it is.
+            return rows.next().is_some_and(|(first, _)| row > *first);
+        }
         match self.wanted {
             HeaderRows::Rows { last, .. } => row > last,
             HeaderRows::FirstFilled | HeaderRows::None => {
@@ -121,6 +183,13 @@ impl Peek<'_> {
             }
             HeaderRows::Auto => self.rows.len() >= ROWS_LOOKED_AT && !self.rows.contains_key(&row),
         }
+    }
+
+    /// Whether a row is not among those that shall hold the titles. The first filled one may be of a file of rejected
+    /// rows.
+    fn is_above_titles(&self, row: u32) -> bool {
+        let is_first = self.rows.keys().next().is_none_or(|first| row == *first);
+        !is_first && matches!(self.wanted, HeaderRows::Rows { first, .. } if row < first)
     }
 }
 
@@ -157,7 +226,7 @@ impl SheetVisitor for Peek<'_> {
         if self.has_enough(at.row) {
             return Ok(ControlFlow::Break(()));
         }
-        if matches!(self.wanted, HeaderRows::Rows { first, .. } if at.row < first) {
+        if self.is_above_titles(at.row) {
             return Ok(ControlFlow::Continue(()));
         }
         let text = match content {
@@ -185,8 +254,17 @@ enum Titles {
 }
 
 /// Decides where the titles are; `None` when there is no filled cell to decide by.
-fn title_rows(rows: &FirstRows, wanted: HeaderRows) -> Option<Titles> {
+fn title_rows(rows: &FirstRows, wanted: HeaderRows, reasons: Option<Reasons>) -> Option<Titles> {
     let first = *rows.keys().next()?;
+    match reasons {
+        Some(Reasons {
+            titled: Titled::No, ..
+        }) => return rows.keys().nth(1).map(|row| Titles::NoneFrom(*row)),
+        Some(Reasons { row, .. }) if wanted != HeaderRows::None => {
+            return Some(Titles::Rows(row, row));
+        }
+        _ => {}
+    }
     Some(match wanted {
         HeaderRows::None => Titles::NoneFrom(first),
         HeaderRows::FirstFilled => Titles::Rows(first, first),
@@ -295,4 +373,79 @@ fn no_titles(path: &Path, sheet: &str, selected: &Selected) -> Error {
     .in_file(path)
     .in_sheet(sheet)
     .next_step(next_step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows of texts from row 2, column B.
+    fn rows(rows: &[&[&str]]) -> FirstRows {
+        let cells = |texts: &[&str]| {
+            let filled = (1..).zip(texts).filter(|(_, text)| !text.is_empty());
+            let cell = |(column, text): (u32, &&str)| TitleCell {
+                column,
+                text: (*text).to_owned(),
+                is_text: true,
+            };
+            filled.map(cell).collect()
+        };
+        (1..).zip(rows.iter().map(|row| cells(row))).collect()
+    }
+
+    /// The titles that are left, whether there are any, and the first row of data.
+    fn header(texts: &[&[&str]], wanted: HeaderRows) -> (Vec<String>, Titled, u32) {
+        let rows = rows(texts);
+        let reasons = Reasons::find(&rows);
+        let titles = title_rows(&rows, wanted, reasons).unwrap();
+        let mut header = titles.header(&rows, &[], None);
+        if let Some(reasons) = reasons {
+            reasons.leave_out(&mut header);
+        }
+        (header.titles, header.titled, header.first_row)
+    }
+
+    #[test]
+    fn the_title_of_reasons_is_none_where_it_is_the_last() {
+        let texts: &[&[&str]] = &[&["a", "", "b", REASON_TITLE], &["1", "", "2", "why"]];
+        let left = vec!["a".to_owned(), String::new(), "b".to_owned()];
+        for wanted in [
+            HeaderRows::FirstFilled,
+            HeaderRows::Auto,
+            HeaderRows::Rows { first: 7, last: 8 },
+        ] {
+            assert_eq!(header(texts, wanted), (left.clone(), Titled::Yes, 2));
+        }
+        let untitled = header(texts, HeaderRows::None);
+        assert_eq!(untitled, (vec![String::new(); 3], Titled::No, 1));
+    }
+
+    #[test]
+    fn a_column_of_that_title_elsewhere_is_one_like_any_other() {
+        let almost = format!("{REASON_TITLE} ");
+        for texts in [&["a", REASON_TITLE, "b"][..], &["a", &almost]] {
+            let (titles, ..) = header(&[texts], HeaderRows::FirstFilled);
+            assert_eq!(titles, texts);
+        }
+        let (titles, ..) = header(
+            &[&["a", "b"], &["a", REASON_TITLE]],
+            HeaderRows::FirstFilled,
+        );
+        assert_eq!(titles, ["a", "b"]);
+    }
+
+    #[test]
+    fn rejected_rows_of_a_sheet_without_titles_have_none() {
+        let texts: &[&[&str]] = &[&["", "", REASON_TITLE], &["1", "2", "why"]];
+        for wanted in [HeaderRows::None, HeaderRows::FirstFilled] {
+            let (titles, titled, first_row) = header(texts, wanted);
+            assert_eq!(titles, ["", ""]);
+            assert_eq!((titled, first_row), (Titled::No, 2));
+        }
+        let alone = rows(&[&[REASON_TITLE]]);
+        assert_eq!(
+            title_rows(&alone, HeaderRows::None, Reasons::find(&alone)),
+            None
+        );
+    }
 }

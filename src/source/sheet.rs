@@ -26,6 +26,7 @@ pub(super) struct SheetSource {
     selected: Selected,
     description: SheetDescription,
     title_rows: Option<(u32, u32)>,
+    reason_column: Option<u32>,
     hidden: Hidden,
     merged: Vec<CellRange>,
 }
@@ -56,6 +57,7 @@ impl SheetSource {
         let SheetStart {
             header,
             title_rows,
+            reason_column,
             hidden_columns,
             dimension,
         } = start;
@@ -76,16 +78,8 @@ impl SheetSource {
             formats: book.formats().to_vec(),
             header,
             hidden_columns,
-            declared_columns: dimension.map(|dimension| {
-                let (first, last) = (dimension.first.column, dimension.last.column);
-                match selected
-                    .range
-                    .map(|range| (range.first.column, range.last.column))
-                {
-                    None => (first, last),
-                    Some(range) => (first.max(range.0), last.min(range.1)),
-                }
-            }),
+            declared_columns: dimension
+                .map(|dimension| declared_columns(dimension, selected.range, reason_column)),
             declared_rows,
         };
         drop(book);
@@ -94,6 +88,7 @@ impl SheetSource {
             selected,
             description,
             title_rows,
+            reason_column,
             hidden: options.hidden,
             merged,
         })
@@ -113,6 +108,7 @@ impl RowSource for SheetSource {
             range: self.selected.range,
             first_row: self.description.header.first_row,
             title_rows: self.title_rows,
+            reason_column: self.reason_column,
             hidden: self.hidden,
             hidden_rows: RowSet::default(),
             last_above: None,
@@ -144,6 +140,7 @@ struct Rows<'a> {
     range: Option<CellRange>,
     first_row: u32,
     title_rows: Option<(u32, u32)>,
+    reason_column: Option<u32>,
     hidden: Hidden,
     hidden_rows: RowSet,
     last_above: Option<u32>,
@@ -187,6 +184,9 @@ impl SheetVisitor for Rows<'_> {
         {
             return Ok(ControlFlow::Continue(()));
         }
+        if self.reason_column == Some(at.column) {
+            return Ok(ControlFlow::Continue(()));
+        }
         let is_hidden = self.hidden_rows.contains(at.row);
         if self.is_left_out(at, is_hidden) {
             return Ok(ControlFlow::Continue(()));
@@ -204,6 +204,22 @@ impl SheetVisitor for Rows<'_> {
         }
         Ok(ControlFlow::Continue(()))
     }
+}
+
+/// The first and last column of a sheet's cells by the file's word, without those that are not read.
+fn declared_columns(
+    dimension: CellRange,
+    range: Option<CellRange>,
+    reason_column: Option<u32>,
+) -> (u32, u32) {
+    let (mut first, mut last) = (dimension.first.column, dimension.last.column);
+    if let Some(range) = range {
+        (first, last) = (first.max(range.first.column), last.min(range.last.column));
+    }
+    if reason_column == Some(last) {
+        last = last.saturating_sub(1);
+    }
+    (first, last)
 }
 
 /// Puts a cell's text into the batch and gives the cell.

@@ -19,6 +19,7 @@ mod interrupt;
 mod output;
 mod private_server;
 mod publish;
+mod rejects;
 mod sample;
 mod selection;
 mod structure;

@@ -138,14 +138,15 @@ pub async fn forget_batches(client: &Client, id: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// Records where the rows of a load are gathered.
+/// Records, in the transaction that makes it so, that the table is as the first row needs it. One that is created at the
+/// end has no oid yet.
 ///
 /// # Errors
 /// What the server says.
-pub async fn set_table_oid(client: &Client, id: Uuid, table: &TableName) -> Result<()> {
+pub async fn set_prepared(client: &Client, id: Uuid, table: &TableName) -> Result<()> {
     let set = client
         .execute(
-            "update sheetload.loads set table_oid = pg_catalog.to_regclass($2)::oid where id = $1",
+            "update sheetload.loads set is_prepared = true, table_oid = pg_catalog.to_regclass($2)::oid where id = $1",
             &[&id, &table.to_string()],
         )
         .await;
@@ -172,7 +173,7 @@ pub struct NewRoute {
 pub async fn set_route(client: &Client, id: Uuid, route: &NewRoute) -> Result<()> {
     let set = client
         .execute(
-            "update sheetload.loads set route = $2, effect = $3, staging_name = $4, columns = $5 where id = $1",
+            "update sheetload.loads set is_prepared = false, route = $2, effect = $3, staging_name = $4, columns = $5 where id = $1",
             &[
                 &id,
                 &route.route,

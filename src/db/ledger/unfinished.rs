@@ -36,6 +36,8 @@ pub struct Unfinished {
     pub columns: Value,
     /// The attempt that did not come to its end.
     pub attempt: i32,
+    /// Whether the table is as the first row needs it.
+    pub is_prepared: bool,
     /// Whether its connection is still there.
     pub is_alive: bool,
     /// Rows that are committed.
@@ -51,7 +53,7 @@ const UNFINISHED: &str = "\
            exists (select from pg_catalog.pg_stat_activity a \
                    where a.pid = l.session_pid and a.backend_start = l.session_start), \
            coalesce((select sum(b.rows_loaded) from sheetload.batches b where b.load_id = l.id), 0)::bigint, \
-           pg_catalog.pg_postmaster_start_time() > l.started_at \
+           pg_catalog.pg_postmaster_start_time() > l.started_at, l.is_prepared \
     from sheetload.loads l where l.state in ('running', 'interrupted', 'failed')";
 
 fn unfinished_from(row: &Row) -> Unfinished {
@@ -75,6 +77,7 @@ fn unfinished_from(row: &Row) -> Unfinished {
         is_alive: row.get(12),
         rows: row.get(13),
         is_server_restarted: row.get(14),
+        is_prepared: row.get(15),
     }
 }
 

@@ -16,6 +16,7 @@ pub use run::merge;
 use crate::config::commit::OnConflict;
 use crate::db::ddl;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
+use crate::model::column::{ColumnKind, TargetColumn, TypeLimit};
 use crate::model::table::TableName;
 use crate::sink::Refusal;
 
@@ -56,6 +57,22 @@ pub struct Merged {
     pub superseded: u64,
     /// Rows that were refused, by their [`ORDINAL_COLUMN`], in its order.
     pub refused: Vec<(i64, Refusal)>,
+}
+
+/// The columns beside those of the rows in a staging table that is made for a table that there is not yet.
+#[must_use]
+pub fn staging_columns() -> [TargetColumn; 2] {
+    let column = |name: &str, sql_type: &str, kind, not_null| TargetColumn {
+        name: name.to_owned(),
+        sql_type: sql_type.to_owned(),
+        kind,
+        not_null,
+        limit: TypeLimit::None,
+    };
+    [
+        column(ORDINAL_COLUMN, "bigint", ColumnKind::Int8, true),
+        column(BEHIND_COLUMN, "boolean", ColumnKind::Bool, false),
+    ]
 }
 
 /// Creates the staging table: with the table's types, defaults, generated columns, NOT NULL and checks, so that a row is

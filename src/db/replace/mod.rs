@@ -69,6 +69,20 @@ pub async fn plan(client: &Client, table: &TableName) -> Result<Replacement> {
     }
 }
 
+/// The same for rows that are staged already, by an attempt whose copy may be of either kind: they are put into the table
+/// itself.
+///
+/// # Errors
+/// As [`plan`].
+pub async fn plan_again(client: &Client, table: &TableName) -> Result<Replacement> {
+    let relation = Relation::find(client, table).await?;
+    relation.require_writable(client).await?;
+    let because = "the load was resumed".to_owned();
+    Rewrite::of(client, relation, because)
+        .await
+        .map(Replacement::Rewrite)
+}
+
 impl Replacement {
     /// Creates the staging table that the rows are loaded into, in the table's schema.
     ///

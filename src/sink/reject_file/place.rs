@@ -80,25 +80,28 @@ impl Place {
         File::create(&self.target)
     }
 
-    /// Makes a file beside it that takes its place when it is complete. What is there is removed: until then it would
-    /// pass for this load's.
+    /// Removes what is there, so that it does not pass for this load's, if a file can be put there.
+    pub(super) fn clear(&self) -> io::Result<()> {
+        drop(self.create_beside()?);
+        match self.there.as_ref().map(|there| there.kind) {
+            None => Ok(()),
+            Some(Kind::File) => fs::remove_file(&self.target),
+            Some(Kind::Directory) => Err(io::ErrorKind::IsADirectory.into()),
+            Some(Kind::Stream) => Err(io::Error::other("not a regular file")),
+        }
+    }
+
+    /// Makes a file beside it that takes its place when it is complete.
     pub(super) fn create_beside(&self) -> io::Result<NamedTempFile> {
         let directory = self.directory();
         // Says that the directory is missing in the system's own words, without the temporary file's name.
         fs::metadata(directory)?;
-        let file = tempfile::Builder::new()
+        tempfile::Builder::new()
             .prefix(".sheetload-")
             .suffix(".part")
             .permissions(Permissions::from_mode(NEW_FILE_MODE))
             .tempfile_in(directory)
-            .map_err(|error| io::Error::from(error.kind()))?;
-        match self.there.as_ref().map(|there| there.kind) {
-            None => {}
-            Some(Kind::File) => fs::remove_file(&self.target)?,
-            Some(Kind::Directory) => return Err(io::ErrorKind::IsADirectory.into()),
-            Some(Kind::Stream) => return Err(io::Error::other("not a regular file")),
-        }
-        Ok(file)
+            .map_err(|error| io::Error::from(error.kind()))
     }
 
     /// Its directory, for scratch files: there is the space that the user chose.

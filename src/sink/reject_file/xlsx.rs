@@ -5,7 +5,6 @@ use std::io::{self, BufWriter, Write as _};
 use std::sync::Arc;
 
 use rust_xlsxwriter::{Color, Format as Style, Formula, Workbook, Worksheet, XlsxError};
-use tempfile::NamedTempFile;
 
 use super::place::Place;
 use super::{Attempt, Format};
@@ -36,7 +35,6 @@ const REASON_WIDTH: f64 = 80.0;
 /// too), and texts of more than 32,767 characters are cut, which the reason says.
 pub(super) struct XlsxFile {
     place: Place,
-    file: NamedTempFile,
     book: Book,
 }
 
@@ -52,8 +50,9 @@ struct Book {
 }
 
 /// How a cell looks, by the code of its number format.
-#[derive(Default)]
 struct Styles {
+    /// The code of cells that have no number.
+    general: Arc<str>,
     plain: HashMap<Arc<str>, Style>,
     at_fault: HashMap<Arc<str>, Style>,
 }
@@ -67,9 +66,9 @@ enum Mark {
 
 impl XlsxFile {
     pub(super) fn open(place: Place) -> io::Result<Self> {
-        let file = place.create_beside()?;
+        place.clear()?;
         let book = Book::new(&place).map_err(|error| io::Error::other(error.to_string()))?;
-        Ok(Self { place, file, book })
+        Ok(Self { place, book })
     }
 }
 
@@ -94,14 +93,11 @@ impl Format for XlsxFile {
     }
 
     fn finish(self: Box<Self>) -> Attempt {
-        let Self {
-            place,
-            mut file,
-            mut book,
-        } = *self;
+        let Self { place, mut book } = *self;
         if book.names.is_empty() {
             return Ok(());
         }
+        let mut file = place.create_beside()?;
         let mut writer = BufWriter::with_capacity(BUFFER_BYTES, file.as_file_mut());
         book.workbook.save_to_writer(&mut writer)?;
         writer.flush()?;
@@ -167,8 +163,8 @@ impl Book {
         }
         // Where no cell is at fault, the reason is marked, so that no row is without a mark.
         let style = match row.fault {
-            Some(_) => self.styles.plain(NumberFormat::GENERAL_CODE),
-            None => self.styles.at_fault(NumberFormat::GENERAL_CODE),
+            Some(_) => self.styles.text(Mark::None),
+            None => self.styles.text(Mark::AtFault),
         };
         worksheet.write_string_with_format(at, column, fitting(&why), style)?;
         Ok(())
@@ -238,23 +234,20 @@ fn put(
     mark: Mark,
     styles: &mut Styles,
 ) -> Result<(), XlsxError> {
-    let code = match cell {
-        StoredCell::Number(number) => Arc::clone(&number.format),
-        _ => Arc::from(NumberFormat::GENERAL_CODE),
-    };
-    let style = match mark {
-        Mark::None => styles.plain(&code),
-        Mark::AtFault => styles.at_fault(&code),
-    };
+    let style = styles.of(cell, mark);
     match cell {
         StoredCell::Empty if mark == Mark::None => worksheet,
         StoredCell::Empty => worksheet.write_blank(row, column, style)?,
         StoredCell::Number(number) => {
             worksheet.write_number_with_format(row, column, number.value, style)?
         }
-        StoredCell::Text(text) => {
-            worksheet.write_string_with_format(row, column, fitting(text), style)?
-        }
+        StoredCell::Text(text) => match ambiguous(fitting(text)) {
+            None => worksheet.write_string_with_format(row, column, fitting(text), style)?,
+            Some(escaped) => {
+                let run = [(&Style::default(), escaped.as_str())];
+                worksheet.write_rich_string_with_format(row, column, &run, style)?
+            }
+        },
         StoredCell::Bool(truth) => {
             worksheet.write_boolean_with_format(row, column, *truth, style)?
         }
@@ -266,6 +259,33 @@ fn put(
         }
     };
     Ok(())
+}
+
+/// A text with a piece such as `_x0041` before a character that is written as an escape (ECMA-376 Part 1, §22.9.2.19
+/// ST_Xstring): `_x0041_x0001_` would be read as another text. It comes with the underscore escaped, which
+/// rust_xlsxwriter does for whole escapes only, and for none in the runs of a rich text.
+fn ambiguous(text: &str) -> Option<String> {
+    const ESCAPED_UNDERSCORE: &str = "_x005F_";
+    let is_escaped =
+        |c: char| c < ' ' && !matches!(c, '\t' | '\n') || matches!(c, '\u{FFFE}' | '\u{FFFF}');
+    let after_digits = |from: &str| {
+        let (digits, rest) = from.strip_prefix("_x")?.split_at_checked(4)?;
+        let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        is_hex.then(|| rest.chars().next())?
+    };
+    let mut escaped = String::new();
+    let (mut done, mut found) = (0, None);
+    for (at, _) in text.match_indices("_x") {
+        let next = text.get(at..).and_then(after_digits);
+        if next.is_some_and(|c| c == '_' || is_escaped(c)) {
+            found = next.filter(|c| *c != '_').or(found);
+            escaped.push_str(text.get(done..at)?);
+            escaped.push_str(ESCAPED_UNDERSCORE);
+            done = at + 1;
+        }
+    }
+    escaped.push_str(text.get(done..)?);
+    found.map(|_| escaped)
 }
 
 /// The error, or `#VALUE!` for those that a file without extensions has not (ECMA-376 Part 1, §18.17.3).
@@ -283,25 +303,50 @@ fn writable(error: CellError) -> CellError {
     }
 }
 
-impl Styles {
-    fn plain(&mut self, code: &str) -> &Style {
-        let styles = self.plain.entry(Arc::from(code));
-        styles.or_insert_with(|| with_code(code))
-    }
-
-    fn at_fault(&mut self, code: &str) -> &Style {
-        self.at_fault.entry(Arc::from(code)).or_insert_with(|| {
-            with_code(code)
-                .set_background_color(FAULT_FILL)
-                .set_font_color(FAULT_TEXT)
-        })
+impl Default for Styles {
+    fn default() -> Self {
+        Self {
+            general: Arc::from(NumberFormat::GENERAL_CODE),
+            plain: HashMap::new(),
+            at_fault: HashMap::new(),
+        }
     }
 }
 
-fn with_code(code: &str) -> Style {
-    match code {
-        NumberFormat::GENERAL_CODE => Style::new(),
-        code => Style::new().set_num_format(code),
+impl Styles {
+    /// The style of a cell.
+    fn of(&mut self, cell: &StoredCell, mark: Mark) -> &Style {
+        let code = match cell {
+            StoredCell::Number(number) => &number.format,
+            _ => &self.general,
+        };
+        let (styles, code) = match mark {
+            Mark::None => (&mut self.plain, Arc::clone(code)),
+            Mark::AtFault => (&mut self.at_fault, Arc::clone(code)),
+        };
+        styles
+            .entry(code)
+            .or_insert_with_key(|code| mark.style(code))
+    }
+
+    /// The style of a text.
+    fn text(&mut self, mark: Mark) -> &Style {
+        self.of(&StoredCell::Empty, mark)
+    }
+}
+
+impl Mark {
+    fn style(self, code: &str) -> Style {
+        let style = match code {
+            NumberFormat::GENERAL_CODE => Style::new(),
+            code => Style::new().set_num_format(code),
+        };
+        match self {
+            Self::None => style,
+            Self::AtFault => style
+                .set_background_color(FAULT_FILL)
+                .set_font_color(FAULT_TEXT),
+        }
     }
 }
 
@@ -337,4 +382,33 @@ fn cut(text: &str, units: usize) -> &str {
         fits.is_none()
     });
     end.map_or(text, |(end, _)| text.get(..end).unwrap_or(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_of_an_escape_is_escaped_before_a_character_that_becomes_one() {
+        for (text, escaped) in [
+            ("_x0041\u{1}", Some("_x005F_x0041\u{1}")),
+            ("a_x0041_x00e9\r", Some("a_x005F_x0041_x005F_x00e9\r")),
+            ("_x0041\u{FFFF}é", Some("_x005F_x0041\u{FFFF}é")),
+            ("_x0041_", None),
+            ("_x0041\t", None),
+            ("_x004\u{1}", None),
+            ("_x004é\u{1}", None),
+            ("_x", None),
+        ] {
+            assert_eq!(ambiguous(text).as_deref(), escaped, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!(cut("aé\u{1F600}b", 3), "aé");
+        assert_eq!(cut("aé\u{1F600}b", 4), "aé\u{1F600}");
+        assert_eq!(cut("aé\u{1F600}b", 5), "aé\u{1F600}b");
+        assert_eq!(cut("abc", 0), "");
+    }
 }

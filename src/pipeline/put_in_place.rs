@@ -1,0 +1,219 @@
+//! The rows of a complete load are put in place and recorded, in one transaction, and again after what may pass.
+
+use std::pin::pin;
+
+use super::attempt::Attempt;
+use super::import::Context;
+use super::merged::{MergedRows, RefusedRows, find_refused};
+use super::progress::Snapshot;
+use super::recording::{Recording, ending};
+use super::row_plan::RejectLimits;
+use super::target::Target;
+use crate::db::ledger::{self, Ending};
+use crate::db::merge::Merged;
+use crate::error::{Error, ErrorKind, Result, error_from_postgres};
+use crate::model::receipt::Receipt;
+use crate::sink::retry::Retry;
+use crate::source::RowSource;
+
+impl Context<'_> {
+    /// Publishes the rows and records the end, in one transaction.
+    pub(super) async fn put_in_place(
+        &self,
+        target: &Target,
+        recording: Option<&Recording>,
+        attempt: &mut Attempt,
+        counters: &Snapshot,
+        receipt: &mut Receipt,
+    ) -> Result<Option<MergedRows>> {
+        let ending = self.complete(target, attempt, counters, receipt)?;
+        let mut placing = pin!(async {
+            match &attempt.transaction {
+                Some(transaction) => {
+                    if let Some(recording) = recording {
+                        let (id, number) = (recording.load_id, recording.attempt);
+                        transaction
+                            .run(async |client| {
+                                ledger::end(client, id, number, &target.name, &ending).await
+                            })
+                            .await?;
+                    }
+                    let committed = transaction.commit().await;
+                    self.settled(recording, committed).await.map(|()| None)
+                }
+                None => {
+                    let sources = &mut attempt.sources;
+                    self.publish(target, recording, sources, &ending).await
+                }
+            }
+        });
+        tokio::select! {
+            placed = &mut placing => return placed,
+            // It may wait for a lock.
+            () = self.interrupt.cancelled() => self.database.cancel_statements().await,
+        }
+        placing.await
+    }
+
+    /// The end of a load whose rows are all accounted for.
+    fn complete(
+        &self,
+        target: &Target,
+        attempt: &Attempt,
+        counters: &Snapshot,
+        receipt: &Receipt,
+    ) -> Result<Ending> {
+        let totals = attempt.end.totals.unwrap_or_default();
+        let document = serde_json::to_value(receipt).map_err(|error| {
+            Error::new(ErrorKind::Internal, "the receipt could not be written").caused_by(error)
+        })?;
+        let rows = [totals.rows, counters.loaded_rows, counters.rejected_rows];
+        Ok(ending("complete", &[], rows, document, &target.route))
+    }
+
+    /// Puts staged rows in place, if there are any, and records the end; again after what may pass.
+    async fn publish(
+        &self,
+        target: &Target,
+        recording: Option<&Recording>,
+        sources: &mut Vec<Box<dyn RowSource>>,
+        ending: &Ending,
+    ) -> Result<Option<MergedRows>> {
+        let retry = self.retry();
+        let mut tries = retry.tries();
+        let mut merged = None;
+        loop {
+            let published = self
+                .publish_once(target, recording, sources, ending, &mut merged)
+                .await;
+            match self.settled(recording, published).await {
+                Ok(()) => return Ok(merged),
+                Err(error) => tries.pause_after(error).await?,
+            }
+        }
+    }
+
+    async fn publish_once(
+        &self,
+        target: &Target,
+        recording: Option<&Recording>,
+        sources: &mut Vec<Box<dyn RowSource>>,
+        ending: &Ending,
+        merged: &mut Option<MergedRows>,
+    ) -> Result<()> {
+        let failed = |error| {
+            error_from_postgres(error, &format!("put the rows into {}", target.name.plain()))
+                .in_table(target.name.plain())
+        };
+        let mut client = self.database.get().await?;
+        let mut transaction = client.transaction().await.map_err(failed)?;
+        let mut ending = ending.clone();
+        if let Some(found) = target.publish(&mut transaction).await? {
+            let rows = self.cells_of_refused(found, target, sources).await?;
+            let [read, _, rejected] = ending.rows;
+            ending.rows = [read, rows.loaded(), rejected + rows.rejected()];
+            self.accept(&rows, ending.rows)?;
+            if let Some(recording) = recording {
+                let client = transaction.client();
+                rows.record(client, recording.load_id)
+                    .await
+                    .map_err(failed)?;
+            }
+            *merged = Some(rows);
+        }
+        if let Some(recording) = recording {
+            let (id, number) = (recording.load_id, recording.attempt);
+            ledger::end(transaction.client(), id, number, &target.name, &ending).await?;
+        }
+        transaction.commit().await.map_err(failed)
+    }
+
+    /// The cells of rows that were refused in the merge.
+    async fn cells_of_refused(
+        &self,
+        merged: Merged,
+        target: &Target,
+        sources: &mut Vec<Box<dyn RowSource>>,
+    ) -> Result<MergedRows> {
+        if merged.refused.is_empty() {
+            return Ok(MergedRows {
+                merged,
+                refused: Vec::new(),
+            });
+        }
+        let (mut taken, target) = (std::mem::take(sources), target.clone());
+        let (found, back) = super::blocking(move || {
+            find_refused(merged, &mut taken, &target).map(|found| (found, taken))
+        })
+        .await?;
+        *sources = back;
+        Ok(found)
+    }
+
+    /// Whether so many refused rows may be.
+    fn accept(&self, rows: &MergedRows, [read, _, rejected]: [u64; 3]) -> Result<()> {
+        let Some(first) = rows.first_refused() else {
+            return Ok(());
+        };
+        let limits = RejectLimits {
+            on_error: self.config.on_error,
+            max_errors: self.config.max_errors,
+        };
+        let counters = Snapshot {
+            rejected_rows: rejected,
+            read_rows: read,
+            ..self.progress.snapshot()
+        };
+        limits.stop_after(first, &counters).map_or(Ok(()), Err)
+    }
+
+    /// Writes rows that were refused in the merge to the file of rejected rows.
+    pub(super) async fn tell_refused(&self, merged: &MergedRows) -> Result<()> {
+        let Some(sender) = &self.rejects else {
+            return Ok(());
+        };
+        for RefusedRows { sheet, rows, .. } in &merged.refused {
+            sender.begin_sheet(sheet.clone()).await?;
+            sender.deliver(0, rows.clone()).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn retry(&self) -> Retry {
+        Retry {
+            retry_for: self.config.patience.retry_for,
+            stop: self.interrupt.clone(),
+            count: self.progress.retries(),
+        }
+    }
+
+    /// Finds out whether what failed was committed nevertheless: the connection may have been lost after that.
+    async fn settled(&self, recording: Option<&Recording>, done: Result<()>) -> Result<()> {
+        let Err(error) = done else { return Ok(()) };
+        let Some(recording) = recording else {
+            return Err(error);
+        };
+        if error.kind() != ErrorKind::ConnectionLost {
+            return Err(error);
+        }
+        let retry = self.retry();
+        let mut tries = retry.tries();
+        loop {
+            let found = match self.database.get().await {
+                Ok(client) => {
+                    ledger::is_complete(&client, recording.load_id, recording.attempt).await
+                }
+                Err(error) => Err(error),
+            };
+            match found {
+                Ok(true) => return Ok(()),
+                Ok(false) => return Err(error),
+                // Nothing can be known before the server is back.
+                Err(unknown) => match tries.pause_after(unknown).await {
+                    Ok(()) => {}
+                    Err(_unknown) => return Err(error),
+                },
+            }
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! Files of rejected rows: what is in them, and that a mended one is loaded as it is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use calamine::{Data, Reader as _};
+use rust_xlsxwriter::{Format, Formula, Workbook};
+use serde_json::Value;
+
+use crate::support::import::{Run, columns, rows};
+use crate::support::program::{sheetload, stdout};
+use crate::support::server::TestDatabase;
+
+/// The title of the column that says why a row was rejected.
+const REASON: &str = "sheetload: why this row was rejected";
+
+/// A sheet of stock in columns B to F from row 3. `price` has a text where the table takes a number in every third of
+/// the rows.
+fn stock(path: &Path, rows: u32, price: impl Fn(u32) -> Option<f64>) {
+    let mut workbook = Workbook::new();
+    let sheet = workbook.add_worksheet().set_name("Stock list").unwrap();
+    for (column, title) in (1..).zip(["Article", "Price", "Since", "Note", "Share"]) {
+        sheet.write(2, column, title).unwrap();
+    }
+    let padded = Format::new().set_num_format("00000");
+    let date = Format::new().set_num_format("dd.mm.yyyy");
+    let percent = Format::new().set_num_format("0.0%");
+    for row in 0..rows {
+        let at = row + 3;
+        let number = f64::from(row);
+        sheet
+            .write_number_with_format(at, 1, number, &padded)
+            .unwrap();
+        match price(row) {
+            Some(price) => sheet.write(at, 2, price).unwrap(),
+            None => sheet.write(at, 2, "ask").unwrap(),
+        };
+        sheet
+            .write_number_with_format(at, 3, 45_000.0 + number, &date)
+            .unwrap();
+        sheet.write(at, 4, format!("=cmd|{row}\n\"a\", b")).unwrap();
+        sheet
+            .write_number_with_format(at, 5, number / 1_000.0, &percent)
+            .unwrap();
+    }
+    workbook.save(path).unwrap();
+}
+
+fn price(row: u32) -> f64 {
+    f64::from(row) + 0.25
+}
+
+const TABLE: &str = "create table stock (article text primary key, price numeric not null, since date, note text, share numeric)";
+const ROWS: &str = "select * from stock order by article";
+
+/// The cells of a workbook's sheet by another reader, from A1.
+fn cells(path: &Path, sheet: &str) -> Vec<Vec<Data>> {
+    let mut book: calamine::Xlsx<_> = calamine::open_workbook(path).unwrap();
+    let range = book.worksheet_range(sheet).unwrap();
+    let (last_row, last_column) = range.end().unwrap();
+    (0..=last_row)
+        .map(|row| {
+            let cell = |column| range.get_value((row, column)).cloned().unwrap_or_default();
+            (0..=last_column).map(cell).collect()
+        })
+        .collect()
+}
+
+/// Writes the workbook's cells anew, as somebody does who mends it and saves: with the price that is right.
+fn mend(path: &Path, sheet: &str, mended: &Path) {
+    let mut workbook = Workbook::new();
+    let worksheet = workbook.add_worksheet().set_name(sheet).unwrap();
+    let padded = Format::new().set_num_format("00000");
+    let date = Format::new().set_num_format("dd.mm.yyyy");
+    for (row, cells) in (0..).zip(cells(path, sheet)) {
+        for (column, cell) in (0..).zip(&cells) {
+            match cell {
+                Data::Empty => {}
+                Data::String(text) if text == "ask" => {
+                    let Data::Float(number) = cells[1] else {
+                        panic!("no number in column B: {cells:?}");
+                    };
+                    worksheet.write(row, column, number + 0.25).unwrap();
+                }
+                Data::String(text) => {
+                    worksheet.write_string(row, column, text).unwrap();
+                }
+                Data::Float(number) if column == 1 => {
+                    worksheet
+                        .write_number_with_format(row, column, *number, &padded)
+                        .unwrap();
+                }
+                Data::Float(number) => {
+                    worksheet.write(row, column, *number).unwrap();
+                }
+                Data::DateTime(day) => {
+                    worksheet
+                        .write_number_with_format(row, column, day.as_f64(), &date)
+                        .unwrap();
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    workbook.save(mended).unwrap();
+}
+
+fn json_lines(path: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(path).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// A workbook of rejected rows as the program writes it, made by hand.
+fn by_hand(directory: &Path) -> PathBuf {
+    let path = directory.join("by-hand.xlsx");
+    let mut workbook = Workbook::new();
+    let sheet = workbook.add_worksheet();
+    sheet.write_row(0, 0, ["id", "name", REASON]).unwrap();
+    for (row, id, name) in [(1, 7.0, "x"), (2, 8.0, "y")] {
+        sheet.write(row, 0, id).unwrap();
+        sheet.write(row, 1, name).unwrap();
+        sheet.write(row, 2, "A9: too large (22003)").unwrap();
+    }
+    // Left when somebody empties a row.
+    sheet.write(3, 2, "A10: too large (22003)").unwrap();
+    workbook.save(&path).unwrap();
+    path
+}
+
+#[test]
+fn reasons_are_no_column_of_a_new_table_nor_of_an_old_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = by_hand(directory.path());
+    let database = TestDatabase::create();
+    let report = Run::import(&database, &path, &["--table", "new"]).document(0);
+    assert_eq!(columns(&database, "new"), ["id bigint", "name text"]);
+    assert_eq!(
+        rows(&database, "select * from new order by id"),
+        ["7|x", "8|y"]
+    );
+    assert_eq!(report["success_count"], 2, "{report}");
+
+    database.query("create table old (id bigint, name text)");
+    Run::import(
+        &database,
+        &path,
+        &["--table", "old", "--extra-columns", "add"],
+    )
+    .document(0);
+    assert_eq!(columns(&database, "old"), ["id bigint", "name text"]);
+    // The file's rows of titles are not where those of the original were.
+    database.query("create table third (id bigint, name text)");
+    Run::import(&database, &path, &["--table", "third", "--header-row", "5"]).document(0);
+    assert_eq!(
+        rows(&database, "select * from third order by id"),
+        ["7|x", "8|y"]
+    );
+}
+
+#[test]
+fn reasons_are_not_inspected() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = by_hand(directory.path());
+    for reader in ["own", "calamine"] {
+        let output = sheetload()
+            .args(["inspect", "--json", "--reader", reader])
+            .arg(&path)
+            .output()
+            .unwrap();
+        let shown = stdout(&output);
+        assert!(shown.contains("\"name\""), "{shown}");
+        assert!(!shown.contains("sheetload: why"), "{shown}");
+        assert!(!shown.contains("22003"), "{shown}");
+    }
+}
+
+#[test]
+fn a_mended_workbook_of_rejected_rows_is_loaded_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    stock(&at("stock.xlsx"), 300, |row| {
+        (row % 3 != 0).then(|| price(row))
+    });
+    stock(&at("right.xlsx"), 300, |row| Some(price(row)));
+    for mode in ["batch", "concurrent", "sequential"] {
+        let expected = {
+            let database = TestDatabase::create();
+            database.query(TABLE);
+            Run::import(&database, &at("right.xlsx"), &["--table", "stock"]).document(0);
+            rows(&database, ROWS)
+        };
+        let database = TestDatabase::create();
+        database.query(TABLE);
+        let rejects = at("rejects.xlsx");
+        let args = [
+            "--table",
+            "stock",
+            "--mode",
+            mode,
+            "--rejects",
+            rejects.to_str().unwrap(),
+        ];
+        let report = Run::import(&database, &at("stock.xlsx"), &args).document(3);
+        assert_eq!(report["error_count"], 100, "{report}");
+
+        let written = cells(&rejects, "Stock list");
+        assert_eq!(written.len(), 101);
+        let titles = ["", "Article", "Price", "Since", "Note", "Share", REASON];
+        assert_eq!(
+            written[0]
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
+            titles
+        );
+        // In the sheet's order, whatever worker was first.
+        for (row, line) in (0..).step_by(3).zip(&written[1..]) {
+            assert_eq!(line[1], Data::Float(f64::from(row)));
+            assert_eq!(line[4], Data::String(format!("=cmd|{row}\n\"a\", b")));
+            let reason = line[6].to_string();
+            assert!(reason.starts_with(&format!("C{}: ", row + 4)), "{reason}");
+            assert!(reason.ends_with("(22P02)"), "{reason}");
+        }
+
+        mend(&rejects, "Stock list", &at("mended.xlsx"));
+        Run::import(
+            &database,
+            &at("mended.xlsx"),
+            &["--table", "stock", "--mode", mode],
+        )
+        .document(0);
+        assert_eq!(rows(&database, ROWS), expected, "{mode}");
+    }
+}
+
+#[test]
+fn csv_and_json_lines_hold_all_rejected_rows_and_nothing_of_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    // More than the report keeps.
+    stock(&at("stock.xlsx"), 3_300, |row| {
+        (row % 3 != 0).then(|| price(row))
+    });
+    for name in ["r.csv", "r.jsonl"] {
+        let path = at(name);
+        fs::write(&path, "old\n".repeat(1_000_000)).unwrap();
+        let database = TestDatabase::create();
+        database.query(TABLE);
+        let args = [
+            "--table",
+            "stock",
+            "--batch-rows",
+            "100",
+            "--rejects",
+            path.to_str().unwrap(),
+        ];
+        Run::import(&database, &at("stock.xlsx"), &args).document(3);
+        if name == "r.csv" {
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(
+                text.starts_with("sheet,row,cell,column,stored,expected,sqlstate,reason,message,")
+            );
+            // Two lines each: the note has a line break.
+            assert_eq!(text.lines().count(), 1 + 2 * 1_100);
+            assert!(
+                text.contains("\"'=cmd|3\n\"\"a\"\", b\""),
+                "{}",
+                &text[..400]
+            );
+        } else {
+            let lines = json_lines(&path);
+            let sheet_rows: Vec<u64> = lines
+                .iter()
+                .map(|line| line["row"].as_u64().unwrap())
+                .collect();
+            let expected: Vec<u64> = (0..3_300).step_by(3).map(|row| row + 4).collect();
+            assert_eq!(sheet_rows, expected);
+            assert_eq!(lines[1]["cell"], "'Stock list'!C7");
+            assert_eq!(lines[1]["column"], "price");
+            assert_eq!(lines[1]["stored"], "ask");
+            assert_eq!(lines[1]["values"]["Article"], "00003");
+            assert_eq!(lines[1]["values"]["Since"], "2023-03-18");
+        }
+    }
+}
+
+#[test]
+fn no_rejected_rows_leave_no_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    stock(&at("stock.xlsx"), 10, |row| Some(price(row)));
+    for name in ["r.csv", "r.jsonl", "r.xlsx"] {
+        let path = at(name);
+        fs::write(&path, "old").unwrap();
+        let database = TestDatabase::create();
+        let args = ["--table", "stock", "--rejects", path.to_str().unwrap()];
+        Run::import(&database, &at("stock.xlsx"), &args).document(0);
+        assert!(!path.exists(), "{name}");
+    }
+}
+
+#[test]
+fn a_load_that_stops_leaves_a_complete_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    stock(&at("stock.xlsx"), 300, |row| {
+        (row % 3 != 0).then(|| price(row))
+    });
+    for stop in [&["--max-errors", "10"][..], &["--on-error", "abort"]] {
+        let database = TestDatabase::create();
+        database.query(TABLE);
+        let path = at("r.xlsx");
+        let mut args = vec![
+            "--table",
+            "stock",
+            "--batch-rows",
+            "10",
+            "--rejects",
+            path.to_str().unwrap(),
+        ];
+        args.extend(stop);
+        let run = Run::import(&database, &at("stock.xlsx"), &args);
+        assert_eq!(run.code, 6, "{}", run.stderr);
+        let written = cells(&path, "Stock list");
+        assert!(written.len() > 1, "{stop:?}");
+        assert_eq!(written[1][1], Data::Float(0.0), "{stop:?}");
+        fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_told_before_the_load() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    stock(&at("stock.xlsx"), 3, |row| Some(price(row)));
+    let source = at("stock.xlsx");
+    let before = fs::read(&source).unwrap();
+    for (rejects, code) in [
+        ("/nowhere/at/all.xlsx", 1),
+        ("rejects.txt", 2),
+        (source.to_str().unwrap(), 2),
+    ] {
+        let database = TestDatabase::create();
+        let run = Run::import(
+            &database,
+            &source,
+            &["--table", "stock", "--rejects", rejects],
+        );
+        run.assert_fails(code, &[rejects]);
+        assert_eq!(
+            rows(&database, "select to_regclass('stock') is null"),
+            ["true"]
+        );
+    }
+    assert_eq!(fs::read(&source).unwrap(), before);
+}
+
+#[test]
+fn every_sheet_has_its_rejected_rows_under_its_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("two.xlsx");
+    let mut workbook = Workbook::new();
+    for (name, title) in [("one", "a"), ("two", "b")] {
+        let sheet = workbook.add_worksheet().set_name(name).unwrap();
+        sheet.write_row(0, 0, ["id", title]).unwrap();
+        sheet.write(1, 0, 1).unwrap();
+        sheet.write(1, 1, "fine").unwrap();
+        sheet.write(2, 0, "many").unwrap();
+        sheet
+            .write_formula(2, 1, Formula::new("1/0").set_result("#DIV/0!"))
+            .unwrap();
+    }
+    workbook.save(&path).unwrap();
+    let database = TestDatabase::create();
+    database.query("create table one (id bigint, a text); create table two (id bigint, b text)");
+    let rejects = directory.path().join("r.xlsx");
+    let args = ["--sheet", "*", "--rejects", rejects.to_str().unwrap()];
+    Run::import(&database, &path, &args).document(3);
+    for (sheet, title) in [("one", "a"), ("two", "b")] {
+        let written = cells(&rejects, sheet);
+        assert_eq!(written.len(), 2, "{sheet}");
+        assert_eq!(written[0][1], Data::String(title.into()));
+        assert_eq!(written[1][0], Data::String("many".into()));
+        assert_eq!(written[1][1], Data::Error(calamine::CellErrorType::Div0));
+    }
+}
