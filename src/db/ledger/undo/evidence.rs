@@ -23,6 +23,7 @@ pub(super) struct Entry {
     pub(super) rows_loaded: i64,
     pub(super) table_oid: Option<u32>,
     pub(super) staging: Option<TableName>,
+    is_prepared: bool,
     receipt: Option<String>,
 }
 
@@ -42,7 +43,7 @@ impl Entry {
             "select l.state, l.state = 'running' and {IS_ALIVE}, l.superseded_by::text, l.route, l.effect, \
                     l.has_lineage, coalesce((select sum(b.rows_loaded)::int8 \
                         from sheetload.batches b where b.load_id = l.id), l.rows_loaded, 0), \
-                    l.table_oid, l.staging_name, l.table_schema, l.receipt::text \
+                    l.table_oid, l.staging_name, l.table_schema, l.receipt::text, l.is_prepared \
              from sheetload.loads l where l.id = $1::text::uuid"
         );
         let row = transaction.query_one(&sql, &[&id]).await?;
@@ -62,6 +63,7 @@ impl Entry {
                 table,
             }),
             receipt: row.get(10),
+            is_prepared: row.get(11),
         }))
     }
 
@@ -70,9 +72,9 @@ impl Entry {
     }
 
     /// Whether anything of the load was committed into the table itself: always at its end, and before only where
-    /// batches commit into it.
+    /// batches commit into it, once it has been made ready for them.
     pub(super) fn reached_table(&self) -> bool {
-        self.is_complete() || self.route == "in_place"
+        self.is_complete() || self.route == "in_place" && self.is_prepared
     }
 
     /// Records that the load was taken back. A batch commits only under the attempt that holds; should a connection of
