@@ -24,6 +24,7 @@ pub(super) struct Entry {
     pub(super) table_oid: Option<u32>,
     pub(super) staging: Option<TableName>,
     is_prepared: bool,
+    has_ended: bool,
     receipt: Option<String>,
 }
 
@@ -43,7 +44,7 @@ impl Entry {
             "select l.state, l.state = 'running' and {IS_ALIVE}, l.superseded_by::text, l.route, l.effect, \
                     l.has_lineage, coalesce((select sum(b.rows_loaded)::int8 \
                         from sheetload.batches b where b.load_id = l.id), l.rows_loaded, 0), \
-                    l.table_oid, l.staging_name, l.table_schema, l.receipt::text, l.is_prepared \
+                    l.table_oid, l.staging_name, l.table_schema, l.receipt::text, l.is_prepared, l.finished_at is not null \
              from sheetload.loads l where l.id = $1::text::uuid"
         );
         let row = transaction.query_one(&sql, &[&id]).await?;
@@ -64,6 +65,7 @@ impl Entry {
             }),
             receipt: row.get(10),
             is_prepared: row.get(11),
+            has_ended: row.get(12),
         }))
     }
 
@@ -169,7 +171,16 @@ pub(super) async fn against_dropping(
             "it holds {rows} rows, and {loaded} were loaded"
         )));
     }
-    Ok((changed > 0).then(|| format!("{changed} of its rows changed since")))
+    Ok((changed > 0).then(|| {
+        if entry.has_ended {
+            format!("{changed} of its rows changed since")
+        } else {
+            // Rows of its last batch may be younger than the batch's record, where some were refused.
+            format!(
+                "{changed} of its rows may have changed since; `sheetload resume` would settle that"
+            )
+        }
+    }))
 }
 
 /// How many transactions ago the load last wrote to the ledger, which it does with each commit. A row that was written
