@@ -35,6 +35,7 @@ mod shutdown;
 mod supervisor;
 pub mod target;
 mod totals;
+mod verification;
 mod widen;
 mod worker;
 
@@ -167,6 +168,50 @@ pub async fn open_workbook(file: &Path, options: &ReadOptions) -> Result<Opened>
     blocking(move || source::open(&file, &options, display_number)).await
 }
 
+/// A writer for each worker.
+async fn sinks<S, F: Future<Output = Result<S>>>(
+    workers: usize,
+    prepare: impl Fn() -> F,
+) -> Result<Vec<S>> {
+    let mut sinks = Vec::with_capacity(workers);
+    for _ in 0..workers {
+        sinks.push(prepare().await?);
+    }
+    Ok(sinks)
+}
+
+/// Why a load did not start.
+pub struct NotStarted {
+    /// The reason.
+    pub error: Error,
+    /// The source, to be read later.
+    pub source: Option<Box<dyn RowSource>>,
+}
+
+impl NotStarted {
+    fn with(error: Error, load: Load) -> Self {
+        Self {
+            error,
+            source: Some(load.source),
+        }
+    }
+}
+
+impl From<Error> for NotStarted {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            source: None,
+        }
+    }
+}
+
+impl From<NotStarted> for Error {
+    fn from(not_started: NotStarted) -> Self {
+        not_started.error
+    }
+}
+
 /// A load that runs.
 pub struct Pipeline {
     supervisor: Supervisor,
@@ -177,13 +222,14 @@ impl Pipeline {
     /// after the batch in hand.
     ///
     /// # Errors
-    /// No connection; whatever the server says to the statements: no such table, no right to insert.
+    /// No connection; whatever the server says to the statements: no such table, no right to insert. The source comes
+    /// back with it, where it can.
     pub async fn open(
         load: Load,
         writing: Writing<'_>,
         interrupt: &CancellationToken,
         progress: &Arc<Progress>,
-    ) -> Result<Self> {
+    ) -> Result<Self, NotStarted> {
         let columns = written_columns(&load.columns, load.lineage.as_ref(), load.ordinals);
         let Writing { table, ledger, .. } = writing;
         let stop = interrupt.child_token();
@@ -195,31 +241,28 @@ impl Pipeline {
         let database = || writing.database.clone();
         match (writing.mode, &writing.transaction) {
             (Mode::Sequential | Mode::Concurrent, _) => {
-                let mut sinks = Vec::with_capacity(writing.workers);
-                for _ in 0..writing.workers {
-                    let retry = retry.clone();
-                    sinks.push(
-                        PerRowSink::prepare(database(), table, &columns, ledger, retry).await?,
-                    );
+                let prepare =
+                    || PerRowSink::prepare(database(), table, &columns, ledger, retry.clone());
+                match sinks(writing.workers, prepare).await {
+                    Ok(sinks) => Ok(Self::launch(load, sinks, stop, progress)?),
+                    Err(error) => Err(NotStarted::with(error, load)),
                 }
-                Self::launch(load, sinks, stop, progress)
             }
             (Mode::Batch, None) => {
-                let mut sinks = Vec::with_capacity(writing.workers);
-                for _ in 0..writing.workers {
-                    let retry = retry.clone();
-                    sinks
-                        .push(CopySink::prepare(database(), table, &columns, ledger, retry).await?);
+                let prepare =
+                    || CopySink::prepare(database(), table, &columns, ledger, retry.clone());
+                match sinks(writing.workers, prepare).await {
+                    Ok(sinks) => Ok(Self::launch(load, sinks, stop, progress)?),
+                    Err(error) => Err(NotStarted::with(error, load)),
                 }
-                Self::launch(load, sinks, stop, progress)
             }
             (Mode::Batch, Some(transaction)) => {
-                let mut sinks = Vec::with_capacity(writing.workers);
-                for _ in 0..writing.workers {
-                    let (transaction, retry) = (transaction.clone(), retry.clone());
-                    sinks.push(HeldSink::prepare(transaction, &columns, ledger, retry).await?);
+                let prepare =
+                    || HeldSink::prepare(transaction.clone(), &columns, ledger, retry.clone());
+                match sinks(writing.workers, prepare).await {
+                    Ok(sinks) => Ok(Self::launch(load, sinks, stop, progress)?),
+                    Err(error) => Err(NotStarted::with(error, load)),
                 }
-                Self::launch(load, sinks, stop, progress)
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use std::pin::pin;
 
+use tokio_postgres::Client;
+
 use super::attempt::Attempt;
 use super::import::Context;
 use super::merged::{MergedRows, RefusedRows, find_refused};
@@ -9,12 +11,23 @@ use super::progress::Snapshot;
 use super::recording::{Recording, ending};
 use super::row_plan::RejectLimits;
 use super::target::Target;
+use super::{LoadEnd, verification};
 use crate::db::ledger::{self, Ending};
 use crate::db::merge::Merged;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::receipt::Receipt;
 use crate::sink::retry::Retry;
 use crate::source::RowSource;
+
+/// What is put in place, and what becomes of it.
+struct Placed<'a> {
+    recording: Option<&'a Recording>,
+    end: &'a LoadEnd,
+    sources: &'a mut Vec<Box<dyn RowSource>>,
+    counters: &'a Snapshot,
+    receipt: &'a mut Receipt,
+    merged: Option<MergedRows>,
+}
 
 impl Context<'_> {
     /// Publishes the rows and records the end, in one transaction.
@@ -26,24 +39,31 @@ impl Context<'_> {
         counters: &Snapshot,
         receipt: &mut Receipt,
     ) -> Result<Option<MergedRows>> {
-        let ending = self.complete(target, attempt, counters, receipt)?;
         let mut placing = pin!(async {
             match &attempt.transaction {
                 Some(transaction) => {
-                    if let Some(recording) = recording {
-                        let (id, number) = (recording.load_id, recording.attempt);
-                        transaction
-                            .run(async |client| {
-                                ledger::end(client, id, number, &target.name, &ending).await
-                            })
-                            .await?;
-                    }
+                    transaction
+                        .run(async |client| {
+                            self.compare(client, target, receipt).await?;
+                            let ending = self.complete(target, &attempt.end, counters, receipt)?;
+                            self.record_end(client, target, recording, &ending).await
+                        })
+                        .await?;
                     let committed = transaction.commit().await;
                     self.settled(recording, committed).await.map(|()| None)
                 }
                 None => {
-                    let sources = &mut attempt.sources;
-                    self.publish(target, recording, sources, &ending).await
+                    let Attempt { end, sources, .. } = attempt;
+                    let mut placed = Placed {
+                        recording,
+                        end,
+                        sources,
+                        counters,
+                        receipt,
+                        merged: None,
+                    };
+                    self.publish(target, &mut placed).await?;
+                    Ok(placed.merged)
                 }
             }
         });
@@ -59,11 +79,11 @@ impl Context<'_> {
     fn complete(
         &self,
         target: &Target,
-        attempt: &Attempt,
+        end: &LoadEnd,
         counters: &Snapshot,
         receipt: &Receipt,
     ) -> Result<Ending> {
-        let totals = attempt.end.totals.unwrap_or_default();
+        let totals = end.totals.unwrap_or_default();
         let document = serde_json::to_value(receipt).map_err(|error| {
             Error::new(ErrorKind::Internal, "the receipt could not be written").caused_by(error)
         })?;
@@ -71,60 +91,61 @@ impl Context<'_> {
         Ok(ending("complete", &[], rows, document, &target.route))
     }
 
-    /// Puts staged rows in place, if there are any, and records the end; again after what may pass.
-    async fn publish(
+    async fn compare(&self, client: &Client, target: &Target, receipt: &mut Receipt) -> Result<()> {
+        verification::compare(client, target, self.config, self.load_id, receipt).await
+    }
+
+    async fn record_end(
         &self,
+        client: &Client,
         target: &Target,
         recording: Option<&Recording>,
-        sources: &mut Vec<Box<dyn RowSource>>,
         ending: &Ending,
-    ) -> Result<Option<MergedRows>> {
+    ) -> Result<()> {
+        let Some(recording) = recording else {
+            return Ok(());
+        };
+        let (id, attempt) = (recording.load_id, recording.attempt);
+        ledger::end(client, id, attempt, &target.name, ending).await
+    }
+
+    /// Puts staged rows in place, if there are any, and records the end; again after what may pass.
+    async fn publish(&self, target: &Target, placed: &mut Placed<'_>) -> Result<()> {
         let retry = self.retry();
         let mut tries = retry.tries();
-        let mut merged = None;
         loop {
-            let published = self
-                .publish_once(target, recording, sources, ending, &mut merged)
-                .await;
-            match self.settled(recording, published).await {
-                Ok(()) => return Ok(merged),
+            let published = self.publish_once(target, placed).await;
+            match self.settled(placed.recording, published).await {
+                Ok(()) => return Ok(()),
                 Err(error) => tries.pause_after(error).await?,
             }
         }
     }
 
-    async fn publish_once(
-        &self,
-        target: &Target,
-        recording: Option<&Recording>,
-        sources: &mut Vec<Box<dyn RowSource>>,
-        ending: &Ending,
-        merged: &mut Option<MergedRows>,
-    ) -> Result<()> {
+    async fn publish_once(&self, target: &Target, placed: &mut Placed<'_>) -> Result<()> {
         let failed = |error| {
             error_from_postgres(error, &format!("put the rows into {}", target.name.plain()))
                 .in_table(target.name.plain())
         };
         let mut client = self.database.get().await?;
         let mut transaction = client.transaction().await.map_err(failed)?;
-        let mut ending = ending.clone();
+        self.compare(transaction.client(), target, placed.receipt)
+            .await?;
+        let mut ending = self.complete(target, placed.end, placed.counters, placed.receipt)?;
+        placed.merged = None;
         if let Some(found) = target.publish(&mut transaction).await? {
-            let rows = self.cells_of_refused(found, target, sources).await?;
+            let rows = self.cells_of_refused(found, target, placed.sources).await?;
             let [read, _, rejected] = ending.rows;
             ending.rows = [read, rows.loaded(), rejected + rows.rejected()];
             self.accept(&rows, ending.rows)?;
-            if let Some(recording) = recording {
-                let client = transaction.client();
-                rows.record(client, recording.load_id)
-                    .await
-                    .map_err(failed)?;
+            if let Some(recording) = placed.recording {
+                let recorded = rows.record(transaction.client(), recording.load_id);
+                recorded.await.map_err(failed)?;
             }
-            *merged = Some(rows);
+            placed.merged = Some(rows);
         }
-        if let Some(recording) = recording {
-            let (id, number) = (recording.load_id, recording.attempt);
-            ledger::end(transaction.client(), id, number, &target.name, &ending).await?;
-        }
+        self.record_end(transaction.client(), target, placed.recording, &ending)
+            .await?;
         transaction.commit().await.map_err(failed)
     }
 

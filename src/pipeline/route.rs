@@ -12,7 +12,7 @@ use crate::model::table::TableName;
 
 /// How the rows get to where they belong.
 #[derive(Debug, Clone)]
-pub(super) enum Route {
+pub(crate) enum Route {
     /// Straight into the table; each batch, or row, is visible when it is committed.
     InPlace(Before),
     /// Straight into the table, in one transaction.
@@ -28,7 +28,7 @@ pub(super) enum Route {
 
 /// What happens to the table before the first row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Before {
+pub(crate) enum Before {
     /// Nothing.
     Nothing,
     /// It is created.
@@ -39,7 +39,7 @@ pub(super) enum Before {
 
 /// What happens to the staging table at the end.
 #[derive(Debug, Clone)]
-pub(super) enum Publish {
+pub(crate) enum Publish {
     /// It becomes the table.
     Create,
     /// It, or its rows, take the place of the table's.

@@ -34,6 +34,8 @@ pub enum Verified {
     Lineage,
     /// The rows that the load's transactions wrote.
     Transactions,
+    /// The staged rows, before they were merged into the table by their key.
+    Staged,
 }
 
 /// What a load put into a table, for each written column in the table's order.

@@ -81,12 +81,13 @@ pub(crate) fn columns(database: &TestDatabase, table: &str) -> Vec<String> {
     rows(database, &query)
 }
 
-/// The names of all tables, in alphabetical order.
+/// The names of all tables but those of the ledger, in alphabetical order.
 pub(crate) fn tables(database: &TestDatabase) -> Vec<String> {
     rows(
         database,
         "select relname::text from pg_class where relkind = 'r' \
-         and relnamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) \
+         and relnamespace not in (select oid from pg_namespace \
+             where nspname in ('pg_catalog', 'information_schema', 'sheetload')) \
          order by relname",
     )
 }
