@@ -217,7 +217,7 @@ impl Context<'_> {
             workers: self.workers,
             transaction,
             ledger: recording.map(|recording| recording.batch_ledger(self.config, &target.route)),
-            retry_for: self.config.patience.retry_for,
+            patience: self.config.patience,
         };
         let pipeline = Pipeline::open(load, writing, self.interrupt, self.progress).await?;
         Ok(pipeline.wait().await?)

@@ -18,6 +18,7 @@ use crate::db::ledger::{self, Ending};
 use crate::db::merge::Merged;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::receipt::Receipt;
+use crate::sink::answers::Answers;
 use crate::sink::retry::Retry;
 use crate::source::RowSource;
 
@@ -222,6 +223,7 @@ impl Context<'_> {
             retry_for: self.config.patience.retry_for,
             stop: self.interrupt.clone(),
             count: self.progress.retries(),
+            answers: Answers::within(self.config.patience.statement_timeout),
         }
     }
 
