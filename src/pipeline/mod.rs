@@ -5,6 +5,7 @@
 
 mod account;
 mod attempt;
+mod attempts;
 mod earlier;
 mod existing_table;
 mod fingerprint;
