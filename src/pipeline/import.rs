@@ -153,7 +153,7 @@ async fn import_groups(
             workers: run.workers,
             interrupt: run.interrupt,
             progress: run.progress,
-            load_id: resumed.map_or_else(Uuid::now_v7, |resumed| resumed.id()),
+            load_id: resumed.map_or_else(Uuid::now_v7, Resumed::id),
             // The first load's time begins with the opening of the workbook.
             started: started.checked_sub(opening).unwrap_or(started),
             fingerprint: prepared.fingerprint.as_ref(),
