@@ -56,7 +56,7 @@ impl Target {
                 match purpose {
                     Rehearsed::NewTable => ddl::create_table(client, copy, &columns).await?,
                     Rehearsed::InPlaceOfRows => {
-                        replace::create_copy(client, copy, &self.name).await?
+                        replace::create_copy(client, copy, &self.name).await?;
                     }
                     Rehearsed::BesideRows => {
                         replace::create_copy(client, copy, &self.name).await?;

@@ -463,7 +463,7 @@ mod tests {
         let rows = rows(texts);
         let reasons = Reasons::find(&rows);
         let titles = title_rows(&rows, wanted, reasons).unwrap();
-        let mut header = titles.header(&rows, &[], None);
+        let mut header = titles.header(&rows, &[], None, u64::MAX).unwrap();
         if let Some(reasons) = reasons {
             reasons.leave_out(&mut header);
         }
