@@ -13,6 +13,7 @@ mod content;
 mod crashes;
 mod full_disk;
 mod kills;
+mod late_commits;
 mod random;
 mod refusals;
 mod rivals;
