@@ -5,7 +5,8 @@
 
 use super::book::Book;
 use super::routes;
-use super::stage::{Ended, Route, Stage, end, run, start, wait_for};
+use super::stage::{Ended, Route, Stage, end, start, wait_for};
+use crate::support::import::Run;
 use crate::support::proxy::Proxy;
 
 /// Which commit: of a batch or row in the middle, or the last one.
@@ -27,8 +28,9 @@ const ROUTES: [Route; 6] = [
 impl Stage<'_> {
     /// Makes the ledger, with no load in it.
     fn make_ledger(&self) {
-        let mut import = self.import_in_batches(self.database.port());
-        run(import.args(["--table", "another", "--if-exists", "append"])).assert_code(0);
+        let another = &["--table", "another", "--all-sheets", "--union"];
+        let import = Run::import(&self.database, self.book.path(), another);
+        assert_eq!(import.code, 0, "{}", import.stderr);
         self.database
             .query("drop table another; delete from sheetload.loads");
     }
@@ -126,11 +128,11 @@ async fn a_resume_waits_for_the_commits_of_the_load_before() {
             wait_for("the resume to wait, or to end", || {
                 stage.waiting() > held_up || resume.try_wait().unwrap().is_some()
             });
-            stage.assert_legal();
             let go = "select pg_advisory_unlock_all()";
             holder.batch_execute(go).await.unwrap();
             let resumed: Ended = end(resume);
             stage.wait_for_sessions_to_end();
+            stage.assert_legal();
             if stage.loads() != ["complete"] {
                 let what = format!("{commit:?}: {resumed:?}");
                 assert_ne!(resumed.code, Some(0), "{what}");
