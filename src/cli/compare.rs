@@ -72,7 +72,7 @@ pub(super) async fn run(args: CompareArgs) -> Result<u8> {
     let config = args.to_config()?;
     config.validate()?;
     // A file that is no workbook is told before a server is looked for, or started.
-    source::check(&config.file)?;
+    source::check(&config.file, &config.read.limits)?;
     let connected = connection::connect(&args.connection, Mode::Batch, config.workers).await?;
     let interrupt = CancellationToken::new();
     let mut signals = Signals::listen()?;

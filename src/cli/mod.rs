@@ -8,6 +8,7 @@ mod db;
 mod history;
 mod import;
 mod inspect;
+mod limits;
 mod load;
 mod migrate;
 mod read;

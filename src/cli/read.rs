@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use super::limits::LimitArgs;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::secret::Password;
 use crate::model::selection::{
@@ -47,6 +48,8 @@ pub(super) struct ReadArgs {
     /// Which code reads the file; calamine gives a second opinion, without formats other than those of xlsx
     #[arg(long, value_enum, default_value_t = ReaderArg::Own, hide = true)]
     reader: ReaderArg,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 /// Where an encrypted workbook's password is.
@@ -103,6 +106,7 @@ impl ReadArgs {
                 ReaderArg::Own => Reader::Own,
                 ReaderArg::Calamine => Reader::Calamine,
             },
+            limits: self.limits.to_limits(),
         })
     }
 }

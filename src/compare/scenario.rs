@@ -12,7 +12,7 @@ use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::pipeline::open_workbook;
 use crate::pipeline::progress::Progress;
-use crate::pipeline::target::{Target, Wanted};
+use crate::pipeline::target::{Place, Target, Wanted};
 use crate::source::RowSource;
 
 /// Everything that stays the same over all runs.
@@ -62,7 +62,8 @@ impl<'a> Scenario<'a> {
             interrupt,
             progress: &Arc::new(Progress::default()),
         };
-        let (target, mut sources) = Target::resolve(&client, wanted, opened.sheets).await?;
+        let place = Place::find(&client, &wanted).await?;
+        let (target, mut sources) = Target::resolve(place, wanted, opened.sheets).await?;
         let mut clients = vec![client];
         while clients.len() < workers {
             clients.push(database.get().await?);

@@ -199,6 +199,7 @@ pub enum Rehearsal {
 
 /// Where rejected rows are written to, besides the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RejectsTo {
     /// The file; its extension, `xlsx`, `csv` or `jsonl`, says how.
     #[serde(with = "super::document::path")]
@@ -285,7 +286,8 @@ impl ImportConfig {
             let mut names: Vec<&String> = upsert.key.iter().collect();
             names.sort_unstable();
             names.dedup();
-            if names.len() != upsert.key.len() || names.iter().any(|name| name.is_empty()) {
+            let is_name = |name: &&String| !name.is_empty() && !name.contains('\0');
+            if names.is_empty() || names.len() != upsert.key.len() || !names.iter().all(is_name) {
                 return invalid(
                     format!(
                         "--key {} names a column twice, or none",

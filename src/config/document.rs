@@ -119,6 +119,7 @@ mod tests {
     use super::*;
     use crate::config::import::{IfExists, Lineage, Mode, NewTypes, OnError, SeveralSheets};
     use crate::model::address::{CellAddress, CellRange, MAX_COLUMNS, MAX_ROWS};
+    use crate::model::limits::Limits;
     use crate::model::secret::Password;
     use crate::model::selection::{
         Area, HeaderRows, Hidden, MergedCells, ReadOptions, Reader, SheetChoice, SheetPattern,
@@ -205,6 +206,7 @@ mod tests {
                 merged,
                 password: None,
                 reader,
+                limits: Limits::default(),
             },
         )
     }

@@ -1,5 +1,6 @@
 //! The database's side: connections, the private server, migrations, what tables look like.
 
+pub mod conflicts;
 pub mod ddl;
 pub mod embedded;
 pub mod introspect;

@@ -6,6 +6,7 @@ pub mod calendar;
 pub mod cell;
 pub mod column;
 pub mod inspection;
+pub mod limits;
 pub mod number_format;
 pub mod receipt;
 pub mod reject;

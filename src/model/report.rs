@@ -105,6 +105,8 @@ pub struct LoadReport {
     pub table_created: bool,
     /// The mode: `sequential`, `concurrent` or `batch`.
     pub mode: &'static str,
+    /// Whether everything was taken back at the end: then the figures say what a load would do.
+    pub dry_run: bool,
     /// When rows were committed: `all`, `batch` or `row`.
     pub commit: &'static str,
     /// Connections that wrote, or tasks that encoded for one transaction.

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::address::CellRange;
+use super::limits::Limits;
 use super::secret::Password;
 
 /// How a workbook is read.
@@ -28,6 +29,8 @@ pub struct ReadOptions {
     pub password: Option<Password>,
     /// Which reader.
     pub reader: Reader,
+    /// What the file may cost.
+    pub limits: Limits,
 }
 
 /// The sheets to read.

@@ -10,10 +10,9 @@ use super::import::{Context, interrupted_early, is_cancelled_statement};
 use super::lineage::{Ordinals, RowOrigin};
 use super::recording::Recording;
 use super::rejected_cells::CellKeeper;
-use super::route::Route;
 use super::target::Target;
 use super::worker::RejectFile;
-use super::{Load, LoadEnd, Pipeline, Writing};
+use super::{Load, LoadEnd, NotStarted, Pipeline, Writing};
 use crate::db::ledger;
 use crate::error::{Error, Result, error_from_postgres};
 use crate::sink::held::{HeldTransaction, LateConstraints};
@@ -26,33 +25,31 @@ pub(super) struct Attempt {
     pub(super) transaction: Option<HeldTransaction>,
     /// The sheets, to be read again; fewer if a reader panicked.
     pub(super) sources: Vec<Box<dyn RowSource>>,
+    /// Whether the first sheet came so far as to be read.
+    pub(super) start: Start,
+}
+
+/// Whether an attempt was made at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    Made,
+    Failed,
 }
 
 impl Context<'_> {
-    /// Prepares the table and writes all rows. When it could not start, what was created is removed again.
+    /// Writes all rows to a table that is ready.
     pub(super) async fn attempt(
         &self,
-        target: &mut Target,
+        target: &Target,
         sources: Vec<Box<dyn RowSource>>,
         recording: Option<&Recording>,
-        late: LateConstraints,
+        transaction: Option<HeldTransaction>,
     ) -> Result<Attempt> {
-        if self.interrupt.is_cancelled() {
-            return Err(interrupted_early());
-        }
-        let transaction = match &target.route {
-            Route::OneTransaction(_) => {
-                let client = self.database.get().await?;
-                Some(HeldTransaction::begin(client, &target.name, late).await?)
-            }
-            Route::InPlace(_) | Route::Staged { .. } => None,
-        };
-        self.prepare(target, recording, transaction.as_ref())
-            .await?;
         let mut attempt = Attempt {
             end: LoadEnd::nothing()?,
             transaction,
             sources: Vec::with_capacity(sources.len()),
+            start: Start::Made,
         };
         let mut left = sources.into_iter().enumerate();
         for (index, source) in left.by_ref() {
@@ -62,11 +59,13 @@ impl Context<'_> {
                     attempt.sources.extend(next.source.take());
                     attempt.end.absorb(next);
                 }
-                Err(error) if index == 0 => {
-                    self.take_back(target, &attempt).await;
-                    return Err(error);
+                Err(NotStarted { error, source }) => {
+                    if index == 0 {
+                        attempt.start = Start::Failed;
+                    }
+                    attempt.sources.extend(source);
+                    attempt.end.errors.push(error);
                 }
-                Err(error) => attempt.end.errors.push(error),
             }
             if !attempt.end.errors.is_empty() || attempt.end.totals.is_none() {
                 break;
@@ -76,8 +75,37 @@ impl Context<'_> {
         Ok(attempt)
     }
 
+    /// Makes the table ready for its first row, and begins the transaction that holds them.
+    pub(super) async fn make_ready(
+        &self,
+        target: &mut Target,
+        recording: Option<&Recording>,
+        late: LateConstraints,
+    ) -> Result<Option<HeldTransaction>> {
+        if self.interrupt.is_cancelled() {
+            return Err(interrupted_early());
+        }
+        let transaction = if target.route.is_one_transaction() {
+            let client = self.database.get().await?;
+            let table = target.written_table();
+            Some(HeldTransaction::begin(client, table, late).await?)
+        } else {
+            None
+        };
+        match self.prepare(target, recording, transaction.as_ref()).await {
+            Ok(()) => Ok(transaction),
+            Err(error) => {
+                if let Some(transaction) = transaction {
+                    // A connection that is lost has rolled back by itself.
+                    let _rolled_back = transaction.roll_back().await;
+                }
+                Err(error)
+            }
+        }
+    }
+
     /// Removes what was made for an attempt that did not start.
-    async fn take_back(&self, target: &Target, attempt: &Attempt) {
+    pub(super) async fn take_back(&self, target: &Target, attempt: &Attempt) {
         let taken_back = match &attempt.transaction {
             Some(transaction) => transaction.roll_back().await,
             None if self.resumed.is_some() => Ok(()),
@@ -150,7 +178,7 @@ impl Context<'_> {
         source: Box<dyn RowSource>,
         recording: Option<&Recording>,
         transaction: Option<HeldTransaction>,
-    ) -> Result<LoadEnd> {
+    ) -> Result<LoadEnd, NotStarted> {
         let sheet = source.describe().sheet.clone();
         let mut load = Load::new(
             self.config,
@@ -192,7 +220,7 @@ impl Context<'_> {
             retry_for: self.config.patience.retry_for,
         };
         let pipeline = Pipeline::open(load, writing, self.interrupt, self.progress).await?;
-        pipeline.wait().await
+        Ok(pipeline.wait().await?)
     }
 
     /// The rows of a sheet that an earlier attempt is done with.
@@ -203,7 +231,7 @@ impl Context<'_> {
 
     /// Whether the whole load may be tried again: nothing of it is in the table, and what ended it may pass.
     pub(super) fn may_begin_again(&self, target: &Target, attempt: &Attempt) -> Option<usize> {
-        let is_held = matches!(target.route, Route::OneTransaction(_));
+        let is_held = target.route.is_one_transaction();
         let first = attempt.end.errors.iter().position(Error::is_transient);
         first.filter(|_| is_held && !self.interrupt.is_cancelled())
     }

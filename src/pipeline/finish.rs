@@ -9,6 +9,7 @@ use super::report::{self, Milestones};
 use super::route::Route;
 use super::row_plan::too_many_rejects;
 use super::target::Target;
+use crate::config::commit::Rehearsal;
 use crate::db::ledger;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::receipt::Receipt;
@@ -47,6 +48,12 @@ impl Context<'_> {
                 }
                 Err(error) => attempt.end.errors.push(error),
             }
+        }
+        if let (Some(transaction), Rehearsal::DryRun) =
+            (&attempt.transaction, self.config.rehearsal)
+        {
+            // A connection that is lost has rolled back by itself.
+            let _rolled_back = transaction.roll_back().await;
         }
         if let Some(merged) = &merged_rows {
             merged.add_to(&mut attempt.end.rejects);
@@ -89,6 +96,7 @@ impl Context<'_> {
             hidden_columns: sheets.hidden_columns,
             receipt,
             commit: self.config.commit_mode(),
+            rehearsal: self.config.rehearsal,
             merged: merged_rows.as_ref().map(|rows| rows.merged.clone()),
         };
         let mut errors = std::mem::take(&mut attempt.end.errors);

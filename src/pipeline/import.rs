@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Start};
 use super::fingerprint::Fingerprint;
 use super::groups::{Group, Prepared, prepare};
 use super::progress::Progress;
@@ -15,7 +15,7 @@ use super::recording::{self, Recording};
 use super::reject_writer::{RejectSender, RejectWriter};
 use super::report::Milestones;
 use super::resume::Resumed;
-use super::target::{Target, Wanted};
+use super::target::{Place, Target, Wanted};
 use super::verification;
 use crate::config::commit::{Ledger, Rehearsal};
 use crate::config::import::ImportConfig;
@@ -173,6 +173,10 @@ async fn import_groups(
         match Box::pin(context.load(&table, sources)).await {
             Ok((report, errors)) => {
                 imported.reports.push(report);
+                if let Some(rejects) = &rejects {
+                    // Where it cannot be written, the end says so.
+                    let _told_later = rejects.keep().await;
+                }
                 imported.errors = errors.into_iter().map(named).collect();
             }
             // One of several that has nothing to load keeps none of the others out.
@@ -204,15 +208,16 @@ impl Context<'_> {
         let expected = sources.iter().map(|source| source.describe().declared_rows);
         let expected: Option<u64> = expected.sum();
         self.progress.begin_load(expected.unwrap_or_default());
-        let client = self.database.get().await?;
-        if let Some(fingerprint) = self.fingerprint
-            && self.resumed.is_none()
-            && ledger::is_installed(&client).await?
-        {
-            recording::refuse_same_file(&client, self.config, fingerprint, table, &sources).await?;
-        }
+        self.patiently(async |client| match (self.fingerprint, self.resumed) {
+            (Some(fingerprint), None) => {
+                recording::refuse_same_file(client, self.config, fingerprint, table, &sources).await
+            }
+            _ => Ok(()),
+        })
+        .await?;
         let (mut target, sources) = match self.resumed {
             Some(resumed) if resumed.keeps_rows => {
+                let client = self.database.get().await?;
                 resumed.target(&client, self.config, sources).await?
             }
             _ => {
@@ -223,11 +228,14 @@ impl Context<'_> {
                     interrupt: self.interrupt,
                     progress: self.progress,
                 };
-                Target::resolve(&client, wanted, sources).await?
+                let place = self
+                    .patiently(async |client| Place::find(client, &wanted).await)
+                    .await?;
+                Target::resolve(place, wanted, sources).await?
             }
         };
         verification::require_verifiable(&target, self.config)?;
-        let recording = self.begin_recording(client, &target, &sources).await?;
+        let recording = self.begin_recording(&target, &sources).await?;
         let resolved = Instant::now();
         let facts = SheetFacts::of(&sources);
         let attempt = self
@@ -250,31 +258,64 @@ impl Context<'_> {
         self.fingerprint.filter(|_| is_recorded)
     }
 
+    /// Does something over a connection, and again over another one after what may pass.
+    async fn patiently<T>(
+        &self,
+        work: impl AsyncFn(&deadpool_postgres::Object) -> Result<T>,
+    ) -> Result<T> {
+        let retry = self.retry();
+        let mut tries = retry.tries();
+        loop {
+            let done = match self.database.get().await {
+                Ok(client) => work(&client).await,
+                Err(error) => Err(error),
+            };
+            match done {
+                Ok(done) => return Ok(done),
+                Err(error) => tries.pause_after(error).await?,
+            }
+        }
+    }
+
     async fn begin_recording(
         &self,
-        mut session: deadpool_postgres::Object,
         target: &Target,
         sources: &[Box<dyn RowSource>],
     ) -> Result<Option<Recording>> {
         let Some(fingerprint) = self.recorded_file() else {
             return Ok(None);
         };
-        match self.resumed {
-            Some(resumed) => resumed.begin(session, target, sources).await.map(Some),
-            None => {
-                // Not before all else is known to fit: what is refused leaves nothing behind.
-                ledger::install(&mut session).await?;
-                let begun = Recording::begin(
-                    session,
-                    self.load_id,
-                    self.config,
-                    fingerprint,
-                    target,
-                    sources,
-                );
-                begun.await.map(Some)
+        let retry = self.retry();
+        let mut tries = retry.tries();
+        loop {
+            let begun = match self.database.get().await {
+                Err(error) => Err(error),
+                Ok(session) => match self.resumed {
+                    Some(resumed) => resumed.begin(session, target, sources).await,
+                    None => {
+                        self.record_beginning(session, fingerprint, target, sources)
+                            .await
+                    }
+                },
+            };
+            match begun {
+                Ok(recording) => return Ok(Some(recording)),
+                Err(error) => tries.pause_after(error).await?,
             }
         }
+    }
+
+    async fn record_beginning(
+        &self,
+        mut session: deadpool_postgres::Object,
+        fingerprint: &Fingerprint,
+        target: &Target,
+        sources: &[Box<dyn RowSource>],
+    ) -> Result<Recording> {
+        // Not before all else is known to fit: what is refused leaves nothing behind.
+        ledger::install(&mut session).await?;
+        let (id, config) = (self.load_id, self.config);
+        Recording::begin(session, id, config, fingerprint, target, sources).await
     }
 
     /// Tries to load all rows, again from the first one where nothing was committed and the reason may pass.
@@ -288,14 +329,18 @@ impl Context<'_> {
         let (mut tries, mut late) = (retry.tries(), LateConstraints::AtCommit);
         let sheets = sources.len();
         loop {
-            let tried = self.attempt(target, sources, recording, late).await;
-            let mut attempt = match tried {
-                Ok(attempt) => attempt,
-                Err(error) => {
-                    self.record_failure(target, recording, &error).await;
-                    return Err(error);
-                }
+            let transaction = match self.make_ready(target, recording, late).await {
+                Ok(transaction) => transaction,
+                Err(error) => match tries.pause_after(error).await {
+                    Ok(()) => continue,
+                    Err(error) => {
+                        self.record_failure(target, recording, &error).await;
+                        return Err(error);
+                    }
+                },
             };
+            let mut attempt =
+                Box::pin(self.attempt(target, sources, recording, transaction)).await?;
             if late == LateConstraints::AtCommit
                 && attempt.end.errors.is_empty()
                 && self.violates_late_constraints(&attempt).await?
@@ -304,12 +349,12 @@ impl Context<'_> {
                 late = LateConstraints::Immediate;
             } else {
                 let Some(reason) = self.may_begin_again(target, &attempt) else {
-                    return Ok(attempt);
+                    return self.attempted(target, recording, attempt).await;
                 };
                 let error = attempt.end.errors.swap_remove(reason);
                 if let Err(error) = tries.pause_after(error).await {
                     attempt.end.errors.insert(0, error);
-                    return Ok(attempt);
+                    return self.attempted(target, recording, attempt).await;
                 }
             }
             if attempt.sources.len() < sheets {
@@ -325,6 +370,24 @@ impl Context<'_> {
             }
             sources = attempt.sources;
         }
+    }
+}
+
+impl Context<'_> {
+    /// The last attempt; an error if it was none, after what was made for it is removed.
+    async fn attempted(
+        &self,
+        target: &Target,
+        recording: Option<&Recording>,
+        mut attempt: Attempt,
+    ) -> Result<Attempt> {
+        if attempt.start == Start::Made || attempt.end.errors.is_empty() {
+            return Ok(attempt);
+        }
+        let error = attempt.end.errors.swap_remove(0);
+        self.take_back(target, &attempt).await;
+        self.record_failure(target, recording, &error).await;
+        Err(error)
     }
 }
 

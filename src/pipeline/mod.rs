@@ -23,6 +23,7 @@ mod put_in_place;
 mod reader;
 mod recorded_columns;
 mod recording;
+mod rehearsal;
 mod reject_writer;
 mod rejected_cells;
 mod rejects;
@@ -50,6 +51,7 @@ pub use rejects::{KEPT_REJECTS, Rejects};
 pub use shutdown::{Signals, second_signal};
 pub use supervisor::LoadEnd;
 
+use crate::config::commit::Rehearsal;
 use crate::config::import::{ImportConfig, Mode};
 use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, Result};
@@ -71,6 +73,7 @@ use lineage::{LineageValues, Ordinals, written_columns};
 use locate::Locator;
 use progress::{Phase, Progress};
 use reader::BatchSizes;
+use rejects::KEPT_REJECTS_OF_REHEARSALS;
 use row_plan::{RejectLimits, RowPlan};
 use supervisor::{Parts, Supervisor};
 use widen::Widening;
@@ -96,6 +99,8 @@ pub struct Load {
     earlier: Arc<EarlierRows>,
     /// Where rejected rows are written to.
     reject_file: Option<RejectFile>,
+    /// How many of them are kept with their details.
+    kept_rejects: usize,
     /// How cells become values.
     pub coercion: Coercion,
     /// When a batch is full.
@@ -128,6 +133,10 @@ impl Load {
             sheet_place: 0,
             earlier: Arc::default(),
             reject_file: None,
+            kept_rejects: match config.rehearsal {
+                Rehearsal::No => KEPT_REJECTS,
+                Rehearsal::DryRun => KEPT_REJECTS_OF_REHEARSALS,
+            },
             limits: config.batch_limits(),
             first_batch_rows: config.first_batch_rows(),
             reject_limits: RejectLimits {
@@ -168,6 +177,50 @@ pub async fn open_workbook(file: &Path, options: &ReadOptions) -> Result<Opened>
     blocking(move || source::open(&file, &options, display_number)).await
 }
 
+/// A writer for each worker.
+async fn sinks<S, F: Future<Output = Result<S>>>(
+    workers: usize,
+    prepare: impl Fn() -> F,
+) -> Result<Vec<S>> {
+    let mut sinks = Vec::with_capacity(workers);
+    for _ in 0..workers {
+        sinks.push(prepare().await?);
+    }
+    Ok(sinks)
+}
+
+/// Why a load did not start.
+pub struct NotStarted {
+    /// The reason.
+    pub error: Error,
+    /// The source, to be read later.
+    pub source: Option<Box<dyn RowSource>>,
+}
+
+impl NotStarted {
+    fn with(error: Error, load: Load) -> Self {
+        Self {
+            error,
+            source: Some(load.source),
+        }
+    }
+}
+
+impl From<Error> for NotStarted {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            source: None,
+        }
+    }
+}
+
+impl From<NotStarted> for Error {
+    fn from(not_started: NotStarted) -> Self {
+        not_started.error
+    }
+}
+
 /// A load that runs.
 pub struct Pipeline {
     supervisor: Supervisor,
@@ -178,13 +231,14 @@ impl Pipeline {
     /// after the batch in hand.
     ///
     /// # Errors
-    /// No connection; whatever the server says to the statements: no such table, no right to insert.
+    /// No connection; whatever the server says to the statements: no such table, no right to insert. The source comes
+    /// back with it, where it can.
     pub async fn open(
         load: Load,
         writing: Writing<'_>,
         interrupt: &CancellationToken,
         progress: &Arc<Progress>,
-    ) -> Result<Self> {
+    ) -> Result<Self, NotStarted> {
         let columns = written_columns(&load.columns, load.lineage.as_ref(), load.ordinals);
         let Writing { table, ledger, .. } = writing;
         let stop = interrupt.child_token();
@@ -196,31 +250,28 @@ impl Pipeline {
         let database = || writing.database.clone();
         match (writing.mode, &writing.transaction) {
             (Mode::Sequential | Mode::Concurrent, _) => {
-                let mut sinks = Vec::with_capacity(writing.workers);
-                for _ in 0..writing.workers {
-                    let retry = retry.clone();
-                    sinks.push(
-                        PerRowSink::prepare(database(), table, &columns, ledger, retry).await?,
-                    );
+                let prepare =
+                    || PerRowSink::prepare(database(), table, &columns, ledger, retry.clone());
+                match sinks(writing.workers, prepare).await {
+                    Ok(sinks) => Ok(Self::launch(load, sinks, stop, progress)?),
+                    Err(error) => Err(NotStarted::with(error, load)),
                 }
-                Self::launch(load, sinks, stop, progress)
             }
             (Mode::Batch, None) => {
-                let mut sinks = Vec::with_capacity(writing.workers);
-                for _ in 0..writing.workers {
-                    let retry = retry.clone();
-                    sinks
-                        .push(CopySink::prepare(database(), table, &columns, ledger, retry).await?);
+                let prepare =
+                    || CopySink::prepare(database(), table, &columns, ledger, retry.clone());
+                match sinks(writing.workers, prepare).await {
+                    Ok(sinks) => Ok(Self::launch(load, sinks, stop, progress)?),
+                    Err(error) => Err(NotStarted::with(error, load)),
                 }
-                Self::launch(load, sinks, stop, progress)
             }
             (Mode::Batch, Some(transaction)) => {
-                let mut sinks = Vec::with_capacity(writing.workers);
-                for _ in 0..writing.workers {
-                    let (transaction, retry) = (transaction.clone(), retry.clone());
-                    sinks.push(HeldSink::prepare(transaction, &columns, ledger, retry).await?);
+                let prepare =
+                    || HeldSink::prepare(transaction.clone(), &columns, ledger, retry.clone());
+                match sinks(writing.workers, prepare).await {
+                    Ok(sinks) => Ok(Self::launch(load, sinks, stop, progress)?),
+                    Err(error) => Err(NotStarted::with(error, load)),
                 }
-                Self::launch(load, sinks, stop, progress)
             }
         }
     }
@@ -264,6 +315,7 @@ impl Pipeline {
             sinks,
             widening: load.widening,
             reject_file: load.reject_file,
+            kept_rejects: load.kept_rejects,
         };
         let supervisor = Supervisor::start(parts, stop, progress)?;
         Ok(Self { supervisor })

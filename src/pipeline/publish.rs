@@ -2,7 +2,7 @@
 
 use tokio_postgres::{Client, Transaction};
 
-use super::route::{Before, Publish, Route};
+use super::route::{Before, Publish, Rehearsed, Route};
 use super::target::Target;
 use crate::config::commit::Upsert;
 use crate::db::ddl::{self, ColumnChange};
@@ -51,6 +51,21 @@ impl Target {
                 // The table itself gets them with the rows.
                 add_columns(client, staging, &self.added).await?;
                 ddl::comment_on_table(client, staging, STAGING_COMMENT).await?;
+            }
+            Route::Rehearsed { copy, purpose } => {
+                match purpose {
+                    Rehearsed::NewTable => ddl::create_table(client, copy, &columns).await?,
+                    Rehearsed::InPlaceOfRows => {
+                        replace::create_copy(client, copy, &self.name).await?
+                    }
+                    Rehearsed::BesideRows => {
+                        replace::create_copy(client, copy, &self.name).await?;
+                        let [ordinal, _] = merge::staging_columns();
+                        add_columns(client, copy, &[ordinal]).await?;
+                    }
+                    Rehearsed::Merge(_) => merge::create_staging(client, copy, &self.name).await?,
+                }
+                add_columns(client, copy, &self.added).await?;
             }
         }
         self.look_at_written(client).await
@@ -112,7 +127,7 @@ impl Target {
     }
 }
 
-async fn merge_rows(
+pub(super) async fn merge_rows(
     transaction: &mut Transaction<'_>,
     table: &TableName,
     staging: &TableName,
@@ -129,7 +144,11 @@ async fn merge_rows(
     merge::merge(transaction, &merge).await
 }
 
-async fn add_columns(client: &Client, table: &TableName, added: &[TargetColumn]) -> Result<()> {
+pub(super) async fn add_columns(
+    client: &Client,
+    table: &TableName,
+    added: &[TargetColumn],
+) -> Result<()> {
     let add = |column: &TargetColumn| ColumnChange::Add {
         column: column.clone(),
     };

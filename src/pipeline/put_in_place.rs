@@ -9,9 +9,11 @@ use super::import::Context;
 use super::merged::{MergedRows, RefusedRows, find_refused};
 use super::progress::Snapshot;
 use super::recording::{Recording, ending};
+use super::rehearsal::rehearse;
 use super::row_plan::RejectLimits;
 use super::target::Target;
 use super::{LoadEnd, verification};
+use crate::config::commit::Rehearsal;
 use crate::db::ledger::{self, Ending};
 use crate::db::merge::Merged;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
@@ -41,6 +43,21 @@ impl Context<'_> {
     ) -> Result<Option<MergedRows>> {
         let mut placing = pin!(async {
             match &attempt.transaction {
+                Some(transaction) if self.config.rehearsal == Rehearsal::DryRun => {
+                    let merged = transaction
+                        .run_over(async |client| {
+                            rehearse(client, target, counters.loaded_rows).await
+                        })
+                        .await?;
+                    let Some(merged) = merged else {
+                        return Ok(None);
+                    };
+                    let (read, rejected) = (counters.read_rows, counters.rejected_rows);
+                    let sources = &mut attempt.sources;
+                    let rows = self.cells_of_refused(merged, target, sources).await?;
+                    self.accept(&rows, [read, rows.loaded(), rejected + rows.rejected()])?;
+                    Ok(Some(rows))
+                }
                 Some(transaction) => {
                     transaction
                         .run(async |client| {

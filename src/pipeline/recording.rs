@@ -2,6 +2,7 @@
 
 use deadpool_postgres::Object;
 use serde_json::Value;
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::fingerprint::Fingerprint;
@@ -11,7 +12,7 @@ use crate::config::commit::{OnConflict, SameFile, Verify};
 use crate::config::import::{IfExists, ImportConfig};
 use crate::db::ledger::{self, EarlierState, Ending, NewLoad};
 use crate::db::pool::Database;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::selection::Area;
 use crate::model::table::TableName;
 use crate::sink::ledger::{BatchLedger, Marks};
@@ -31,7 +32,7 @@ impl Recording {
     /// # Errors
     /// What the server says.
     pub(super) async fn begin(
-        session: Object,
+        mut session: Object,
         load_id: Uuid,
         config: &ImportConfig,
         fingerprint: &Fingerprint,
@@ -64,7 +65,13 @@ impl Recording {
             options: absolute.to_document()?,
             columns: target.columns_document(sources)?,
         };
-        let attempt = ledger::begin(&session, &load).await?;
+        // Two loads of one file that begin at the same time: the second one sees the first.
+        let failed = |error| error_from_postgres(error, "write the ledger");
+        let transaction = session.transaction().await.map_err(failed)?;
+        ledger::lock_file(transaction.client(), &load).await?;
+        refuse_same_file(transaction.client(), config, fingerprint, table, sources).await?;
+        let attempt = ledger::begin(transaction.client(), &load).await?;
+        transaction.commit().await.map_err(failed)?;
         Ok(Self {
             session,
             load_id,
@@ -123,13 +130,16 @@ fn selection(config: &ImportConfig) -> String {
 /// # Errors
 /// `AlreadyLoaded`, with the way on.
 pub(super) async fn refuse_same_file(
-    client: &Object,
+    client: &Client,
     config: &ImportConfig,
     fingerprint: &Fingerprint,
     table: &TableName,
     sources: &[Box<dyn RowSource>],
 ) -> Result<()> {
-    if config.same_file == SameFile::Again || !adds_rows(config) {
+    if config.same_file == SameFile::Again
+        || !adds_rows(config)
+        || !ledger::is_installed(client).await?
+    {
         return Ok(());
     }
     let Some(oid) = oid_of(client, table).await? else {

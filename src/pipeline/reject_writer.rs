@@ -46,6 +46,7 @@ enum Order {
         sequence: u64,
         rows: Vec<RejectedRow>,
     },
+    Keep,
     Restart,
     Finish,
 }
@@ -103,7 +104,15 @@ impl RejectSender {
         self.give(Order::BeginSheet(sheet)).await
     }
 
-    /// Empties the file, for a load that starts again from its first row. The next sheet has to be begun.
+    /// Lets all rows so far stay when a load starts again: they are of another one, which is done.
+    ///
+    /// # Errors
+    /// `OutputUnwritable`, if the file could not be written before.
+    pub(super) async fn keep(&self) -> Result<()> {
+        self.give(Order::Keep).await
+    }
+
+    /// Takes back the rows of a load that starts again from its first row. The next sheet has to be begun.
     ///
     /// # Errors
     /// `OutputUnwritable`, if the file could not be written before.
@@ -158,6 +167,11 @@ fn write(mut file: RejectFile, mut inbox: mpsc::Receiver<Order>) -> Result<Finis
                 put(&mut file, &queue.rest())?;
                 queue = Reorder::default();
                 file.begin_sheet(&sheet)?;
+            }
+            Some(Order::Keep) => {
+                put(&mut file, &queue.rest())?;
+                queue = Reorder::default();
+                file.keep()?;
             }
             Some(Order::Restart) => {
                 queue = Reorder::default();
@@ -401,6 +415,80 @@ mod tests {
             }
             assert!(path.exists(), "{name}");
         }
+    }
+
+    #[tokio::test]
+    async fn rows_of_a_load_that_is_done_stay_when_the_next_starts_again() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["r.jsonl", "r.csv", "r.xlsx"] {
+            let path = directory.path().join(name);
+            let to = to(path.clone());
+            let writer = RejectWriter::start(&to, Path::new("x")).await.unwrap();
+            let sender = writer.handle();
+            for (sheet_name, number) in [("one", 2), ("two", 30)] {
+                sender.begin_sheet(sheet(sheet_name)).await.unwrap();
+                sender.deliver(1, vec![row(number)]).await.unwrap();
+                if sheet_name == "one" {
+                    sender.keep().await.unwrap();
+                }
+            }
+            for number in [31, 32] {
+                sender.restart().await.unwrap();
+                sender.begin_sheet(sheet("two")).await.unwrap();
+                sender.deliver(0, vec![row(number)]).await.unwrap();
+            }
+            assert_eq!(writer.finish().await.unwrap().rows, 2, "{name}");
+            match name {
+                "r.jsonl" => assert_eq!(in_file(&path), [2, 32]),
+                "r.csv" => {
+                    let text = fs::read_to_string(&path).unwrap();
+                    let lines: Vec<&str> = text.lines().collect();
+                    assert_eq!(lines.len(), 3, "{text}");
+                    assert!(lines[0].starts_with("sheet,") && lines[1].contains("Sheet1!A2,"));
+                    assert!(lines[2].contains("Sheet1!A32,"), "{text}");
+                }
+                _ => assert_eq!(
+                    texts(&path),
+                    [("one", "text 2"), ("two", "text 32")].map(pair)
+                ),
+            }
+        }
+    }
+
+    fn pair((sheet, text): (&str, &str)) -> (String, String) {
+        (sheet.to_owned(), text.to_owned())
+    }
+
+    /// The sheets of a workbook with their first texts.
+    fn texts(path: &Path) -> Vec<(String, String)> {
+        use crate::model::batch::{Batch, BatchExchange, BatchLimits};
+        use crate::model::selection::{ReadOptions, SheetChoice};
+        use crate::transform::display::display_number;
+
+        struct First(String);
+        impl BatchExchange for First {
+            fn exchange(&mut self, full: Batch) -> Result<Batch> {
+                let row = full.row(0).unwrap();
+                self.0 = full.text_of(row.cells[0]).to_owned();
+                assert_eq!(full.row_count(), 1);
+                Ok(full)
+            }
+        }
+        let options = ReadOptions {
+            sheets: SheetChoice::All,
+            ..ReadOptions::default()
+        };
+        let opened = crate::source::open(path, &options, display_number).unwrap();
+        let read = |mut sheet: Box<dyn crate::source::RowSource>| {
+            let limits = BatchLimits {
+                rows: 9,
+                bytes: 999,
+            };
+            let mut first = First(String::new());
+            sheet.read(Batch::new(1, limits), &mut first).unwrap();
+            (sheet.describe().sheet.clone(), first.0)
+        };
+        opened.sheets.into_iter().map(read).collect()
     }
 
     #[tokio::test]

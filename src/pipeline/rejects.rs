@@ -8,27 +8,46 @@ use crate::model::reject::{Reject, RejectReason};
 /// How many rejected rows are kept with their details. The others are counted.
 pub const KEPT_REJECTS: usize = 1_000;
 
+/// How many a rehearsal keeps, which is there to tell them.
+pub(super) const KEPT_REJECTS_OF_REHEARSALS: usize = 100_000;
+
 /// The rejected rows of one load, from all workers.
 #[derive(Debug, Default)]
 pub(super) struct RejectLog(Mutex<Rejects>);
 
 /// Counts and details of rejected rows.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Rejects {
     /// All rejected rows, by reason.
     pub by_reason: BTreeMap<RejectReason, u64>,
-    /// Those with the lowest row numbers among the ones kept, at most [`KEPT_REJECTS`], by row number.
+    /// Those with the lowest row numbers among the ones kept, by row number; mostly at most [`KEPT_REJECTS`].
     pub first: Vec<Reject>,
+    kept: usize,
+}
+
+impl Default for Rejects {
+    fn default() -> Self {
+        Self::keeping(KEPT_REJECTS)
+    }
 }
 
 impl Rejects {
+    /// None yet, of which so many will be kept.
+    pub(super) fn keeping(kept: usize) -> Self {
+        Self {
+            by_reason: BTreeMap::new(),
+            first: Vec::new(),
+            kept,
+        }
+    }
+
     /// Adds a row.
     pub(super) fn push(&mut self, reject: Reject) {
         *self.by_reason.entry(reject.reason).or_default() += 1;
         let at = self.first.partition_point(|kept| kept.row <= reject.row);
-        if at < KEPT_REJECTS {
+        if at < self.kept {
             self.first.insert(at, reject);
-            self.first.truncate(KEPT_REJECTS);
+            self.first.truncate(self.kept);
         }
     }
 
@@ -37,12 +56,18 @@ impl Rejects {
         for (reason, count) in next.by_reason {
             *self.by_reason.entry(reason).or_default() += count;
         }
+        self.kept = self.kept.max(next.kept);
         self.first.extend(next.first);
-        self.first.truncate(KEPT_REJECTS);
+        self.first.truncate(self.kept);
     }
 }
 
 impl RejectLog {
+    /// Keeps so many.
+    pub(super) fn keeping(kept: usize) -> Self {
+        Self(Mutex::new(Rejects::keeping(kept)))
+    }
+
     /// Adds a row.
     pub(super) fn push(&self, reject: Reject) {
         // A panic in another worker leaves the counts as they were, so they can still be read.

@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use super::LoadEnd;
 use super::progress::Snapshot;
 use super::target::Target;
-use crate::config::commit::CommitMode;
+use crate::config::commit::{CommitMode, Rehearsal};
 use crate::config::import::Mode;
 use crate::db::merge::Merged;
 use crate::model::receipt::Receipt;
@@ -29,6 +29,7 @@ pub(super) struct Facts<'a> {
     pub(super) commit: CommitMode,
     pub(super) receipt: Receipt,
     pub(super) merged: Option<Merged>,
+    pub(super) rehearsal: Rehearsal,
 }
 
 /// When the stages before the load ended, for the report.
@@ -61,6 +62,7 @@ pub(super) fn write(
         table_created: facts.target.is_new(),
         mode: facts.mode.name(),
         commit: facts.commit.name(),
+        dry_run: facts.rehearsal == Rehearsal::DryRun,
         workers: facts.workers,
         total_records: end.totals.map_or(counters.read_rows, |totals| totals.rows),
         success_count: counters.loaded_rows,

@@ -3,7 +3,7 @@
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::config::commit::{CommitMode, Upsert};
+use crate::config::commit::{CommitMode, Rehearsal, Upsert};
 use crate::config::import::{IfExists, ImportConfig};
 use crate::db::merge;
 use crate::db::replace::{self, Replacement};
@@ -12,7 +12,7 @@ use crate::model::table::TableName;
 
 /// How the rows get to where they belong.
 #[derive(Debug, Clone)]
-pub(super) enum Route {
+pub(crate) enum Route {
     /// Straight into the table; each batch, or row, is visible when it is committed.
     InPlace(Before),
     /// Straight into the table, in one transaction.
@@ -24,11 +24,31 @@ pub(super) enum Route {
         /// What its place is.
         publish: Publish,
     },
+    /// Into a copy of the table, in one transaction that is rolled back.
+    Rehearsed {
+        /// The copy.
+        copy: TableName,
+        /// What it is a copy for.
+        purpose: Rehearsed,
+    },
+}
+
+/// What a rehearsal tries rows for.
+#[derive(Debug, Clone)]
+pub(crate) enum Rehearsed {
+    /// A table that there is not.
+    NewTable,
+    /// The rows of a table, whose place they would take.
+    InPlaceOfRows,
+    /// A table, which they would be added to.
+    BesideRows,
+    /// A table, which they would be merged into.
+    Merge(Upsert),
 }
 
 /// What happens to the table before the first row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Before {
+pub(crate) enum Before {
     /// Nothing.
     Nothing,
     /// It is created.
@@ -39,7 +59,7 @@ pub(super) enum Before {
 
 /// What happens to the staging table at the end.
 #[derive(Debug, Clone)]
-pub(super) enum Publish {
+pub(crate) enum Publish {
     /// It becomes the table.
     Create,
     /// It, or its rows, take the place of the table's.
@@ -57,6 +77,12 @@ impl Route {
     /// For a table that there is not.
     pub(super) fn to_new_table(config: &ImportConfig, table: &TableName, load_id: Uuid) -> Self {
         let staging = staging_name(table, load_id);
+        if config.rehearsal == Rehearsal::DryRun {
+            return Self::Rehearsed {
+                copy: staging,
+                purpose: Rehearsed::NewTable,
+            };
+        }
         match (&config.upsert, config.commit_mode()) {
             (Some(upsert), _) => Self::Staged {
                 staging,
@@ -87,6 +113,24 @@ impl Route {
             staging: staging_name(table, load_id),
             publish,
         };
+        if config.rehearsal == Rehearsal::DryRun {
+            let purpose = match (&config.upsert, config.if_exists) {
+                (_, IfExists::Replace | IfExists::Truncate) => Rehearsed::InPlaceOfRows,
+                (None, _) => Rehearsed::BesideRows,
+                (Some(upsert), _) => {
+                    merge::check_key(client, table, &upsert.key).await?;
+                    Rehearsed::Merge(upsert.clone())
+                }
+            };
+            if config.if_exists == IfExists::Replace {
+                // What would keep the rows from being replaced is told now.
+                replace::plan(client, table).await?;
+            }
+            return Ok(Self::Rehearsed {
+                copy: staging_name(table, load_id),
+                purpose,
+            });
+        }
         let before = match (&config.upsert, config.if_exists) {
             (Some(upsert), IfExists::Append | IfExists::Fail) => {
                 merge::check_key(client, table, &upsert.key).await?;
@@ -115,8 +159,16 @@ impl Route {
             Self::Staged {
                 publish: Publish::Merge { .. },
                 ..
+            } | Self::Rehearsed {
+                purpose: Rehearsed::BesideRows | Rehearsed::Merge(_),
+                ..
             }
         )
+    }
+
+    /// Whether one transaction holds all rows.
+    pub(super) fn is_one_transaction(&self) -> bool {
+        matches!(self, Self::OneTransaction(_) | Self::Rehearsed { .. })
     }
 
     /// Whether there is no table of this name before the load.
@@ -127,6 +179,7 @@ impl Route {
                 publish,
                 Publish::Create | Publish::Merge { creates: true, .. }
             ),
+            Self::Rehearsed { purpose, .. } => matches!(purpose, Rehearsed::NewTable),
         }
     }
 
@@ -134,7 +187,7 @@ impl Route {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::InPlace(_) => "in_place",
-            Self::OneTransaction(_) => "one_transaction",
+            Self::OneTransaction(_) | Self::Rehearsed { .. } => "one_transaction",
             Self::Staged { .. } => "staged",
         }
     }
@@ -153,6 +206,12 @@ impl Route {
                 Publish::Merge { creates: true, .. } => "create",
                 Publish::Merge { creates: false, .. } => "upsert",
             },
+            Self::Rehearsed { purpose, .. } => match purpose {
+                Rehearsed::NewTable => "create",
+                Rehearsed::InPlaceOfRows => "replace",
+                Rehearsed::BesideRows => "append",
+                Rehearsed::Merge(_) => "upsert",
+            },
         }
     }
 
@@ -161,11 +220,12 @@ impl Route {
         matches!(self.effect(), "create" | "replace")
     }
 
-    /// The staging table.
+    /// The table that rows are written to, if it is not the one that they are for.
     pub(super) fn staging(&self) -> Option<&TableName> {
         match self {
             Self::Staged { staging, .. } => Some(staging),
-            _ => None,
+            Self::Rehearsed { copy, .. } => Some(copy),
+            Self::InPlace(_) | Self::OneTransaction(_) => None,
         }
     }
 

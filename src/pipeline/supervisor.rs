@@ -52,6 +52,8 @@ pub(super) struct Parts<S> {
     pub(super) sinks: Vec<S>,
     pub(super) widening: Option<Widening>,
     pub(super) reject_file: Option<RejectFile>,
+    /// How many rejected rows are kept with their details.
+    pub(super) kept_rejects: usize,
 }
 
 /// The tasks of one load.
@@ -85,11 +87,13 @@ impl Supervisor {
             sinks,
             widening,
             reject_file,
+            kept_rejects,
         } = parts;
         // One batch waits for each worker: enough to keep it busy, and the bound of the load's memory.
         let (full_sender, full) = async_channel::bounded(sinks.len().max(1));
         let (emptied, emptied_receiver) = async_channel::bounded(sinks.len().max(1));
-        let (rejects, totals) = (Arc::new(RejectLog::default()), Arc::default());
+        let rejects = Arc::new(RejectLog::keeping(kept_rejects));
+        let totals = Arc::default();
         let plan = Arc::new(plan);
         let (in_flight, drained) = watch::channel(0);
         let in_flight = Arc::new(in_flight);
@@ -239,6 +243,7 @@ mod tests {
     use crate::pipeline::lineage::Ordinals;
     use crate::pipeline::locate::Locator;
     use crate::pipeline::progress::ReaderState;
+    use crate::pipeline::rejects::KEPT_REJECTS;
     use crate::pipeline::row_plan::RejectLimits;
     use crate::sink::encode::EncodedBatch;
     use crate::sink::ledger::BatchRecord;
@@ -385,6 +390,7 @@ mod tests {
             sinks,
             widening: None,
             reject_file: None,
+            kept_rejects: KEPT_REJECTS,
         };
         Supervisor::start(parts, interrupt.child_token(), progress).unwrap()
     }

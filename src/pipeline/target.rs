@@ -17,7 +17,7 @@ use super::recorded_columns::SheetColumns;
 use super::route::Route;
 use super::widen::Widening;
 use crate::config::import::{IfExists, ImportConfig};
-use crate::db::introspect::{find_table, require_rights};
+use crate::db::introspect::{Table, find_table, require_rights};
 use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::column::TargetColumn;
@@ -53,51 +53,88 @@ pub(crate) struct Wanted<'a> {
     pub(crate) progress: &'a Arc<Progress>,
 }
 
-impl Target {
-    /// Finds the table, or the types of one to be created, and joins it to the headers. Changes nothing.
+/// The table as it is, and the way that rows take to it.
+pub(crate) enum Place {
+    /// It exists.
+    Existing {
+        /// What it is.
+        table: Table,
+        /// How rows get there.
+        route: Route,
+    },
+    /// There is none of this name.
+    New {
+        /// Its name with the schema it will be in.
+        name: TableName,
+        /// How rows get there.
+        route: Route,
+    },
+}
+
+impl Place {
+    /// Looks for the table. Changes nothing.
     ///
     /// # Errors
-    /// `TableExists` under `--if-exists fail`, `ColumnMismatch` with everything that does not fit, `TableUnusable`,
-    /// what the server says, and what is wrong with the file.
-    pub(crate) async fn resolve(
-        client: &Object,
-        wanted: Wanted<'_>,
-        mut sources: Vec<Box<dyn RowSource>>,
-    ) -> Result<(Self, Vec<Box<dyn RowSource>>)> {
+    /// `TableExists` under `--if-exists fail`, `TableUnusable`, `PermissionDenied`, what the server says.
+    pub(crate) async fn find(client: &Object, wanted: &Wanted<'_>) -> Result<Self> {
         let Wanted {
             table,
             config,
             load_id,
             ..
-        } = wanted;
-        let (interrupt, progress) = (wanted.interrupt.clone(), Arc::clone(wanted.progress));
-        let owned = config.clone();
-        match find_table(client, table).await? {
-            Some(_) if config.if_exists == IfExists::Fail => Err(Error::new(
+        } = *wanted;
+        let Some(found) = find_table(client, table).await? else {
+            let name = in_schema(client, table).await?;
+            let route = Route::to_new_table(config, &name, load_id);
+            return Ok(Self::New { name, route });
+        };
+        if config.if_exists == IfExists::Fail {
+            return Err(Error::new(
                 ErrorKind::TableExists,
                 format!("table {} exists already", table.plain()),
             )
             .in_table(table.plain())
-            .next_step("Name another table, or say --if-exists append, replace or truncate")),
-            Some(found) => {
-                let empties = matches!(config.if_exists, IfExists::Replace | IfExists::Truncate);
-                require_rights(client, &found.name, empties).await?;
-                let route = Route::to_existing_table(client, config, &found.name, load_id).await?;
+            .next_step("Name another table, or say --if-exists append, replace or truncate"));
+        }
+        let empties = matches!(config.if_exists, IfExists::Replace | IfExists::Truncate);
+        require_rights(client, &found.name, empties).await?;
+        let route = Route::to_existing_table(client, config, &found.name, load_id).await?;
+        Ok(Self::Existing {
+            table: found,
+            route,
+        })
+    }
+}
+
+impl Target {
+    /// Joins the table, or the types of one to be created, to the headers. Changes nothing.
+    ///
+    /// # Errors
+    /// `ColumnMismatch` with everything that does not fit, and what is wrong with the file.
+    pub(crate) async fn resolve(
+        place: Place,
+        wanted: Wanted<'_>,
+        mut sources: Vec<Box<dyn RowSource>>,
+    ) -> Result<(Self, Vec<Box<dyn RowSource>>)> {
+        let config = wanted.config;
+        let (interrupt, progress) = (wanted.interrupt.clone(), Arc::clone(wanted.progress));
+        let owned = config.clone();
+        match place {
+            Place::Existing { table, route } => {
                 let (joined, sources) = super::blocking(move || {
-                    ExistingTable::join(found, &mut sources, &owned, &interrupt, &progress)
+                    ExistingTable::join(table, &mut sources, &owned, &interrupt, &progress)
                         .map(|joined| (joined, sources))
                 })
                 .await?;
                 Ok((Self::existing(joined, route), sources))
             }
-            None => {
-                let name = in_schema(client, table).await?;
+            Place::New { name, route } => {
                 let (new, sources) = super::blocking(move || {
                     new_table(&mut sources, &owned, &interrupt, &progress).map(|new| (new, sources))
                 })
                 .await?;
                 let mut target = Self {
-                    route: Route::to_new_table(config, &name, load_id),
+                    route,
                     name,
                     sheets: new.sheets,
                     lineage: lineage::new_columns(config.lineage),
@@ -166,7 +203,7 @@ impl Target {
             return Ok(());
         };
         match &mut self.route {
-            Route::Staged { staging, .. } => {
+            Route::Staged { staging, .. } | Route::Rehearsed { copy: staging, .. } => {
                 self.name.schema.clone_from(&found.name.schema);
                 *staging = found.name;
             }

@@ -66,6 +66,17 @@ pub(super) async fn work<S: Sink>(
     (latency, result)
 }
 
+/// The batch's rows from the first one in the sheet to the last: a file may have them in another order, and what is
+/// committed of a batch row by row is known by its last row.
+fn order_of(batch: &Batch) -> Vec<usize> {
+    let rows = batch.sheet_rows();
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    if !rows.is_sorted() {
+        order.sort_by_key(|index| rows.get(*index).copied());
+    }
+    order
+}
+
 /// The next batch; none at the end and after a stop.
 async fn next_batch(around: &Surroundings) -> Option<Handed> {
     let _waiting = around.progress.worker_wait();
@@ -135,7 +146,11 @@ impl Surroundings {
     ) -> Result<EncodedBatch> {
         let (mut errors_as_null, mut untitled_cells) = (0, 0);
         let mut values = Vec::with_capacity(self.plan.columns.len());
-        for (index, row) in batch.rows().enumerate() {
+        let order = order_of(batch);
+        for index in order.iter().copied() {
+            let Some(row) = batch.row(index) else {
+                continue;
+            };
             let number = row.sheet_row.saturating_add(1);
             let is_done = self.plan.earlier.contains(number);
             if is_done && let Some(reject) = self.plan.earlier.rejects.get(&number) {

@@ -42,7 +42,14 @@ impl<C: Connections> CopySink<C> {
             ledger,
             retry,
         };
-        sink.open = Some(sink.connect().await?);
+        let retry = sink.retry.clone();
+        let mut tries = retry.tries();
+        while sink.open.is_none() {
+            match sink.connect().await {
+                Ok(open) => sink.open = Some(open),
+                Err(error) => tries.pause_after(error).await?,
+            }
+        }
         Ok(sink)
     }
 

@@ -67,6 +67,18 @@ impl HeldTransaction {
         }
     }
 
+    /// The same with the connection itself.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub async fn run_over<T>(&self, work: impl AsyncFnOnce(&mut Object) -> Result<T>) -> Result<T> {
+        let mut client = self.client.lock().await;
+        match &mut *client {
+            Some(client) => work(client).await,
+            None => Err(self.is_over()),
+        }
+    }
+
     /// Checks the constraints that may be checked late.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::workbook::broken;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::address::CellAddress;
 use crate::model::batch::{Batch, BatchExchange};
 use crate::model::cell::Cell;
@@ -29,11 +29,37 @@ pub(super) struct RowAssembler<'a> {
     left_out: u64,
     left_out_between: u64,
     totals: SheetTotals,
+    /// The most bytes of texts in a row, and how large the batch may become with those of the row begun last.
+    row_text_bytes: u64,
+    full_at: u64,
+}
+
+/// Why a cell is not taken.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// Its row has more text than one may have.
+    RowText,
+    /// Anything else.
+    Other(Error),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
 }
 
 impl<'a> RowAssembler<'a> {
-    pub(super) fn new(header: &Header, first: Batch, exchange: &'a mut dyn BatchExchange) -> Self {
+    /// Puts cells into the first batch, and no more than `row_text_bytes` of texts into a row.
+    pub(super) fn new(
+        header: &Header,
+        first: Batch,
+        row_text_bytes: u64,
+        exchange: &'a mut dyn BatchExchange,
+    ) -> Self {
         Self {
+            row_text_bytes,
+            full_at: row_text_bytes,
             exchange,
             batch: Some(first),
             first_row: header.first_row,
@@ -63,13 +89,13 @@ impl<'a> RowAssembler<'a> {
     /// the batch that it is given.
     ///
     /// # Errors
-    /// `WorkbookBroken` for a row that was handed over before; what the exchange and `make` return.
+    /// `WorkbookBroken` for a row that was handed over before; too much text in a row; what the exchange and `make` return.
     pub(super) fn cell(
         &mut self,
         path: &Path,
         address: CellAddress,
         make: impl FnOnce(&mut Batch) -> Result<Cell>,
-    ) -> Result<bool> {
+    ) -> Result<bool, Refusal> {
         let leftmost = self.totals.first_column.unwrap_or(u32::MAX);
         self.totals.first_column = Some(leftmost.min(address.column));
         self.totals.last_column = self.totals.last_column.max(address.column);
@@ -108,9 +134,13 @@ impl<'a> RowAssembler<'a> {
         column: usize,
         place: Option<usize>,
         make: impl FnOnce(&mut Batch) -> Result<Cell>,
-    ) -> Result<()> {
+    ) -> Result<(), Refusal> {
         if let Some(batch) = &mut self.batch {
             let cell = make(batch)?;
+            let has_text = matches!(cell, Cell::Text(_) | Cell::Iso(_));
+            if has_text && batch.bytes() as u64 > self.full_at {
+                return Err(Refusal::RowText);
+            }
             match place {
                 None => batch.set(column, cell),
                 Some(row) => batch.set_in_row(row, column, cell),
@@ -165,6 +195,7 @@ impl<'a> RowAssembler<'a> {
                 places.insert(row, batch.row_count());
             }
             batch.start_row(row);
+            self.full_at = self.row_text_bytes.saturating_add(batch.bytes() as u64);
         }
         // Those behind the last row are not between rows.
         self.left_out_between += self.left_out;
@@ -204,7 +235,7 @@ mod tests {
             bytes: usize::MAX,
         };
         let mut out = Collect::default();
-        let mut assembler = RowAssembler::new(&header, Batch::new(2, limits), &mut out);
+        let mut assembler = RowAssembler::new(&header, Batch::new(2, limits), 10, &mut out);
         for (row, column) in cells {
             let address = CellAddress {
                 row: *row,
@@ -262,7 +293,7 @@ mod tests {
             bytes: usize::MAX,
         };
         let mut out = Collect::default();
-        let mut assembler = RowAssembler::new(&header, Batch::new(1, limits), &mut out);
+        let mut assembler = RowAssembler::new(&header, Batch::new(1, limits), 10, &mut out);
         let mut cell = |row| {
             let at = CellAddress { row, column: 0 };
             assembler.cell(Path::new("a.xlsx"), at, |_batch| Ok(Cell::Bool(true)))
@@ -270,6 +301,29 @@ mod tests {
         assert!(cell(0).unwrap());
         assert!(cell(5).unwrap());
         assert!(cell(0).is_err());
+    }
+
+    #[test]
+    fn a_row_has_as_much_text_as_the_limit_and_no_more() {
+        let header = Header {
+            titles: vec![String::new(); 2],
+            ..Header::default()
+        };
+        let limits = BatchLimits {
+            rows: 9,
+            bytes: usize::MAX,
+        };
+        let mut out = Collect::default();
+        let mut assembler = RowAssembler::new(&header, Batch::new(2, limits), 10, &mut out);
+        let mut cell = |row, column, text: &str| {
+            let at = CellAddress { row, column };
+            let text = |batch: &mut Batch| batch.push_text(text).map(Cell::Text);
+            assembler.cell(Path::new("a.xlsx"), at, text)
+        };
+        assert!(cell(0, 0, "01234").is_ok());
+        assert!(cell(0, 1, "56789").is_ok());
+        assert!(cell(1, 0, "0123456789").is_ok());
+        assert!(matches!(cell(1, 1, "x"), Err(Refusal::RowText)));
     }
 
     #[test]

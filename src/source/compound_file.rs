@@ -8,10 +8,10 @@ use std::io::Read as _;
 use std::path::Path;
 
 use super::container::unreadable;
+use super::workbook::over_limit;
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::limits::{Limit, Limits};
 
-/// The most bytes of an xls file: all of it is held in memory.
-pub(super) const MAX_FILE_BYTES: u64 = 1 << 30;
 /// Bytes before the first sector, apart from the padding to a whole sector ([MS-CFB] 2.2).
 const HEADER_BYTES: usize = 512;
 /// Marks the end of a chain ([MS-CFB] 2.1).
@@ -104,20 +104,13 @@ impl CompoundFile {
     ///
     /// # Errors
     /// `FileUnreadable`, `WorkbookBroken` when a chain is a loop or leaves the file, `WorkbookTooLarge`.
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(super) fn open(path: &Path, limits: &Limits) -> Result<Self> {
         let unreadable = |error| unreadable(path, error);
         let mut file = File::open(path).map_err(unreadable)?;
         let len = file.metadata().map_err(unreadable)?.len();
-        if len > MAX_FILE_BYTES {
-            return Err(Error::new(
-                ErrorKind::WorkbookTooLarge,
-                format!(
-                    "{} has {len} bytes; in this format at most {MAX_FILE_BYTES} can be read",
-                    path.display()
-                ),
-            )
-            .in_file(path)
-            .next_step("Save it as .xlsx, which is read as a stream"));
+        if len > limits.whole_file_bytes {
+            let limit = Limit::WholeFile;
+            return Err(over_limit(path, "", limit, limit.of(limits)));
         }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(unreadable)?;
@@ -527,7 +520,7 @@ mod tests {
         assert_eq!(whole.len(), 4096);
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), bytes).unwrap();
-        assert!(CompoundFile::open(file.path()).is_err());
+        assert!(CompoundFile::open(file.path(), &Limits::default()).is_err());
     }
 
     #[test]

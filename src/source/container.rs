@@ -4,10 +4,11 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use zip::ZipArchive;
-
+use super::directory::{self, Archive, Fault};
+use super::workbook::over_limit;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::inspection::WorkbookFormat;
+use crate::model::limits::{Limit, Limits};
 
 /// The format of a workbook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,17 +57,21 @@ pub(super) fn unreadable(path: &Path, error: std::io::Error) -> Error {
 }
 
 /// Looks at a file's bytes.
-pub(super) fn detect(path: &Path) -> Result<Container> {
+pub(super) fn detect(path: &Path, limits: &Limits) -> Result<Container> {
     let unreadable = |error| unreadable(path, error);
     let file = File::open(path).map_err(unreadable)?;
     if file.metadata().map_err(unreadable)?.is_dir() {
         return Err(not_a_workbook(path, "is a folder, not a workbook"));
     }
-    detect_in(path, file)
+    detect_in(path, file, limits)
 }
 
 /// Looks at bytes that are, or were in, the file with this path.
-pub(super) fn detect_in(path: &Path, mut bytes: impl Read + Seek) -> Result<Container> {
+pub(super) fn detect_in(
+    path: &Path,
+    mut bytes: impl Read + Seek,
+    limits: &Limits,
+) -> Result<Container> {
     let unreadable = |error| unreadable(path, error);
     let mut magic = [0_u8; 8];
     let mut filled = 0;
@@ -82,9 +87,9 @@ pub(super) fn detect_in(path: &Path, mut bytes: impl Read + Seek) -> Result<Cont
         start if is_bof(start) => Ok(Container::Biff),
         start if start.starts_with(&ZIP_MAGIC) => {
             bytes.seek(SeekFrom::Start(0)).map_err(unreadable)?;
-            detect_in_zip(path, bytes)
+            detect_in_zip(path, bytes, limits)
         }
-        _ if is_zip_behind_other_bytes(&mut bytes) => detect_in_zip(path, bytes),
+        _ if is_zip_behind_other_bytes(&mut bytes, limits) => detect_in_zip(path, bytes, limits),
         start => Err(match markup(start, bytes) {
             Some(Markup::FlatDocument) => {
                 let flat = not_a_workbook(path, "is a flat OpenDocument file, not a package");
@@ -113,8 +118,8 @@ fn is_bof(start: &[u8]) -> bool {
 
 /// Whether a zip file follows other bytes, such as the blank line that a web page leaves: it is read from its end, and
 /// readers of zip files bear that (APPNOTE.TXT 4.1.9).
-fn is_zip_behind_other_bytes(mut bytes: impl Read + Seek) -> bool {
-    let is_zip = ZipArchive::new(&mut bytes).is_ok_and(|archive| !archive.is_empty());
+fn is_zip_behind_other_bytes(mut bytes: impl Read + Seek, limits: &Limits) -> bool {
+    let is_zip = directory::open(&mut bytes, limits).is_ok_and(|archive| !archive.is_empty());
     // Whoever looks next begins anew.
     bytes.seek(SeekFrom::Start(0)).is_ok() && is_zip
 }
@@ -154,9 +159,12 @@ fn markup(start: &[u8], rest: impl Read) -> Option<Markup> {
     found.map(|(_, markup)| *markup)
 }
 
-fn detect_in_zip(path: &Path, bytes: impl Read + Seek) -> Result<Container> {
-    let mut archive = ZipArchive::new(bytes).map_err(|error| {
-        tracing::debug!(%error, "no zip directory");
+fn detect_in_zip(path: &Path, bytes: impl Read + Seek, limits: &Limits) -> Result<Container> {
+    let mut archive = directory::open(bytes, limits).map_err(|fault| {
+        match fault {
+            Fault::TooManyParts => return over_limit(path, "", Limit::Parts, limits.parts),
+            Fault::Damaged(error) => tracing::debug!(%error, "no zip directory"),
+        }
         Error::new(
             ErrorKind::WorkbookBroken,
             format!(
@@ -192,7 +200,7 @@ fn detect_in_zip(path: &Path, bytes: impl Read + Seek) -> Result<Container> {
 
 /// Whether a zip file is a text or a presentation: OpenDocument says so in its `mimetype` member (OpenDocument 1.3
 /// part 2, 3.3), Office Open XML by where its main part is by custom.
-fn is_another_document(archive: &mut ZipArchive<impl Read + Seek>) -> bool {
+fn is_another_document(archive: &mut Archive<impl Read + Seek>) -> bool {
     /// Long enough for every media type of OpenDocument.
     const MEDIA_TYPE_BYTES: u64 = 128;
     let other_part = ["word/document.xml", "ppt/presentation.xml"];
@@ -256,7 +264,7 @@ mod tests {
     }
 
     fn kind_of(path: &Path) -> Result<Container, ErrorKind> {
-        detect(path).map_err(|error| error.kind())
+        detect(path, &Limits::default()).map_err(|error| error.kind())
     }
 
     #[test]
@@ -333,7 +341,7 @@ mod tests {
     #[test]
     fn flat_documents_and_encrypted_packages_are_told() {
         let flat = "<?xml version=\"1.0\"?><office:document xmlns:office=\"urn:oasis:names:tc:opendocument:xmlns:office:1.0\"/>";
-        let error = detect(file_of(flat.as_bytes()).path()).unwrap_err();
+        let error = detect(file_of(flat.as_bytes()).path(), &Limits::default()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotAWorkbook);
         assert!(error.advice().unwrap().contains(".ods"), "{error}");
         for (text, named) in [
@@ -348,12 +356,16 @@ mod tests {
                 "XML Spreadsheet",
             ),
         ] {
-            let error = detect(file_of(text.as_bytes()).path()).unwrap_err();
+            let error = detect(file_of(text.as_bytes()).path(), &Limits::default()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::NotAWorkbook);
             assert!(error.message().contains(named), "{error}");
             assert!(error.advice().unwrap().contains(".xlsx"), "{error}");
         }
-        let other = detect(file_of(b"<?xml version=\"1.0\"?><rss/>").path()).unwrap_err();
+        let other = detect(
+            file_of(b"<?xml version=\"1.0\"?><rss/>").path(),
+            &Limits::default(),
+        )
+        .unwrap_err();
         assert_eq!(other.advice(), Some(KNOWN_FORMATS));
         let file = zip_of(&["mimetype", "encrypted-package", "META-INF/manifest.xml"]);
         assert_eq!(kind_of(file.path()), Ok(Container::Ods));

@@ -1,14 +1,15 @@
 //! Finds the titles of a sheet's columns, and with them the first row of data.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::select::Selected;
-use super::workbook::{Content, Flow, SheetVisitor, Workbook};
+use super::workbook::{Content, Flow, SheetVisitor, Workbook, broken, over_limit};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::address::{CellAddress, CellRange, MAX_COLUMNS};
 use crate::model::cell::FormatId;
+use crate::model::limits::{Limit, Limits};
 use crate::model::number_format::NumberFormat;
 use crate::model::rejected_row::REASON_TITLE;
 use crate::model::selection::{HeaderRows, Hidden, MergedCells, ReadOptions};
@@ -43,6 +44,12 @@ pub(super) fn read_start(
     options: &ReadOptions,
     display: DisplayNumber,
 ) -> Result<SheetStart> {
+    let name = workbook.sheets()[selected.sheet].name.clone();
+    let place = Place {
+        path,
+        sheet: &name,
+        limits: &options.limits,
+    };
     let date_system = workbook.date_system();
     let formats = workbook.formats().to_vec();
     let mut peek = Peek {
@@ -58,6 +65,8 @@ pub(super) fn read_start(
         hidden_columns: Vec::new(),
         dimension: None,
         rows: BTreeMap::new(),
+        text_bytes: 0,
+        place,
     };
     workbook.read_sheet(selected.sheet, &mut peek)?;
     let Peek {
@@ -66,7 +75,6 @@ pub(super) fn read_start(
         dimension,
         ..
     } = peek;
-    let name = workbook.sheets()[selected.sheet].name.clone();
     let reasons = Reasons::find(&rows);
     let Some(titles) = title_rows(&rows, selected.header, reasons) else {
         return Err(no_titles(path, &name, selected));
@@ -78,7 +86,14 @@ pub(super) fn read_start(
     } else {
         Vec::new()
     };
-    let mut header = titles.header(&rows, &merged, selected.range);
+    let mut header = titles
+        .header(
+            &rows,
+            &merged,
+            selected.range,
+            options.limits.row_text_bytes,
+        )
+        .ok_or_else(|| place.too_much_text())?;
     if let Some(reasons) = reasons {
         reasons.leave_out(&mut header);
     }
@@ -164,6 +179,31 @@ struct Peek<'a> {
     hidden_columns: Vec<(u32, u32)>,
     dimension: Option<CellRange>,
     rows: FirstRows,
+    /// Of all texts in the rows.
+    text_bytes: u64,
+    place: Place<'a>,
+}
+
+/// A sheet, for errors.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    path: &'a Path,
+    sheet: &'a str,
+    limits: &'a Limits,
+}
+
+impl Place<'_> {
+    fn too_much_text(&self) -> Error {
+        let place = format!("its sheet {:?}", self.sheet);
+        let limit = Limit::RowText;
+        over_limit(self.path, &place, limit, limit.of(self.limits)).in_sheet(self.sheet)
+    }
+
+    fn crowded(&self, row: u32) -> Error {
+        let row = u64::from(row) + 1;
+        let how = format!("its row {row} has more cells than a sheet has columns");
+        broken(self.path, &how).in_sheet(self.sheet)
+    }
 }
 
 impl Peek<'_> {
@@ -199,7 +239,10 @@ impl SheetVisitor for Peek<'_> {
     }
 
     fn hidden_columns(&mut self, first: u32, last: u32) {
-        self.hidden_columns.push((first, last));
+        // Those of a real sheet do not overlap.
+        if self.hidden_columns.len() < MAX_COLUMNS as usize {
+            self.hidden_columns.push((first, last));
+        }
     }
 
     fn hidden_row(&mut self, row: u32) -> Flow {
@@ -237,7 +280,15 @@ impl SheetVisitor for Peek<'_> {
             Content::Error(error) => error.to_string(),
             Content::Uncached => String::new(),
         };
-        self.rows.entry(at.row).or_default().push(TitleCell {
+        self.text_bytes = self.text_bytes.saturating_add(text.len() as u64);
+        if self.text_bytes > self.place.limits.row_text_bytes {
+            return Err(self.place.too_much_text());
+        }
+        let cells = self.rows.entry(at.row).or_default();
+        if cells.len() >= MAX_COLUMNS as usize {
+            return Err(self.place.crowded(at.row));
+        }
+        cells.push(TitleCell {
             column: at.column,
             text,
             is_text: matches!(content, Content::Text(_)),
@@ -291,22 +342,36 @@ fn looks_like_titles(rows: &FirstRows) -> Option<u32> {
 }
 
 impl Titles {
-    fn header(self, rows: &FirstRows, merged: &[CellRange], range: Option<CellRange>) -> Header {
+    /// The header; `None` for titles of more than `most` bytes, which merged cells repeat.
+    fn header(
+        self,
+        rows: &FirstRows,
+        merged: &[CellRange],
+        range: Option<CellRange>,
+        most: u64,
+    ) -> Option<Header> {
         let (shown, first_row) = match self {
             Self::Rows(first, last) => (first..=last, last.saturating_add(1)),
             Self::NoneFrom(row) => (row..=row, row),
         };
-        let mut titles: BTreeMap<u32, String> = BTreeMap::new();
+        let (mut titles, mut bytes) = (BTreeMap::<u32, String>::new(), 0_u64);
+        let merged = merged.iter().rev();
+        let merged = merged.filter(|merged| shown.contains(&merged.first.row));
+        let covering: HashMap<CellAddress, u32> = merged
+            .map(|merged| (merged.first, merged.last.column))
+            .collect();
         for (row, cells) in rows.range(shown) {
             for cell in cells {
-                let covering = merged.iter().find(|merged| {
-                    merged.first
-                        == (CellAddress {
-                            row: *row,
-                            column: cell.column,
-                        })
-                });
-                let last = covering.map_or(cell.column, |merged| merged.last.column);
+                let at = CellAddress {
+                    row: *row,
+                    column: cell.column,
+                };
+                let last = covering.get(&at).copied().unwrap_or(cell.column);
+                let columns = u64::from(last.saturating_sub(cell.column)) + 1;
+                bytes = bytes.saturating_add(columns.saturating_mul(cell.text.len() as u64));
+                if bytes > most {
+                    return None;
+                }
                 for column in cell.column..=last {
                     let title = titles.entry(column).or_default();
                     if !title.is_empty() && !cell.text.is_empty() {
@@ -341,7 +406,7 @@ impl Titles {
                 }
             }
         }
-        header
+        Some(header)
     }
 }
 
@@ -398,7 +463,7 @@ mod tests {
         let rows = rows(texts);
         let reasons = Reasons::find(&rows);
         let titles = title_rows(&rows, wanted, reasons).unwrap();
-        let mut header = titles.header(&rows, &[], None);
+        let mut header = titles.header(&rows, &[], None, u64::MAX).unwrap();
         if let Some(reasons) = reasons {
             reasons.leave_out(&mut header);
         }

@@ -13,6 +13,16 @@ pub(super) enum Input {
     Decrypted(Cursor<Arc<[u8]>>),
 }
 
+impl Input {
+    /// How many bytes there are.
+    pub(super) fn len(&self) -> io::Result<u64> {
+        match self {
+            Self::File(file) => file.metadata().map(|metadata| metadata.len()),
+            Self::Decrypted(bytes) => Ok(bytes.get_ref().len() as u64),
+        }
+    }
+}
+
 impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {

@@ -6,9 +6,13 @@ mod compound_file;
 mod container;
 #[cfg(test)]
 mod damage;
+mod directory;
 mod encryption;
 mod format_list;
 mod header;
+#[cfg(test)]
+mod hostile;
+mod inflate;
 mod input;
 mod merged;
 mod ods;
@@ -33,12 +37,13 @@ pub use header::DisplayNumber;
 use input::Input;
 use select::select;
 use sheet::SheetSource;
-use workbook::Workbook;
+use workbook::{Workbook, over_limit};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::address::CellRange;
 use crate::model::batch::{Batch, BatchExchange};
 use crate::model::inspection::WorkbookFormat;
+use crate::model::limits::{Limit, Limits};
 use crate::model::secret::Password;
 use crate::model::selection::{Area, HeaderRows, ReadOptions, Reader, SheetChoice};
 use crate::model::sheet::{SheetDescription, SheetEntry, SheetKind, SheetTotals};
@@ -86,6 +91,9 @@ pub struct Opened {
 pub fn open(file: &Path, options: &ReadOptions, display: DisplayNumber) -> Result<Opened> {
     let workbook = open_workbook(file, options)?;
     let (survey, last_empty) = survey_workbook(file, workbook, options, display)?;
+    for sheet in survey.sheets.iter().filter_map(|sheet| sheet.rows.as_ref()) {
+        refuse_wide(sheet.describe(), &options.limits)?;
+    }
     let mut opened = Opened {
         sheets: Vec::new(),
         hidden: survey.hidden,
@@ -102,6 +110,19 @@ pub fn open(file: &Path, options: &ReadOptions, display: DisplayNumber) -> Resul
         Some(error) if opened.sheets.is_empty() => Err(error),
         _ => Ok(opened),
     }
+}
+
+/// Refuses a sheet with more titles than a table has columns. Columns without titles may be as many as a sheet has: those
+/// that hold nothing do not become columns of a table.
+fn refuse_wide(sheet: &SheetDescription, limits: &Limits) -> Result<()> {
+    let titles = sheet.header.titles.iter();
+    let columns = titles.filter(|title| !title.is_empty()).count();
+    if columns as u64 <= limits.columns {
+        return Ok(());
+    }
+    let place = format!("its sheet {:?}", sheet.sheet);
+    let error = over_limit(&sheet.file, &place, Limit::Columns, limits.columns);
+    Err(error.in_sheet(sheet.sheet.as_str()))
 }
 
 /// All that a workbook has of what the options name.
@@ -146,7 +167,7 @@ fn survey_workbook(
     options: &ReadOptions,
     display: DisplayNumber,
 ) -> Result<(Survey, Option<Error>)> {
-    let format = container::detect(file)?.format();
+    let format = container::detect(file, &options.limits)?.format();
     let selection = select(file, workbook.as_mut(), options)?;
     let entries = workbook.sheets().to_vec();
     let workbook = Arc::new(Mutex::new(workbook));
@@ -184,35 +205,37 @@ fn survey_workbook(
 
 /// Opens a workbook of any format and reads its lists, with the password if it is encrypted. Blocks.
 fn open_workbook(path: &Path, options: &ReadOptions) -> Result<Box<dyn Workbook>> {
-    let container = container::detect(path)?;
+    let limits = &options.limits;
+    let container = container::detect(path, limits)?;
     if options.reader == Reader::Calamine {
-        return calamine::open(path, container);
+        return calamine::open(path, container, limits);
     }
     // What is wrong with a compound file that is no package, its own reader says.
     if container == Container::CompoundFile
-        && let Ok(file) = CompoundFile::open(path)
+        && let Ok(file) = CompoundFile::open(path, limits)
         && encryption::is_encrypted_package(&file)
     {
         let password = options.password.as_ref().map(Password::reveal);
-        return open_decrypted(path, encryption::decrypt(path, &file, password)?);
+        let package = encryption::decrypt(path, file, password)?;
+        return open_decrypted(path, package, limits);
     }
     let file = File::open(path).map_err(|error| container::unreadable(path, error))?;
     let input = Input::File(file);
     match container {
-        Container::Xlsx => xlsx::open(path, input),
-        Container::Xlsb => xlsb::open(path, input),
-        Container::CompoundFile | Container::Biff => xls::open(path, input),
-        Container::Ods => ods::open(path, input),
+        Container::Xlsx => xlsx::open(path, input, limits),
+        Container::Xlsb => xlsb::open(path, input, limits),
+        Container::CompoundFile | Container::Biff => xls::open(path, input, limits),
+        Container::Ods => ods::open(path, input, limits),
     }
 }
 
 /// Opens what was in an encrypted package: by what it is, since the file's name may say anything.
-fn open_decrypted(path: &Path, bytes: Arc<[u8]>) -> Result<Box<dyn Workbook>> {
-    let container = container::detect_in(path, Cursor::new(&bytes))?;
+fn open_decrypted(path: &Path, bytes: Arc<[u8]>, limits: &Limits) -> Result<Box<dyn Workbook>> {
+    let container = container::detect_in(path, Cursor::new(&bytes), limits)?;
     let input = Input::Decrypted(Cursor::new(bytes));
     match container {
-        Container::Xlsx => xlsx::open(path, input),
-        Container::Xlsb => xlsb::open(path, input),
+        Container::Xlsx => xlsx::open(path, input, limits),
+        Container::Xlsb => xlsb::open(path, input, limits),
         Container::CompoundFile | Container::Biff | Container::Ods => Err(
             container::not_a_workbook(path, "is encrypted, but not a workbook of Excel"),
         ),
@@ -222,7 +245,7 @@ fn open_decrypted(path: &Path, bytes: Arc<[u8]>) -> Result<Box<dyn Workbook>> {
 /// Looks whether a file is there, can be read, and is a workbook by its first bytes.
 ///
 /// # Errors
-/// `FileUnreadable`, `NotAWorkbook`, `WorkbookBroken`.
-pub fn check(file: &Path) -> Result<()> {
-    container::detect(file).map(drop)
+/// `FileUnreadable`, `NotAWorkbook`, `WorkbookBroken`, `WorkbookTooLarge`.
+pub fn check(file: &Path, limits: &Limits) -> Result<()> {
+    container::detect(file, limits).map(drop)
 }

@@ -1,9 +1,8 @@
 //! Packages of parts (ECMA-376 Part 2, Open Packaging Conventions): what xlsx, xlsm and xlsb are made of.
 
 use std::collections::HashMap;
-use std::error::Error as StdError;
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
@@ -12,35 +11,35 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use super::container;
+use super::inflate::{Ledger, Listed, Passed};
 use super::input::Input;
-use super::workbook::{broken, too_large};
+use super::workbook::{broken, over_limit, too_large};
 use super::xml::{self, XmlReader};
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::limits::{Limit, Limits};
 
 /// How much of a part is inflated at once.
 const PART_BUFFER_BYTES: usize = 64 << 10;
 /// The most relationships that a part may have. A worksheet has one for each external link in it, 65,530 at most.
 const MAX_RELATIONSHIPS: usize = 1 << 20;
+/// The longest name of a part that a relationship may point to: lists of sheets and tables repeat it.
+const MAX_TARGET_BYTES: usize = 1 << 10;
 
 /// What a part is for, which says how much it may inflate to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PartKind {
-    /// Lists that are held in memory: relationships, the workbook part, tables. A full styles part (65,490 cell styles)
-    /// has some 30 MB.
-    Small,
-    /// The shared strings, all of them held in memory.
-    SharedStrings,
-    /// A sheet, which is read as a stream. One with all rows and 1,000 columns has some 30 GB.
-    Sheet,
+    /// Lists that are held in memory: relationships, the workbook part, tables.
+    List,
+    /// What is read as a stream: sheets, and the shared strings, which have limits of their own.
+    Stream,
 }
 
 impl PartKind {
-    /// The most bytes that a part of this kind may inflate to.
-    const fn limit(self) -> u64 {
+    /// The limit of the bytes that a part of this kind may inflate to.
+    const fn limit(self) -> Limit {
         match self {
-            Self::Small => 256 << 20,
-            Self::SharedStrings => 1 << 30,
-            Self::Sheet => 64 << 30,
+            Self::List => Limit::List,
+            Self::Stream => Limit::Part,
         }
     }
 }
@@ -64,6 +63,7 @@ pub(super) struct Package {
     archive: ZipArchive<BufReader<Input>>,
     /// The members by their part names in lower case; those that differ in case alone are together, in file order.
     members: HashMap<String, Vec<Member>>,
+    ledger: Ledger,
 }
 
 struct Member {
@@ -83,11 +83,13 @@ impl fmt::Debug for Package {
 }
 
 impl Package {
-    /// Reads the list of parts.
+    /// Reads the list of parts, whose number was looked at when the file's format was found out.
     ///
     /// # Errors
     /// `WorkbookBroken`, `FileUnreadable`.
-    pub(super) fn open(path: &Path, input: Input) -> Result<Self> {
+    pub(super) fn open(path: &Path, input: Input, limits: &Limits) -> Result<Self> {
+        let file_bytes = input.len();
+        let file_bytes = file_bytes.map_err(|error| container::unreadable(path, error))?;
         let archive = ZipArchive::new(BufReader::new(input)).map_err(|error| match error {
             ZipError::Io(error) if error.raw_os_error().is_some() => {
                 container::unreadable(path, error)
@@ -107,12 +109,24 @@ impl Package {
             path: path.to_path_buf(),
             archive,
             members,
+            ledger: Ledger::new(*limits, file_bytes),
         })
     }
 
     /// The file that the package is in.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What the workbook may cost.
+    pub(super) fn limits(&self) -> Limits {
+        self.ledger.limits()
+    }
+
+    /// The names of all parts, in no order.
+    pub(super) fn names(&self) -> Vec<String> {
+        let members = self.members.values().flatten();
+        members.map(|member| member.name.clone()).collect()
     }
 
     /// Whether there is a part of this name.
@@ -130,17 +144,28 @@ impl Package {
         let Some(index) = self.index_of(name) else {
             return Ok(None);
         };
-        let limit = kind.limit();
         let member = match self.archive.by_index(index) {
             Ok(member) => member,
             Err(error) => return Err(open_error(&self.path, name, error)),
         };
-        let inflated = Capped {
-            inner: member,
-            left: limit,
-            limit,
+        let listed = Listed {
+            index,
+            compressed: member.compressed_size(),
+            limit: kind.limit(),
         };
+        let inflated = self.ledger.inflating(listed, member);
         Ok(Some(BufReader::with_capacity(PART_BUFFER_BYTES, inflated)))
+    }
+
+    /// A part's events, if it is there.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub(super) fn xml(&mut self, name: &str, kind: PartKind) -> Result<Option<XmlReader<'_>>> {
+        let (path, limits) = (self.path.clone(), self.limits());
+        let bytes = self.part(name, kind)?;
+        let open = |bytes| XmlReader::open(&path, name, bytes, &limits);
+        bytes.map(open).transpose()
     }
 
     /// The relationships of a part, or of the package for the empty name, in the file's order. A part without any has no
@@ -155,8 +180,7 @@ impl Package {
         let name = format!("{folder}{separator}_rels/{file}.rels");
         let path = self.path.clone();
         let mut found = Vec::new();
-        if let Some(bytes) = self.part(&name, PartKind::Small)? {
-            let mut reader = XmlReader::open(&path, &name, bytes)?;
+        if let Some(mut reader) = self.xml(&name, PartKind::List)? {
             loop {
                 match reader.next()? {
                     Event::Start(tag) | Event::Empty(tag)
@@ -227,10 +251,8 @@ impl Package {
     /// The part whose content type (ECMA-376 Part 2, §6.2.3) is a workbook's.
     fn main_part_by_type(&mut self) -> Result<Option<String>> {
         const NAME: &str = "[Content_Types].xml";
-        let path = self.path.clone();
         let mut mains = Vec::new();
-        if let Some(bytes) = self.part(NAME, PartKind::Small)? {
-            let mut reader = XmlReader::open(&path, NAME, bytes)?;
+        if let Some(mut reader) = self.xml(NAME, PartKind::List)? {
             loop {
                 match reader.next()? {
                     Event::Start(tag) | Event::Empty(tag)
@@ -269,6 +291,9 @@ fn relationship(tag: &BytesStart<'_>, folder: &str) -> Option<Relationship> {
     let kind = xml::attribute(tag, "Type")?;
     let external =
         xml::attribute(tag, "TargetMode").is_some_and(|mode| mode.eq_ignore_ascii_case("external"));
+    if target.len() > MAX_TARGET_BYTES {
+        return None;
+    }
     Some(Relationship {
         id: xml::attribute(tag, "Id")?.into_owned(),
         kind: kind
@@ -330,49 +355,15 @@ pub(super) fn read_error(path: &Path, name: &str, error: io::Error) -> Error {
     if error.raw_os_error().is_some() {
         return container::unreadable(path, error);
     }
-    if let Some(over) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
-        let Over(limit) = over;
-        return too_large(
-            path,
-            &format!("has more than {limit} bytes in its part {name}"),
-        );
+    if let Some(Passed { limit, most }) = Passed::of(&error) {
+        return over_limit(path, &format!("its part {name}"), limit, most);
     }
     broken(path, &format!("its part {name} cannot be read")).caused_by(error)
 }
 
-/// The part has more bytes than this.
-#[derive(Debug)]
-struct Over(u64);
-
-impl fmt::Display for Over {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "more than {} bytes", self.0)
-    }
-}
-
-impl StdError for Over {}
-
-/// Bytes up to a limit, and an error beyond it.
-struct Capped<R> {
-    inner: R,
-    left: u64,
-    limit: u64,
-}
-
-impl<R: Read> Read for Capped<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buffer)?;
-        match self.left.checked_sub(n as u64) {
-            Some(left) => self.left = left,
-            None => return Err(io::Error::other(Over(self.limit))),
-        }
-        Ok(n)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
+    use std::io::{Read as _, Write as _};
 
     use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
     use zip::CompressionMethod;
@@ -397,12 +388,12 @@ mod tests {
 
     fn package(bytes: Vec<u8>) -> Result<Package> {
         let input = Input::Decrypted(io::Cursor::new(bytes.into()));
-        Package::open(Path::new("a.xlsx"), input)
+        Package::open(Path::new("a.xlsx"), input, &Limits::default())
     }
 
     fn text(package: &mut Package, name: &str) -> Option<String> {
         let mut text = String::new();
-        let mut part = package.part(name, PartKind::Small).unwrap()?;
+        let mut part = package.part(name, PartKind::List).unwrap()?;
         part.read_to_string(&mut text).unwrap();
         Some(text)
     }
@@ -533,19 +524,24 @@ mod tests {
 
     #[test]
     fn a_part_beyond_its_limit_is_too_large_and_one_at_it_is_not() {
-        for (size, fits) in [(9_u64, true), (10, true), (11, false)] {
-            let mut capped = Capped {
-                inner: io::repeat(b'x').take(size),
-                left: 10,
-                limit: 10,
+        for (most, fits) in [(11, true), (10, true), (9, false)] {
+            let limits = Limits {
+                list_bytes: most,
+                ..Limits::default()
             };
-            match io::copy(&mut capped, &mut io::sink()) {
-                Ok(read) => assert!(fits && read == size),
+            let bytes = zip_of(&[("xl/styles.xml", "0123456789")]);
+            let input = Input::Decrypted(io::Cursor::new(bytes.into()));
+            let mut package = Package::open(Path::new("a.xlsx"), input, &limits).unwrap();
+            let part = package.part("xl/styles.xml", PartKind::List).unwrap();
+            match io::copy(&mut part.unwrap(), &mut io::sink()) {
+                Ok(read) => assert!(fits && read == 10),
                 Err(error) => {
                     let error = read_error(Path::new("a.xlsx"), "xl/styles.xml", error);
                     assert!(!fits);
                     assert_eq!(error.kind(), ErrorKind::WorkbookTooLarge);
-                    assert!(error.to_string().contains("xl/styles.xml"), "{error}");
+                    let wanted = "its part xl/styles.xml inflates to more than 9 bytes";
+                    assert!(error.to_string().contains(wanted), "{error}");
+                    assert!(error.advice().unwrap().contains("--max-list-size"));
                 }
             }
         }

@@ -1,15 +1,6 @@
 //! The texts that a workbook's cells refer to by number, one behind the other in one piece of memory.
 
-use std::path::Path;
-
-use super::workbook::too_large;
-use crate::error::Result;
-
-/// The most bytes of text that a table of shared strings may have. It is held in memory that doubles as it grows, and a
-/// small file can inflate to any size; with the string that goes beyond it this stays within 512 MiB.
-const MAX_SHARED_TEXT_BYTES: usize = 448 << 20;
-/// The most strings: their places take 4 bytes each, and the table is held in memory.
-const MAX_STRINGS: usize = 1 << 26;
+use crate::model::limits::{Limit, Limits};
 
 /// Shared strings by number, from 0.
 #[derive(Debug, Default)]
@@ -35,13 +26,19 @@ impl SharedStrings {
     /// Ends a string of a part that may inflate to any size.
     ///
     /// # Errors
-    /// `WorkbookTooLarge` for more text or strings than are held in memory.
-    pub(super) fn end_within_bounds(&mut self, path: &Path) -> Result<()> {
-        let is_held = self.text.len() <= MAX_SHARED_TEXT_BYTES && self.ends.len() < MAX_STRINGS;
-        if is_held && self.end() {
-            return Ok(());
+    /// The limit that is passed by it.
+    pub(super) fn end_within(&mut self, limits: &Limits) -> Result<(), Limit> {
+        let last = self.ends.last().map_or(0, |end| *end as usize);
+        if (self.text.len() - last) as u64 > limits.string_bytes {
+            return Err(Limit::String);
         }
-        Err(too_large(path, "has more shared strings than can be read"))
+        if self.ends.len() as u64 >= limits.shared_strings {
+            return Err(Limit::SharedStrings);
+        }
+        if self.text.len() as u64 > limits.shared_text_bytes || !self.end() {
+            return Err(Limit::SharedText);
+        }
+        Ok(())
     }
 
     /// Drops a text that was not ended, and the memory that no string needs.

@@ -5,15 +5,16 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::RowSource;
-use super::assemble::RowAssembler;
+use super::assemble::{Refusal, RowAssembler};
 use super::header::{DisplayNumber, SheetStart, read_start};
 use super::merged::MergeFill;
 use super::select::Selected;
-use super::workbook::{Content, Flow, SheetVisitor, Workbook};
-use crate::error::Result;
+use super::workbook::{Content, Flow, SheetVisitor, Workbook, over_limit};
+use crate::error::{Error, Result};
 use crate::model::address::{CellAddress, CellRange};
 use crate::model::batch::{Batch, BatchExchange};
 use crate::model::cell::{Cell, FormatId};
+use crate::model::limits::{Limit, Limits};
 use crate::model::selection::{Hidden, MergedCells, ReadOptions};
 use crate::model::sheet::{SheetDescription, SheetTotals};
 
@@ -29,6 +30,7 @@ pub(super) struct SheetSource {
     reason_column: Option<u32>,
     hidden: Hidden,
     merged: Vec<CellRange>,
+    limits: Limits,
 }
 
 impl SheetSource {
@@ -91,6 +93,7 @@ impl SheetSource {
             reason_column,
             hidden: options.hidden,
             merged,
+            limits: options.limits,
         })
     }
 }
@@ -104,7 +107,15 @@ impl RowSource for SheetSource {
         let mut workbook = self.workbook.lock().unwrap_or_else(PoisonError::into_inner);
         let mut rows = Rows {
             path: &self.description.file,
-            assembler: RowAssembler::new(&self.description.header, first, exchange),
+            assembler: RowAssembler::new(
+                &self.description.header,
+                first,
+                self.limits.row_text_bytes,
+                exchange,
+            ),
+            sheet: &self.description.sheet,
+            cells_left: self.limits.cells,
+            limits: &self.limits,
             range: self.selected.range,
             first_row: self.description.header.first_row,
             title_rows: self.title_rows,
@@ -136,6 +147,10 @@ impl RowSource for SheetSource {
 /// Hands the cells of the selected part to the assembler.
 struct Rows<'a> {
     path: &'a Path,
+    sheet: &'a str,
+    /// How many more cells there may be.
+    cells_left: u64,
+    limits: &'a Limits,
     assembler: RowAssembler<'a>,
     range: Option<CellRange>,
     first_row: u32,
@@ -148,6 +163,13 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
+    /// The error of a sheet that passes a limit.
+    #[cold]
+    fn over(&self, limit: Limit) -> Error {
+        let place = format!("its sheet {:?}", self.sheet);
+        over_limit(self.path, &place, limit, limit.of(self.limits)).in_sheet(self.sheet)
+    }
+
     /// Whether a cell above the data, or one that is hidden, is not part of a row; then it is counted.
     fn is_left_out(&mut self, at: CellAddress, is_hidden: bool) -> bool {
         let is_above = at.row < self.first_row;
@@ -179,6 +201,10 @@ impl SheetVisitor for Rows<'_> {
     }
 
     fn cell(&mut self, at: CellAddress, content: Content<'_>, format: FormatId) -> Flow {
+        match self.cells_left.checked_sub(1) {
+            Some(left) => self.cells_left = left,
+            None => return Err(self.over(Limit::Cells)),
+        }
         if let Some(range) = self.range
             && !range.contains(at)
         {
@@ -198,7 +224,12 @@ impl SheetVisitor for Rows<'_> {
         }
         let begins_row = self
             .assembler
-            .cell(self.path, at, |batch| to_cell(batch, content, format))?;
+            .cell(self.path, at, |batch| to_cell(batch, content, format));
+        let begins_row = match begins_row {
+            Err(Refusal::RowText) => return Err(self.over(Limit::RowText)),
+            Err(Refusal::Other(error)) => return Err(error),
+            Ok(begins_row) => begins_row,
+        };
         if begins_row && is_hidden {
             self.assembler.totals_mut().hidden_rows_read += 1;
         }

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::address::{CellAddress, CellRange, MAX_COLUMNS, MAX_ROWS};
 use crate::model::cell::{CellError, FormatId};
+use crate::model::limits::Limit;
 use crate::model::number_format::NumberFormat;
 use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetTable};
 
@@ -114,4 +115,20 @@ pub(super) fn too_large(path: &Path, what: &str) -> Error {
     )
     .in_file(path)
     .next_step("Split it into smaller workbooks")
+}
+
+/// A workbook that passes one of its limits, whose figure is `most`. `place` is the part or sheet that does, such as `its
+/// part xl/styles.xml`, or empty for the file.
+pub(super) fn over_limit(path: &Path, place: &str, limit: Limit, most: u64) -> Error {
+    let separator = if place.is_empty() { "" } else { ": " };
+    let passed = limit.passed(most);
+    Error::new(
+        ErrorKind::WorkbookTooLarge,
+        format!("{}{separator}{place} {passed}", path.display()),
+    )
+    .in_file(path)
+    .next_step(format!(
+        "Raise it with {} if you trust the file",
+        limit.flag()
+    ))
 }

@@ -1,5 +1,7 @@
 //! XML parts as events: any encoding, no document types, bounded depth, errors with the part's name.
 
+mod bounds;
+
 use std::borrow::Cow;
 use std::io::{self, BufRead, Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -10,19 +12,18 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::name::QName;
 use quick_xml::{Reader, XmlVersion};
 
+use bounds::{Fault, Metered};
+pub(super) use bounds::{MIN_PIECE_BYTES, check_tag};
+
 use super::package::read_error;
 use super::workbook::broken;
 use crate::error::{Error, Result};
+use crate::model::limits::{Limit, Limits};
 
-/// How deep elements may be nested. Sheets need some 10 levels, extensions a few more.
-const MAX_DEPTH: u32 = 256;
 /// How far into a part its encoding may be declared.
 const MAX_DECLARATION_BYTES: u64 = 256;
 /// The byte order mark in UTF-8.
 const UTF8_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
-
-/// The longest piece of markup or text. A cell's text has some 200 kB if all its characters are escaped.
-const MAX_PIECE_BYTES: usize = 64 << 20;
 
 /// The events of an XML part. Of alternate content (ECMA-376 Part 3, §7.6 AlternateContent) it gives the fallback: the
 /// choices are for programs that show what newer ones made.
@@ -38,6 +39,7 @@ pub(super) struct XmlReader<'a> {
     is_behind_tag: bool,
     path: PathBuf,
     part: String,
+    limits: Limits,
 }
 
 impl<'a> XmlReader<'a> {
@@ -45,12 +47,18 @@ impl<'a> XmlReader<'a> {
     ///
     /// # Errors
     /// What is wrong with the file.
-    pub(super) fn open(path: &Path, part: &str, bytes: impl BufRead + 'a) -> Result<Self> {
+    pub(super) fn open(
+        path: &Path,
+        part: &str,
+        bytes: impl BufRead + 'a,
+        limits: &Limits,
+    ) -> Result<Self> {
         let decoded = decoded(bytes).map_err(|error| read_error(path, part, error))?;
         Ok(Self {
             reader: Reader::from_reader(Metered {
                 inner: decoded,
-                left: MAX_PIECE_BYTES,
+                left: 0,
+                piece: limits.string_bytes.max(MIN_PIECE_BYTES),
             }),
             buffer: Vec::new(),
             depth: 0,
@@ -59,6 +67,7 @@ impl<'a> XmlReader<'a> {
             is_behind_tag: false,
             path: path.to_path_buf(),
             part: part.to_string(),
+            limits: *limits,
         })
     }
 
@@ -71,7 +80,7 @@ impl<'a> XmlReader<'a> {
             self.skip_until(depth)?;
         }
         self.buffer.clear();
-        self.reader.get_mut().left = MAX_PIECE_BYTES;
+        self.reader.get_mut().begin_piece();
         let event = match self.reader.read_event_into(&mut self.buffer) {
             Ok(event) => event,
             Err(error) => return Err(malformed(&self.path, &self.part, error)),
@@ -80,9 +89,8 @@ impl<'a> XmlReader<'a> {
         match &event {
             Event::Start(tag) => {
                 self.depth += 1;
-                if self.depth > MAX_DEPTH {
-                    return Err(damaged(&self.path, &self.part, "is nested too deeply"));
-                }
+                check_tag(tag, self.depth, &self.limits)
+                    .map_err(|fault| fault.in_part(&self.path, &self.part))?;
                 let name = tag.name().into_inner();
                 if name.ends_with("AlternateContent") {
                     self.alternates.push(self.depth);
@@ -98,6 +106,8 @@ impl<'a> XmlReader<'a> {
                 }
                 self.depth = self.depth.saturating_sub(1);
             }
+            Event::Empty(tag) => check_tag(tag, self.depth, &self.limits)
+                .map_err(|fault| fault.in_part(&self.path, &self.part))?,
             Event::DocType(_) => {
                 return Err(damaged(&self.path, &self.part, "has a document type"));
             }
@@ -118,9 +128,13 @@ impl<'a> XmlReader<'a> {
         self.alternates.retain(|open| *open <= depth);
         while self.depth > depth {
             self.buffer.clear();
-            self.reader.get_mut().left = MAX_PIECE_BYTES;
+            self.reader.get_mut().begin_piece();
             match self.reader.read_event_into(&mut self.buffer) {
-                Ok(Event::Start(_)) => self.depth = self.depth.saturating_add(1),
+                Ok(Event::Start(tag)) => {
+                    self.depth = self.depth.saturating_add(1);
+                    check_tag(&tag, self.depth, &self.limits)
+                        .map_err(|fault| fault.in_part(&self.path, &self.part))?;
+                }
                 Ok(Event::End(_)) => self.depth = self.depth.saturating_sub(1),
                 Ok(Event::Eof) => return Err(self.broken("is cut off")),
                 Ok(_) => {}
@@ -140,7 +154,7 @@ impl<'a> XmlReader<'a> {
             return Ok(None);
         }
         let source = self.reader.get_mut();
-        source.left = MAX_PIECE_BYTES;
+        source.begin_piece();
         match source.fill_buf() {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) => Err(read_error(&self.path, &self.part, error)),
@@ -178,10 +192,24 @@ impl<'a> XmlReader<'a> {
             if self.depth < outer {
                 return Ok(());
             }
-            if into.len() > MAX_PIECE_BYTES {
-                return Err(self.broken("has a text without end"));
-            }
+            self.check_text(into.len())?;
         }
+    }
+
+    /// Refuses a text of so many bytes if it is too long.
+    ///
+    /// # Errors
+    /// `WorkbookTooLarge`.
+    pub(super) fn check_text(&self, bytes: usize) -> Result<()> {
+        if bytes as u64 > self.limits.string_bytes {
+            return Err(self.over(Limit::String));
+        }
+        Ok(())
+    }
+
+    /// The error of a part that passes a limit.
+    pub(super) fn over(&self, limit: Limit) -> Error {
+        Fault::Over(limit, limit.of(&self.limits)).in_part(&self.path, &self.part)
     }
 
     /// Reads the bytes that are left, so that the package checks the part's sum.
@@ -350,31 +378,5 @@ pub(super) fn referred(reference: &BytesRef<'_>) -> Option<char> {
         "apos" => Some('\''),
         "quot" => Some('"'),
         _ => reference.resolve_char_ref().ok().flatten(),
-    }
-}
-
-/// Bytes of which only so many may be taken at a time: what the parser must hold as one piece.
-struct Metered<'a> {
-    inner: Box<dyn BufRead + 'a>,
-    left: usize,
-}
-
-impl Read for Metered<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.inner.read(buffer)
-    }
-}
-
-impl BufRead for Metered<'_> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.left == 0 {
-            return Err(io::Error::other("a piece of markup or text has no end"));
-        }
-        self.inner.fill_buf()
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.left = self.left.saturating_sub(amount);
-        self.inner.consume(amount);
     }
 }

@@ -16,6 +16,9 @@ const MESSAGE_CHARS: usize = 240;
 /// Prints the report on stdout and its warnings on stderr.
 pub(in crate::cli) fn print(report: &LoadReport) {
     line(&wrapped(&headline(report), 2));
+    if report.dry_run {
+        line("  dry run: every row was tried, and everything was taken back");
+    }
     line("");
     for (name, value) in figures(report) {
         line(&wrapped(&format!("  {name:<20} {value}"), FIGURE_INDENT));
@@ -129,16 +132,21 @@ fn print_rejects(report: &LoadReport) {
     }
     line("");
     line("Rejected rows:");
-    for reject in report.rejects.iter().take(LISTED_REJECTS) {
+    let most = if report.dry_run {
+        usize::MAX
+    } else {
+        LISTED_REJECTS
+    };
+    for reject in report.rejects.iter().take(most) {
         let column = reject.column.as_deref().unwrap_or("(row)");
         let message = shortened(&one_line(&reject.message));
         let text = one_line(&format!("  {} {column}: {message}", reject.cell));
         line(&wrapped(&format!("{text} [{}]", reject.sqlstate), 4));
     }
-    let listed = report.rejects.len().min(LISTED_REJECTS) as u64;
+    let listed = report.rejects.len().min(most) as u64;
     if report.error_count > listed {
         line(&format!(
-            "  and {} more (--json lists the first 1,000)",
+            "  and {} more (--rejects FILE has all)",
             grouped(report.error_count - listed)
         ));
     }

@@ -46,7 +46,27 @@ pub struct NewLoad {
 const SESSION: &str = "\
     (select backend_start from pg_catalog.pg_stat_activity where pid = pg_catalog.pg_backend_pid())";
 
-/// Records that a load begins, spoken for by this connection. Gives its first attempt.
+/// Waits, until the end of the transaction that is open, for others that begin to load the same file into the same table.
+///
+/// # Errors
+/// What the server says.
+pub async fn lock_file(client: &Client, load: &NewLoad) -> Result<()> {
+    let hex: String = load
+        .sha256
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let locked = client
+        .execute(
+            "select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 0))",
+            &[&format!("sheetload {hex} {}", load.table)],
+        )
+        .await;
+    locked.map(|_| ()).map_err(not_recorded)
+}
+
+/// Records that a load begins, spoken for by this connection. Gives its first attempt. When the same was tried before
+/// over a connection that was lost, this one takes it up.
 ///
 /// # Errors
 /// What the server says.
@@ -57,6 +77,7 @@ pub async fn begin(client: &Client, load: &NewLoad) -> Result<i32> {
               effect, has_lineage, mode, commit_mode, options, columns, session_pid, session_start) \
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
                  pg_catalog.pg_backend_pid(), {SESSION}) \
+         on conflict (id) do update set session_pid = excluded.session_pid, session_start = excluded.session_start \
          returning attempt"
     );
     let begun = client
@@ -109,10 +130,12 @@ pub async fn begin_again(client: &mut Client, id: Uuid, attempt: i32) -> Result<
         .next_step("See how it goes with `sheetload history`"));
     };
     let attempt: i32 = begun.get(0);
-    // Rows that commit one by one are counted in these.
+    // Rows that commit one by one are counted in these. Those of whole batches stay as they are, with the `xmin` by which
+    // their rows are known.
     transaction
         .execute(
-            "update sheetload.batches set attempt = $2 where load_id = $1",
+            "update sheetload.batches b set attempt = $2 from sheetload.loads l \
+             where b.load_id = $1 and l.id = $1 and l.mode <> 'batch'",
             &[&id, &attempt],
         )
         .await

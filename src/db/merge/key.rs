@@ -2,6 +2,7 @@
 
 use tokio_postgres::Client;
 
+use crate::config::commit::{OnConflict, Upsert};
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::table::{TableName, quote_identifier};
 
@@ -84,12 +85,56 @@ pub async fn check_key(client: &Client, table: &TableName, key: &[String]) -> Re
     find_key(client, table, key).await.map(|_key| ())
 }
 
+/// Makes sure, before the load starts, that the user may do to the table what a merge does besides inserting: look its
+/// keys up, which making its likeness needs as well, and, when updating, update it.
+///
+/// # Errors
+/// `PermissionDenied`, naming the right; what the server says.
+pub async fn check_rights(client: &Client, table: &TableName, upsert: &Upsert) -> Result<()> {
+    let row = client
+        .query_opt(RIGHTS, &[&table.to_string()])
+        .await
+        .map_err(|error| failed_to_look(error, table))?;
+    let Some(row) = row else {
+        return Ok(());
+    };
+    let (select, update): (bool, bool) = (row.get(0), row.get(1));
+    let lacks_update = upsert.on_conflict == OnConflict::Update && !update;
+    let lacking = match (!select, lacks_update) {
+        (false, false) => return Ok(()),
+        (true, false) => "select",
+        (false, true) => "update",
+        (true, true) => "select, update",
+    };
+    let user: String = row.get(2);
+    let message = format!(
+        "user {user:?} lacks the right to {} table {}",
+        lacking
+            .replace("select", "select from")
+            .replace(", ", " and "),
+        table.plain()
+    );
+    Err(Error::new(ErrorKind::PermissionDenied, message)
+        .in_table(table.plain())
+        .with_sqlstate("42501")
+        .next_step(format!(
+            "Ask the table's owner to grant {lacking} on {table} to {}, or connect as another user",
+            quote_identifier(&user)
+        )))
+}
+
+const RIGHTS: &str = "\
+select pg_catalog.has_table_privilege(r.oid, 'select'), \
+       pg_catalog.has_any_column_privilege(r.oid, 'update'), session_user::text \
+from (select pg_catalog.to_regclass($1)::oid) r (oid) where r.oid is not null";
+
+fn failed_to_look(error: tokio_postgres::Error, table: &TableName) -> Error {
+    error_from_postgres(error, &format!("look at table {}", table.plain())).in_table(table.plain())
+}
+
 /// The key with its index.
 pub(super) async fn find_key(client: &Client, table: &TableName, key: &[String]) -> Result<Key> {
-    let failed = |error| {
-        error_from_postgres(error, &format!("look at table {}", table.plain()))
-            .in_table(table.plain())
-    };
+    let failed = |error| failed_to_look(error, table);
     require_distinct(key)?;
     let row = client
         .query_opt(TABLE, &[&table.to_string(), &key])
@@ -208,7 +253,7 @@ from pg_catalog.pg_class c where c.oid = pg_catalog.to_regclass($1)::oid";
 /// classes are the types' own, its collations the columns' (PostgreSQL documentation, "pg_index", "pg_amop"). With the
 /// operators for equality in the order of the key.
 const UNIQUE_INDEX: &str = "\
-select ic.relname::text, coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false), \
+select ic.relname::text, coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false), \
        array(select 'operator(' || pg_catalog.quote_ident(opn.nspname) || '.' || op.oprname || ')' \
              from pg_catalog.unnest($2::text[]) with ordinality u (k, place) \
              join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attname = u.k \

@@ -10,7 +10,7 @@ mod statements;
 
 use tokio_postgres::Client;
 
-pub use key::check_key;
+pub use key::{check_key, check_rights};
 pub use run::merge;
 
 use crate::config::commit::OnConflict;

@@ -96,6 +96,11 @@ impl Blueprint {
         &self.relation.name
     }
 
+    /// The table's indexes; the n-th one is the staging table's n-th.
+    pub(super) fn indexes(&self) -> &[Index] {
+        &self.indexes
+    }
+
     /// Creates the copy, empty, and compares it to the table. Gives what differs, if anything does; such a copy must not
     /// be used.
     ///

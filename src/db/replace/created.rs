@@ -40,29 +40,52 @@ pub async fn publish_created(
         .query(PARTS, &[&created.to_string()])
         .await
         .map_err(failed)?;
-    let mut statements = String::new();
     for part in &parts {
-        let (kind, name): (&str, &str) = (part.get(0), part.get(1));
-        let Some(name) = renamed(name, staging, table) else {
+        let (kind, old): (&str, &str) = (part.get(0), part.get(1));
+        let Some(new) = renamed(old, staging, table) else {
             continue;
         };
-        let (old, new) = (part.get::<_, &str>(1), quote_identifier(&name));
-        statements.push_str(&match kind {
+        let new = free_name(transaction, &created, &new)
+            .await
+            .map_err(failed)?;
+        let new = quote_identifier(&new);
+        let rename = match kind {
             "constraint" => format!(
-                "alter table {created} rename constraint {} to {new}; ",
+                "alter table {created} rename constraint {} to {new}",
                 quote_identifier(old)
             ),
-            "index" => format!(
-                "alter index {} rename to {new}; ",
-                in_schema_of(staging, old)
-            ),
+            "index" => format!("alter index {} rename to {new}", in_schema_of(staging, old)),
             _ => format!(
-                "alter sequence {} rename to {new}; ",
+                "alter sequence {} rename to {new}",
                 in_schema_of(staging, old)
             ),
-        });
+        };
+        transaction.batch_execute(&rename).await.map_err(failed)?;
     }
-    transaction.batch_execute(&statements).await.map_err(failed)
+    Ok(())
+}
+
+/// The name, with a number where something in the table's schema has it already, as the server itself does it.
+async fn free_name(
+    transaction: &Transaction<'_>,
+    table: &TableName,
+    name: &str,
+) -> Result<String, tokio_postgres::Error> {
+    const TRIES: usize = 100;
+    let numbered = (1..TRIES).map(|number| with_ending(name, &number.to_string()));
+    let candidates: Vec<String> = std::iter::once(name.to_owned()).chain(numbered).collect();
+    let free = transaction
+        .query_opt(
+            "select name from pg_catalog.unnest($2::text[]) with ordinality u (name, place) \
+             where not exists ( \
+                 select from pg_catalog.pg_class taken \
+                 join pg_catalog.pg_class here on here.relnamespace = taken.relnamespace \
+                 where here.oid = pg_catalog.to_regclass($1)::oid and taken.relname = u.name) \
+             order by place limit 1",
+            &[&table.to_string(), &candidates],
+        )
+        .await?;
+    Ok(free.map_or_else(|| name.to_owned(), |row| row.get(0)))
 }
 
 /// The name after the table that a name after its staging table becomes.

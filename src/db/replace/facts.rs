@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 /// What a fact is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Subject {
-    /// `table`, `column`, `constraint`, `index`, `identity`, `sequence`, `grants` or `comment`.
+    /// `settings`, `column`, `constraint`, `index`, `identity`, `sequence`, `grants` or `comment`.
     pub(super) kind: String,
     /// Its name; for an identity that of its column.
     pub(super) name: String,
@@ -70,16 +70,16 @@ impl Facts {
 /// The catalogs' rows as JSON, so that a property which only a later version of the server knows counts, too; without
 /// what says who the object is rather than how (PostgreSQL documentation, "System Catalogs").
 const FACTS: &str = "\
-select 'table', '', pg_catalog.jsonb_build_array( \
-           to_jsonb(c) - array['oid', 'relname', 'relfilenode', 'relpages', 'reltuples', 'relallvisible', \
+select 'settings', '', pg_catalog.jsonb_build_array( \
+           pg_catalog.to_jsonb(c) - array['oid', 'relname', 'relfilenode', 'relpages', 'reltuples', 'relallvisible', \
                'relallfrozen', 'reltoastrelid', 'reltype', 'relfrozenxid', 'relminmxid', 'relnatts', 'relhasindex', \
-               'relhasrules', 'relhastriggers', 'relhassubclass', 'relacl'], \
+               'relhasrules', 'relhastriggers', 'relhassubclass', 'relchecks', 'relacl'], \
            (select t.reloptions from pg_catalog.pg_class t where t.oid = c.reltoastrelid))::text \
 from pg_catalog.pg_class c where c.oid = $1 \
 union all \
 select 'column', a.attname::text, pg_catalog.jsonb_build_array( \
            pg_catalog.row_number() over (order by a.attnum), \
-           to_jsonb(a) - array['attrelid', 'attnum', 'attcacheoff', 'atthasmissing', 'attmissingval', 'attacl', \
+           pg_catalog.to_jsonb(a) - array['attrelid', 'attnum', 'attcacheoff', 'atthasmissing', 'attmissingval', 'attacl', \
                'attndims'], \
            pg_catalog.pg_get_expr(d.adbin, d.adrelid), \
            pg_catalog.col_description($1, a.attnum))::text \
@@ -88,19 +88,19 @@ left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attn
 where a.attrelid = $1 and a.attnum > 0 and not a.attisdropped \
 union all \
 select 'constraint', con.conname::text, pg_catalog.jsonb_build_array( \
-           to_jsonb(con) - array['oid', 'conname', 'conrelid', 'conindid', 'conkey', 'conbin', 'conparentid'], \
+           pg_catalog.to_jsonb(con) - array['oid', 'conname', 'conrelid', 'conindid', 'conkey', 'conbin', 'conparentid'], \
            pg_catalog.pg_get_constraintdef(con.oid), \
            pg_catalog.obj_description(con.oid, 'pg_constraint'))::text \
 from pg_catalog.pg_constraint con where con.conrelid = $1 and con.conparentid = 0 \
 union all \
 select 'index', ic.relname::text, pg_catalog.jsonb_build_array( \
-           to_jsonb(i) - array['indexrelid', 'indrelid', 'indkey', 'indexprs', 'indpred', 'indcheckxmin'], \
+           pg_catalog.to_jsonb(i) - array['indexrelid', 'indrelid', 'indkey', 'indexprs', 'indpred', 'indcheckxmin'], \
            ic.relam, ic.reloptions, ic.reltablespace, ic.relpersistence, \
            pg_catalog.substr(pg_catalog.pg_get_indexdef(i.indexrelid), 1 + pg_catalog.length(pg_catalog.format( \
                'CREATE %sINDEX %I ON %s%I.%I', case when i.indisunique then 'UNIQUE ' else '' end, ic.relname, \
                case ic.relkind when 'I' then 'ONLY ' else '' end, n.nspname, c.relname))), \
            pg_catalog.obj_description(i.indexrelid, 'pg_class'), \
-           (select pg_catalog.jsonb_agg(to_jsonb(a) -> 'attstattarget' order by a.attnum) \
+           (select pg_catalog.jsonb_agg(pg_catalog.to_jsonb(a) -> 'attstattarget' order by a.attnum) \
             from pg_catalog.pg_attribute a where a.attrelid = i.indexrelid))::text \
 from pg_catalog.pg_index i join pg_catalog.pg_class ic on ic.oid = i.indexrelid \
 join pg_catalog.pg_class c on c.oid = i.indrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
@@ -109,7 +109,7 @@ union all \
 select case owned.deptype when 'i' then 'identity' else 'sequence' end, \
        case owned.deptype when 'i' then a.attname::text else sc.relname::text end, \
        pg_catalog.jsonb_build_array( \
-           to_jsonb(s) - 'seqrelid', a.attname, sc.relowner, sc.relpersistence, sc.relacl::text, \
+           pg_catalog.to_jsonb(s) - 'seqrelid', a.attname, sc.relowner, sc.relpersistence, sc.relacl::text, \
            case owned.deptype when 'i' then null else s.seqrelid end)::text \
 from pg_catalog.pg_depend owned \
 join pg_catalog.pg_class sc on sc.oid = owned.objid and sc.relkind = 'S' \

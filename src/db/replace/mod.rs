@@ -5,16 +5,18 @@
 //! - [`Replacement::Rename`]: the staging table is an exact copy of the table without its rows. At the end the table is
 //!   dropped and the copy gets its name: the rows are written once. Only for a table on whose identity nothing hangs.
 //! - [`Replacement::Rewrite`]: the staged rows go into the table itself, which was emptied in the same transaction. The
-//!   table keeps all that hangs on it, and the rows are written twice.
+//!   table keeps all that hangs on it, and the rows are written twice. Tables that inherit from it keep their rows;
+//!   partitions don't.
 //!
 //! Either way a reader finds the rows that were there before until the transaction is committed, and the new ones
-//! afterwards. A transaction of isolation level REPEATABLE READ that began before and reads the table for the first time
+//! afterwards; while a table is emptied by TRUNCATE and filled they wait. A transaction of isolation level REPEATABLE READ that began before and reads the table for the first time
 //! afterwards is the exception that PostgreSQL itself makes for TRUNCATE (PostgreSQL documentation, "Concurrency
 //! Control", "Caveats"): of a table emptied by TRUNCATE it sees no row, of a renamed one those that were staged when it
 //! began.
 //!
 //! Numbers of serial columns are drawn from the table's sequence while a renamed copy is loaded; a load that fails
-//! leaves a gap, as an INSERT that is rolled back does. An identity column of the copy has its own sequence, which
+//! leaves a gap, as an INSERT that is rolled back does. The copy's default depends on that sequence: as long as a copy is
+//! there, the table can be dropped with CASCADE only. An identity column of the copy has its own sequence, which
 //! begins where the table's stands; a load that fails leaves the table's alone. In a rewritten table all numbers are
 //! drawn when the rows are put into it.
 
@@ -22,6 +24,7 @@ mod blueprint;
 mod created;
 mod facts;
 mod grants;
+mod likeness;
 mod obstacles;
 mod relation;
 mod rewrite;
@@ -36,7 +39,9 @@ pub use rewrite::Rewrite;
 use crate::db::ddl;
 use crate::error::Result;
 use crate::model::table::TableName;
+use likeness::Likeness;
 use relation::Relation;
+use staging::numbered;
 
 /// How a table's rows are replaced.
 #[derive(Debug, Clone)]
@@ -67,6 +72,18 @@ pub async fn plan(client: &Client, table: &TableName) -> Result<Replacement> {
             .await
             .map(Replacement::Rewrite),
     }
+}
+
+/// Creates a copy of the table that refuses the rows that the table refuses, but for what depends on the table's other
+/// rows, to try rows in it: with the table's constraints, unique indexes and foreign keys, and sequences of its own.
+/// Triggers and rules are not copied.
+///
+/// # Errors
+/// What the server says.
+pub async fn create_copy(client: &Client, copy: &TableName, table: &TableName) -> Result<()> {
+    let relation = Relation::find(client, table).await?;
+    let likeness = Likeness::of(client, &relation).await?;
+    likeness.create(client, copy).await
 }
 
 /// The same for rows that are staged already, by an attempt whose copy may be of either kind: they are put into the table
@@ -126,6 +143,20 @@ impl Replacement {
                 ddl::drop_table(transaction.client(), staging).await
             }
         }
+    }
+
+    /// The table's own name of an index or a constraint that the server names in the staging table, to tell a user why a
+    /// row was refused; `None` for one that has the same name in both.
+    #[must_use]
+    pub fn original_name(&self, staging: &TableName, name: &str) -> Option<&str> {
+        let indexes = match self {
+            Self::Rename(blueprint) => blueprint.indexes(),
+            Self::Rewrite(rewrite) => rewrite.indexes(),
+        };
+        (1..)
+            .zip(indexes)
+            .find(|(number, _)| numbered(staging, *number) == name)
+            .map(|(_, index)| index.name.as_str())
     }
 
     /// Why the rows have to be written twice, if they have to: completes "because".

@@ -94,14 +94,14 @@ select because from ( \
     where i.indrelid = $1 and (i.indisclustered or not (i.indisvalid and i.indisready and i.indislive)) \
     union all select 19, 'constraint ' || con.conname::text || ' is not valid, not enforced or of a period' \
     from pg_catalog.pg_constraint con where con.conrelid = $1 \
-      and (con.contype <> 'f' and not con.convalidated or to_jsonb(con) ->> 'conenforced' = 'false' \
-           or to_jsonb(con) ->> 'conperiod' = 'true') \
+      and (con.contype <> 'f' and not con.convalidated or pg_catalog.to_jsonb(con) ->> 'conenforced' = 'false' \
+           or pg_catalog.to_jsonb(con) ->> 'conperiod' = 'true') \
     union all select 20, 'column ' || a.attname::text || ' has settings for its statistics' \
     from pg_catalog.pg_attribute a where a.attrelid = $1 and not a.attisdropped \
-      and (a.attoptions is not null or coalesce((to_jsonb(a) ->> 'attstattarget')::int, -1) <> -1) and a.attnum > 0 \
+      and (a.attoptions is not null or coalesce((pg_catalog.to_jsonb(a) ->> 'attstattarget')::int, -1) <> -1) and a.attnum > 0 \
     union all select 21, 'index ' || i.indexrelid::pg_catalog.regclass::text || ' has settings for its statistics' \
     from pg_catalog.pg_index i join pg_catalog.pg_attribute a on a.attrelid = i.indexrelid \
-    where i.indrelid = $1 and coalesce((to_jsonb(a) ->> 'attstattarget')::int, -1) <> -1 \
+    where i.indrelid = $1 and coalesce((pg_catalog.to_jsonb(a) ->> 'attstattarget')::int, -1) <> -1 \
     union all select 22, pg_catalog.pg_get_userbyid(acl.grantor) || ' has granted rights on it' \
     from rel, pg_catalog.aclexplode(rel.relacl) acl where acl.grantor <> rel.relowner \
     union all select 23, pg_catalog.pg_get_userbyid(acl.grantor) || ' has granted rights on column ' || a.attname::text \

@@ -3,9 +3,9 @@
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Transaction};
 
+use super::likeness::Likeness;
 use super::relation::{Kind, Relation};
-use super::staging::{ForeignKey, Index, foreign_keys, indexes, numbered};
-use crate::db::ddl;
+use super::staging::Index;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::table::{TableName, quote_identifier};
 
@@ -15,16 +15,13 @@ pub struct Rewrite {
     relation: Relation,
     because: String,
     emptying: Emptying,
-    indexes: Vec<Index>,
-    foreign_keys: Vec<ForeignKey>,
-    /// The condition that a partition's rows meet.
-    partition: Option<String>,
+    likeness: Likeness,
 }
 
 /// How the table is emptied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Emptying {
-    /// With TRUNCATE, together with the tables that inherit from it.
+    /// With TRUNCATE.
     Truncate,
     /// With DELETE, where TRUNCATE is refused.
     Delete {
@@ -74,19 +71,10 @@ impl Rewrite {
             require_no_references(client, &relation, &guards).await?;
             Emptying::Delete { guards }
         };
-        let partition = client
-            .query_one(
-                "select pg_catalog.pg_get_partition_constraintdef($1)",
-                &[&relation.oid],
-            )
-            .await
-            .map_err(|error| relation.failed_to_look(error))?;
         Ok(Self {
             because,
             emptying,
-            indexes: indexes(client, &relation).await?,
-            foreign_keys: foreign_keys(client, &relation).await?,
-            partition: partition.get(0),
+            likeness: Likeness::of(client, &relation).await?,
             relation,
         })
     }
@@ -103,33 +91,17 @@ impl Rewrite {
         &self.because
     }
 
-    /// Creates the staging table: unlogged, with what refuses rows (NOT NULL, checks, unique indexes, exclusion
-    /// constraints, foreign keys, the bounds of a partition) and with sequences of its own, so that the table's numbers
-    /// are not drawn twice.
+    /// The table's indexes; the n-th one is the staging table's n-th.
+    pub(super) fn indexes(&self) -> &[Index] {
+        self.likeness.indexes()
+    }
+
+    /// Creates the staging table.
     ///
     /// # Errors
     /// What the server says.
     pub async fn create_staging(&self, client: &Client, staging: &TableName) -> Result<()> {
-        let table = self.table();
-        let mut statements = format!(
-            "create unlogged table {staging} \
-             (like {table} including all excluding indexes excluding statistics excluding comments); "
-        );
-        for (number, index) in (1..).zip(&self.indexes) {
-            let create = index.create_refusing(staging, &numbered(staging, number));
-            statements.push_str(&create.unwrap_or_default());
-        }
-        for key in &self.foreign_keys {
-            statements.push_str(&key.create(staging));
-        }
-        if let Some(condition) = &self.partition {
-            statements.push_str(&format!("alter table {staging} add check ({condition}); "));
-        }
-        client.batch_execute(&statements).await.map_err(|error| {
-            let doing = format!("create a table shaped like {}", table.plain());
-            error_from_postgres(error, &doing).in_table(table.plain())
-        })?;
-        ddl::give_own_sequences(client, staging).await
+        self.likeness.create(client, staging).await
     }
 
     /// Empties the table and puts the staged rows into it, and gives their number. The other columns get their defaults.
@@ -144,6 +116,7 @@ impl Rewrite {
         columns: &[String],
     ) -> Result<u64> {
         let table = self.table();
+        let rows_of = self.rows_of();
         let failed = |error| self.failed(error);
         let names: Vec<String> = columns.iter().map(|name| quote_identifier(name)).collect();
         let names = names.join(", ");
@@ -160,7 +133,7 @@ impl Rewrite {
             .map_err(failed)?;
         match &self.emptying {
             Emptying::Truncate => {
-                let truncate = format!("truncate {table}");
+                let truncate = format!("truncate {rows_of}");
                 transaction.batch_execute(&truncate).await.map_err(failed)?;
                 transaction.execute(&insert, &[]).await.map_err(failed)
             }
@@ -174,7 +147,7 @@ impl Rewrite {
                 // One statement, so that keys which come back are there when foreign keys are checked. What counts the
                 // deleted rows makes sure that they are gone before the first one is inserted.
                 let replace = format!(
-                    "with gone as (delete from {table} returning 1), \
+                    "with gone as (delete from {rows_of} returning 1), \
                      swept as (select pg_catalog.count(*) as rows from gone) \
                      {insert}, swept where swept.rows >= 0"
                 );
@@ -185,11 +158,20 @@ impl Rewrite {
         }
     }
 
+    /// The table as what its rows are taken from: without those of tables that inherit from it, which are tables of
+    /// their own, but with those of its partitions.
+    fn rows_of(&self) -> String {
+        match self.relation.kind {
+            Kind::Ordinary => format!("only {}", self.table()),
+            Kind::Partitioned | Kind::Foreign => self.table().to_string(),
+        }
+    }
+
     /// Makes sure that no trigger or rule kept a row from being deleted.
     async fn require_swept(&self, transaction: &Transaction<'_>, inserted: u64) -> Result<()> {
-        let table = self.table();
+        let (table, rows_of) = (self.table(), self.rows_of());
         let row = transaction
-            .query_one(&format!("select pg_catalog.count(*) from {table}"), &[])
+            .query_one(&format!("select pg_catalog.count(*) from {rows_of}"), &[])
             .await
             .map_err(|error| self.failed(error))?;
         let rows: i64 = row.get(0);
@@ -220,7 +202,7 @@ impl Rewrite {
     }
 }
 
-/// The foreign keys of tables outside of this one's family that point to it or to a table that inherits from it.
+/// The foreign keys of tables outside of this one's family that point to it or to one of its partitions.
 async fn references(client: &Client, relation: &Relation) -> Result<Vec<Reference>> {
     let rows = client
         .query(REFERENCES, &[&relation.oid])
@@ -242,7 +224,9 @@ async fn references(client: &Client, relation: &Relation) -> Result<Vec<Referenc
 
 const REFERENCES: &str = "\
 with recursive family (oid) as ( \
-    select $1::oid union select i.inhrelid from family join pg_catalog.pg_inherits i on i.inhparent = family.oid) \
+    select $1::oid \
+    union select i.inhrelid from family join pg_catalog.pg_inherits i on i.inhparent = family.oid \
+    join pg_catalog.pg_class c on c.oid = i.inhrelid and c.relispartition) \
 select con.conrelid::pg_catalog.regclass::text, con.conname::text, con.confdeltype::text, \
        'select exists (select from ' || con.conrelid::pg_catalog.regclass::text || ' where ' || ( \
            select pg_catalog.string_agg(pg_catalog.quote_ident(a.attname) || ' is not null', ' and ') \

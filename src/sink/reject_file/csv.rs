@@ -85,8 +85,12 @@ impl Format for CsvFile {
         Ok(self.lines.flush()?)
     }
 
+    fn keep(&mut self) -> Attempt {
+        Ok(self.lines.keep()?)
+    }
+
     fn restart(&mut self) -> Attempt {
-        self.columns.clear();
+        // The next header, if the one there is goes, too, makes them anew.
         Ok(self.lines.restart()?)
     }
 

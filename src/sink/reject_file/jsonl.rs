@@ -58,6 +58,10 @@ impl Format for JsonlFile {
         Ok(self.lines.flush()?)
     }
 
+    fn keep(&mut self) -> Attempt {
+        Ok(self.lines.keep()?)
+    }
+
     fn restart(&mut self) -> Attempt {
         Ok(self.lines.restart()?)
     }

@@ -12,6 +12,8 @@ pub(super) struct Lines {
     place: Place,
     file: BufWriter<File>,
     holds: Holds,
+    /// How many bytes stay when the load begins again.
+    kept: u64,
 }
 
 /// Whether a text file has anything in it.
@@ -29,6 +31,7 @@ impl Lines {
             place,
             file,
             holds: Holds::Nothing,
+            kept: 0,
         })
     }
 
@@ -48,14 +51,26 @@ impl Lines {
         self.file.flush()
     }
 
-    /// Empties the file. What a pipe has taken is gone.
-    pub(super) fn restart(&mut self) -> io::Result<()> {
+    /// Lets all lines so far stay.
+    pub(super) fn keep(&mut self) -> io::Result<()> {
         self.flush()?;
-        self.holds = Holds::Nothing;
         let file = self.file.get_mut();
         if file.metadata()?.is_file() {
-            file.set_len(0)?;
-            file.seek(SeekFrom::Start(0))?;
+            self.kept = file.stream_position()?;
+        }
+        Ok(())
+    }
+
+    /// Takes back all lines but those that stay. What a pipe has taken is gone.
+    pub(super) fn restart(&mut self) -> io::Result<()> {
+        self.flush()?;
+        let file = self.file.get_mut();
+        if file.metadata()?.is_file() {
+            file.set_len(self.kept)?;
+            file.seek(SeekFrom::Start(self.kept))?;
+        }
+        if self.kept == 0 {
+            self.holds = Holds::Nothing;
         }
         Ok(())
     }

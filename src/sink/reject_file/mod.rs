@@ -38,7 +38,10 @@ trait Format: Send {
     /// Puts into the file what can be.
     fn flush(&mut self) -> Attempt;
 
-    /// Takes back all rows.
+    /// Lets all rows so far stay for good.
+    fn keep(&mut self) -> Attempt;
+
+    /// Takes back all rows but those that stay for good.
     fn restart(&mut self) -> Attempt;
 
     /// Completes the file, or removes it when it has no rows.
@@ -50,6 +53,7 @@ pub struct RejectFile {
     path: PathBuf,
     format: Box<dyn Format>,
     rows: u64,
+    kept_rows: u64,
 }
 
 /// What became of a file of rejected rows.
@@ -90,6 +94,7 @@ impl RejectFile {
             path: path.to_owned(),
             format: open(place).map_err(|cause| unwritable(path, cause))?,
             rows: 0,
+            kept_rows: 0,
         })
     }
 
@@ -119,12 +124,22 @@ impl RejectFile {
         self.attempt(|format| format.flush())
     }
 
-    /// Empties the file, for a load that begins again. Its sheets have to begin again, too.
+    /// Lets all rows so far stay when a load begins again: they are of another one, which is done. The next sheet has to
+    /// be begun.
+    ///
+    /// # Errors
+    /// `OutputUnwritable`. The file is of no use then.
+    pub fn keep(&mut self) -> Result<()> {
+        self.kept_rows = self.rows;
+        self.attempt(|format| format.keep())
+    }
+
+    /// Takes back the rows of a load that begins again. Its sheets have to begin again, too.
     ///
     /// # Errors
     /// `OutputUnwritable`. The file is of no use then.
     pub fn restart(&mut self) -> Result<()> {
-        self.rows = 0;
+        self.rows = self.kept_rows;
         self.attempt(|format| format.restart())
     }
 
@@ -133,7 +148,9 @@ impl RejectFile {
     /// # Errors
     /// `OutputUnwritable`
     pub fn finish(self) -> Result<Finished> {
-        let Self { path, format, rows } = self;
+        let Self {
+            path, format, rows, ..
+        } = self;
         guarded(|| format.finish()).map_err(|cause| unwritable(&path, cause))?;
         Ok(Finished {
             file: (rows > 0).then_some(path),

@@ -43,6 +43,8 @@ struct Book {
     workbook: Workbook,
     /// The names of its sheets, in small letters.
     names: HashSet<String>,
+    /// The names of those that stay when the load begins again.
+    kept: HashSet<String>,
     sheet: Option<RejectedSheet>,
     /// The row that is written next; `None` when the sheet is still to be made.
     next_row: Option<u32>,
@@ -87,8 +89,18 @@ impl Format for XlsxFile {
         Ok(())
     }
 
+    fn keep(&mut self) -> Attempt {
+        self.book.kept = self.book.names.clone();
+        self.book.end_sheet();
+        Ok(())
+    }
+
     fn restart(&mut self) -> Attempt {
-        self.book = Book::new(&self.place)?;
+        // Each sheet has a name of its own.
+        let kept = self.book.kept.len();
+        self.book.workbook.worksheets_mut().truncate(kept);
+        self.book.names = self.book.kept.clone();
+        self.book.end_sheet();
         Ok(())
     }
 
@@ -113,10 +125,16 @@ impl Book {
         Ok(Self {
             workbook,
             names: HashSet::new(),
+            kept: HashSet::new(),
             sheet: None,
             next_row: None,
             styles: Styles::default(),
         })
+    }
+
+    fn end_sheet(&mut self) {
+        self.sheet = None;
+        self.next_row = None;
     }
 
     fn row(&mut self, row: &RejectedRow) -> Result<(), XlsxError> {
@@ -162,10 +180,8 @@ impl Book {
             ));
         }
         // Where no cell is at fault, the reason is marked, so that no row is without a mark.
-        let style = match row.fault {
-            Some(_) => self.styles.text(Mark::None),
-            None => self.styles.text(Mark::AtFault),
-        };
+        let mark = row.fault.map_or(Mark::AtFault, |_cell| Mark::None);
+        let style = self.styles.of(&StoredCell::Empty, mark);
         worksheet.write_string_with_format(at, column, fitting(&why), style)?;
         Ok(())
     }
@@ -327,11 +343,6 @@ impl Styles {
         styles
             .entry(code)
             .or_insert_with_key(|code| mark.style(code))
-    }
-
-    /// The style of a text.
-    fn text(&mut self, mark: Mark) -> &Style {
-        self.of(&StoredCell::Empty, mark)
     }
 }
 

@@ -1,133 +1,194 @@
-//! Bounds on what calamine takes into memory: the parts of a package that it reads when it opens it, and the formats
-//! that it can only read as a whole.
+//! Bounds on what calamine takes into memory: all parts of a package are read once, within the limits, before it sees them.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read as _};
+use std::io;
 use std::path::Path;
 
 use calamine::{Data, Range};
-use quick_xml::events::Event;
-use quick_xml::reader::Reader;
-use zip::ZipArchive;
+use quick_xml::events::{BytesStart, Event};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::limits::{Limit, Limits};
+use crate::source::container::Container;
+use crate::source::inflate::Passed;
+use crate::source::input::Input;
+use crate::source::package::{Package, PartKind, read_error};
+use crate::source::workbook::{broken, over_limit};
+use crate::source::xml;
 
-/// The most cells, empty ones included, that the sheets of an xls or a sheet of an ods may span: these are held in
-/// memory as a whole, at 24 bytes a cell.
-pub(super) const MAX_RANGE_CELLS: u64 = 40_000_000;
-/// The most bytes that the content of an ods file may inflate to.
-const MAX_ODS_CONTENT_BYTES: u64 = 2 << 30;
-/// The most bytes that the shared strings of a package may inflate to; all of them are held in memory.
-const MAX_SHARED_STRINGS_BYTES: u64 = 1 << 30;
-/// The most bytes that the other parts may inflate to that are read before the sheets: styles, relationships, the list
-/// of sheets. A full styles part (65,490 cell styles) has some 30 MB.
-const MAX_SMALL_PART_BYTES: u64 = 256 << 20;
-/// The most shared strings that calamine may be told to make room for, at 24 bytes each.
-const MAX_DECLARED_STRINGS: u64 = 1 << 25;
+/// How many bytes calamine needs for a shared string, for each that we do: 24 and an allocation, not 4.
+const STRING_WEIGHT: u64 = 8;
+/// How many empty shared strings of an xlsb may lie in as many bytes as an average one of an xlsx has.
+const BINARY_WEIGHT: u64 = 4;
 /// The least bytes that a shared string takes: `<si/>`.
 const MIN_STRING_BYTES: u64 = 5;
-/// How far into the part the shared strings' first tag may be. Before it there are a declaration and comments.
-const MAX_PROLOG_BYTES: u64 = 64 << 10;
 
 /// A range of a size that memory bears.
-pub(super) fn checked(path: &Path, range: Range<Data>) -> Result<Range<Data>> {
+pub(super) fn checked(path: &Path, range: Range<Data>, limits: &Limits) -> Result<Range<Data>> {
     let (height, width) = range.get_size();
-    if height as u64 * width as u64 <= MAX_RANGE_CELLS {
+    if (height as u64).saturating_mul(width as u64) <= limits.grid_cells {
         return Ok(range);
     }
-    Err(too_large(
-        path,
-        &format!(
-            "spans {height} x {width} cells; in this format at most {MAX_RANGE_CELLS} can be read"
-        ),
-    ))
+    Err(over_grid(path, limits))
 }
 
-/// Refuses an ods file by the size that its content says it inflates to. The zip reader holds it to that.
-pub(super) fn refuse_huge_ods(path: &Path) -> Result<()> {
-    let Some(mut archive) = package(path) else {
-        return Ok(()); // calamine says what is wrong
-    };
-    match archive.by_name("content.xml") {
-        Ok(content) if content.size() > MAX_ODS_CONTENT_BYTES => Err(too_large(
-            path,
-            &format!(
-                "holds {} bytes of content.xml; at most {MAX_ODS_CONTENT_BYTES} can be read",
-                content.size()
-            ),
-        )),
-        _ => Ok(()),
-    }
+/// The error of a workbook whose sheets span more cells than are laid out.
+pub(super) fn over_grid(path: &Path, limits: &Limits) -> Error {
+    over_limit(path, "", Limit::Grid, limits.grid_cells)
 }
 
-/// Refuses an Office Open XML package by the sizes of the parts that are held in memory, and when its shared strings
-/// claim a number that they cannot have: calamine makes room for that number before it reads the first of them
-/// (tafia/calamine issue 684).
-pub(super) fn refuse_huge_parts(path: &Path) -> Result<()> {
-    let Some(mut archive) = package(path) else {
-        return Ok(()); // calamine says what is wrong
+/// Refuses a package whose parts pass a limit. Whatever else is wrong with them, calamine says.
+///
+/// # Errors
+/// `WorkbookTooLarge`, and `WorkbookBroken` for an impossible number of shared strings.
+pub(super) fn refuse_hostile_package(
+    path: &Path,
+    container: Container,
+    limits: &Limits,
+) -> Result<()> {
+    let Some(mut package) = package(path, limits) else {
+        return Ok(());
     };
-    for index in 0..archive.len() {
-        let Ok(part) = archive.by_index(index) else {
-            continue;
+    for name in package.names() {
+        let use_of_it = Use::of(&name, container);
+        let bytes = inflated(&mut package, &name, use_of_it)?;
+        let held = match use_of_it {
+            Use::Strings => limits.shared_text_bytes,
+            Use::BinaryStrings => limits.shared_text_bytes / BINARY_WEIGHT,
+            Use::Held | Use::Streamed => u64::MAX,
         };
-        let Some(limit) = part.name().ok().as_deref().and_then(part_limit) else {
-            continue;
-        };
-        let size = part.size();
-        if size > limit {
-            return Err(Error::new(
-                ErrorKind::WorkbookTooLarge,
-                format!(
-                    "{} holds {size} bytes in a part that must fit into memory; at most {limit} can be read",
-                    path.display()
-                ),
-            )
-            .in_file(path)
-            .next_step("Split it into several workbooks"));
+        if bytes > held {
+            let place = format!("its part {name}");
+            return Err(over_limit(path, &place, Limit::SharedText, held));
         }
-        let is_xml_strings = limit == MAX_SHARED_STRINGS_BYTES
-            && part.name().is_ok_and(|name| has_suffix(&name, ".xml"));
-        if is_xml_strings {
-            let count = declared_strings(BufReader::new(part.take(MAX_PROLOG_BYTES)));
-            refuse_impossible_strings(path, count, size)?;
+        if !has_suffix(&name, ".bin") {
+            let strings = ignore_damage(walked(&mut package, &name))?;
+            if let (Use::Strings, Some(strings)) = (use_of_it, strings) {
+                strings.check(path, &name, bytes, limits)?;
+            }
         }
     }
     Ok(())
 }
 
-/// Calls `look` with the content of an ods, if there is one; calamine says what is wrong otherwise.
-pub(super) fn content_of_ods<T>(
-    path: &Path,
-    look: impl FnOnce(&mut dyn BufRead) -> T,
-) -> Option<T> {
-    let mut archive = package(path)?;
-    let content = archive.by_name("content.xml").ok()?;
-    Some(look(&mut BufReader::new(content)))
+/// The package, unless it cannot be opened.
+pub(super) fn package(path: &Path, limits: &Limits) -> Option<Package> {
+    let file = File::open(path).ok()?;
+    Package::open(path, Input::File(file), limits).ok()
 }
 
-fn package(path: &Path) -> Option<ZipArchive<BufReader<File>>> {
-    ZipArchive::new(BufReader::new(File::open(path).ok()?)).ok()
+/// What calamine does with a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// Keeps each text.
+    Strings,
+    /// The same in an xlsb.
+    BinaryStrings,
+    /// Keeps most of it.
+    Held,
+    /// Reads it piece by piece.
+    Streamed,
 }
 
-/// How large a part may be, for those that calamine reads when it opens the package.
-fn part_limit(name: &str) -> Option<u64> {
-    if has_suffix(name, "sharedStrings.xml") || has_suffix(name, "sharedStrings.bin") {
-        return Some(MAX_SHARED_STRINGS_BYTES);
+impl Use {
+    fn of(name: &str, container: Container) -> Self {
+        let held = [
+            "styles.xml",
+            "styles.bin",
+            "workbook.xml",
+            "workbook.bin",
+            "theme1.xml",
+            ".rels",
+            "[Content_Types].xml",
+        ];
+        if has_suffix(name, "sharedStrings.xml") {
+            Self::Strings
+        } else if has_suffix(name, "sharedStrings.bin") {
+            Self::BinaryStrings
+        } else if container == Container::Ods || held.iter().any(|held| has_suffix(name, held)) {
+            Self::Held
+        } else {
+            Self::Streamed
+        }
     }
-    let small = [
-        "styles.xml",
-        "styles.bin",
-        "workbook.xml",
-        "workbook.bin",
-        "theme1.xml",
-        ".rels",
-        "[Content_Types].xml",
-    ];
-    small
-        .iter()
-        .any(|suffix| has_suffix(name, suffix))
-        .then_some(MAX_SMALL_PART_BYTES)
+
+    fn kind(self) -> PartKind {
+        match self {
+            Self::Held => PartKind::List,
+            Self::Strings | Self::BinaryStrings | Self::Streamed => PartKind::Stream,
+        }
+    }
+}
+
+/// How many bytes a part has, as far as it inflates.
+fn inflated(package: &mut Package, name: &str, use_of_it: Use) -> Result<u64> {
+    let path = package.path().to_path_buf();
+    let Some(Some(mut part)) = ignore_damage(package.part(name, use_of_it.kind()))? else {
+        return Ok(0);
+    };
+    match io::copy(&mut part, &mut io::sink()) {
+        Ok(bytes) => Ok(bytes),
+        Err(error) if Passed::of(&error).is_some() => Err(read_error(&path, name, error)),
+        Err(_damage) => Ok(0),
+    }
+}
+
+/// Shared strings by the part's word, and by its elements.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Strings {
+    declared: u64,
+    found: u64,
+}
+
+/// Reads an XML part to its end.
+fn walked(package: &mut Package, name: &str) -> Result<Strings> {
+    let mut strings = Strings::default();
+    let Some(mut reader) = package.xml(name, PartKind::Stream)? else {
+        return Ok(strings);
+    };
+    loop {
+        match reader.next()? {
+            Event::Start(tag) | Event::Empty(tag) => match tag.local_name().as_ref() {
+                "sst" => strings.declared = strings.declared.max(declared(&tag)),
+                "si" => strings.found += 1,
+                _ => {}
+            },
+            Event::Eof => return Ok(strings),
+            _ => {}
+        }
+    }
+}
+
+/// The largest number of strings that the tag claims; beyond 64 bits calamine, too, takes it for no number.
+fn declared(tag: &BytesStart<'_>) -> u64 {
+    let counts = xml::attributes(tag).filter(|(name, _)| *name == "uniqueCount");
+    let counts = counts.filter_map(|(_, value)| value.trim().parse().ok());
+    counts.max().unwrap_or(0)
+}
+
+impl Strings {
+    /// calamine makes room for the number that is claimed before it reads the first string (tafia/calamine#684).
+    fn check(&self, path: &Path, part: &str, bytes: u64, limits: &Limits) -> Result<()> {
+        let most = limits.shared_strings / STRING_WEIGHT;
+        if self.declared > bytes / MIN_STRING_BYTES {
+            let declared = self.declared;
+            let how = format!("its part {part} claims {declared} shared strings in {bytes} bytes");
+            return Err(broken(path, &how));
+        }
+        if self.declared.max(self.found) > most {
+            let place = format!("its part {part}");
+            return Err(over_limit(path, &place, Limit::SharedStrings, most));
+        }
+        Ok(())
+    }
+}
+
+/// Damage is for calamine to find.
+fn ignore_damage<T>(outcome: Result<T>) -> Result<Option<T>> {
+    match outcome {
+        Err(error) if error.kind() == ErrorKind::WorkbookTooLarge => Err(error),
+        outcome => Ok(outcome.ok()),
+    }
 }
 
 /// Names of parts have no case (ECMA-376 Part 2, §6.2.2.3).
@@ -138,70 +199,11 @@ fn has_suffix(name: &str, suffix: &str) -> bool {
         .is_some_and(|end| end.eq_ignore_ascii_case(suffix))
 }
 
-/// The number of strings that the part claims in its first tag; 0 when it claims none or has no such tag.
-fn declared_strings(part: impl BufRead) -> u64 {
-    let mut reader = Reader::from_reader(part);
-    let mut buffer = Vec::new();
-    loop {
-        buffer.clear();
-        match reader.read_event_into(&mut buffer) {
-            Ok(Event::Start(tag)) if tag.local_name().as_ref() == "sst" => {
-                return tag
-                    .attributes()
-                    .with_checks(false)
-                    .flatten()
-                    .filter(|attribute| attribute.key.as_ref() == "uniqueCount")
-                    // Beyond 64 bits calamine, too, takes it for no number.
-                    .filter_map(|attribute| attribute.value.trim().parse().ok())
-                    .max()
-                    .unwrap_or(0);
-            }
-            Ok(Event::Eof) | Err(_) => return 0,
-            Ok(_) => {}
-        }
-    }
-}
-
-fn refuse_impossible_strings(path: &Path, count: u64, part_bytes: u64) -> Result<()> {
-    if count > part_bytes / MIN_STRING_BYTES {
-        return Err(Error::new(
-            ErrorKind::WorkbookBroken,
-            format!(
-                "{} is damaged: it claims {count} shared strings in {part_bytes} bytes",
-                path.display()
-            ),
-        )
-        .in_file(path)
-        .next_step("Save it anew with a spreadsheet program"));
-    }
-    if count > MAX_DECLARED_STRINGS {
-        return Err(Error::new(
-            ErrorKind::WorkbookTooLarge,
-            format!(
-                "{} holds {count} different texts; at most {MAX_DECLARED_STRINGS} can be read",
-                path.display()
-            ),
-        )
-        .in_file(path)
-        .next_step("Split it into several workbooks"));
-    }
-    Ok(())
-}
-
-/// The error of a workbook whose format has to be read as a whole.
-pub(super) fn too_large(path: &Path, what: &str) -> Error {
-    Error::new(
-        ErrorKind::WorkbookTooLarge,
-        format!("{} {what}", path.display()),
-    )
-    .in_file(path)
-    .next_step("Save it as .xlsx, which is read as a stream")
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
 
+    use zip::ZipArchive;
     use zip::write::SimpleFileOptions;
 
     use super::*;
@@ -269,40 +271,43 @@ mod tests {
 
     #[test]
     fn more_strings_than_memory_bears_are_too_large() {
-        let path = Path::new("a.xlsx");
-        let kind = |count, bytes| {
-            refuse_impossible_strings(path, count, bytes)
-                .err()
-                .map(|error| error.kind())
+        let limits = Limits {
+            shared_strings: 800,
+            ..Limits::default()
         };
-        assert_eq!(kind(0, 0), None);
-        assert_eq!(kind(2, 10), None);
-        assert_eq!(kind(2, 9), Some(ErrorKind::WorkbookBroken));
-        assert_eq!(kind(MAX_DECLARED_STRINGS, 1 << 30), None);
-        let too_many = kind(MAX_DECLARED_STRINGS + 1, 1 << 30);
-        assert_eq!(too_many, Some(ErrorKind::WorkbookTooLarge));
+        let kind = |declared, found, bytes| {
+            let strings = Strings { declared, found };
+            let checked = strings.check(Path::new("a.xlsx"), "a.xml", bytes, &limits);
+            checked.err().map(|error| error.kind())
+        };
+        assert_eq!(kind(0, 0, 0), None);
+        assert_eq!(kind(2, 2, 10), None);
+        assert_eq!(kind(2, 2, 9), Some(ErrorKind::WorkbookBroken));
+        assert_eq!(kind(100, 100, 1 << 30), None);
+        let too_many = Some(ErrorKind::WorkbookTooLarge);
+        assert_eq!(kind(101, 0, 1 << 30), too_many);
+        assert_eq!(kind(0, 101, 1 << 30), too_many);
     }
 
     #[test]
-    fn parts_in_memory_have_limits_whatever_their_folder_and_case() {
-        for name in [
-            "xl/sharedStrings.xml",
-            "XL/SHAREDSTRINGS.XML",
-            "a\\sharedStrings.bin",
-        ] {
-            assert_eq!(part_limit(name), Some(MAX_SHARED_STRINGS_BYTES), "{name}");
+    fn parts_have_uses_whatever_their_folder_and_case() {
+        let of = |name| Use::of(name, Container::Xlsx);
+        for name in ["xl/sharedStrings.xml", "XL/SHAREDSTRINGS.XML"] {
+            assert_eq!(of(name), Use::Strings, "{name}");
         }
+        assert_eq!(of("a\\sharedStrings.bin"), Use::BinaryStrings);
         for name in ["xl/styles.xml", "_rels/.rels", "xl/workbook.bin"] {
-            assert_eq!(part_limit(name), Some(MAX_SMALL_PART_BYTES), "{name}");
+            assert_eq!(of(name), Use::Held, "{name}");
         }
         for name in ["xl/worksheets/sheet1.xml", "xl/media/é.png", "s.xml", ""] {
-            assert_eq!(part_limit(name), None, "{name}");
+            assert_eq!(of(name), Use::Streamed, "{name}");
         }
+        assert_eq!(Use::of("content.xml", Container::Ods), Use::Held);
     }
 
     #[test]
     fn a_huge_styles_part_is_refused() {
-        let padding = vec![b' '; usize::try_from(MAX_SMALL_PART_BYTES).unwrap() + 1];
+        let padding = vec![b' '; usize::try_from(Limits::default().list_bytes).unwrap() + 1];
         let file = workbook_with("xl/styles.xml", &padding);
         assert_eq!(verdict(&file), Some(ErrorKind::WorkbookTooLarge));
     }

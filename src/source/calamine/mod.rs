@@ -24,19 +24,21 @@ use super::container::{Container, KNOWN_FORMATS};
 use super::workbook::{SheetVisitor, Workbook, address};
 use cells::{GENERAL, borrowed, content, restore_errors};
 use error::{SpreadsheetError, guarded};
-use limits::{checked, refuse_huge_ods, refuse_huge_parts};
+use limits::{checked, refuse_hostile_package};
 use ods_extent::refuse_unreadable_content;
 use xls_extent::refuse_huge_sheets;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::address::{CellAddress, CellRange};
 use crate::model::cell::FormatId;
+use crate::model::limits::Limits;
 use crate::model::number_format::NumberFormat;
 use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetKind, SheetTable, Visibility};
 
 /// A workbook that calamine reads.
 struct CalamineWorkbook {
     path: PathBuf,
+    limits: Limits,
     book: Book,
     sheets: Vec<SheetEntry>,
     date_system: DateSystem,
@@ -57,32 +59,37 @@ enum Book {
 ///
 /// # Errors
 /// As [`super::open`].
-pub(super) fn open(path: &Path, container: Container) -> Result<Box<dyn Workbook>> {
+pub(super) fn open(
+    path: &Path,
+    container: Container,
+    limits: &Limits,
+) -> Result<Box<dyn Workbook>> {
     guarded(path, || {
         let book = match container {
             Container::Xlsx => {
-                refuse_huge_parts(path)?;
+                refuse_hostile_package(path, container, limits)?;
                 Book::Xlsx(open_workbook(path).map_err(|e: XlsxError| e.in_workbook(path))?)
             }
             Container::Xlsb => {
-                refuse_huge_parts(path)?;
+                refuse_hostile_package(path, container, limits)?;
                 Book::Xlsb(
                     open_workbook(path).map_err(|e: calamine::XlsbError| e.in_workbook(path))?,
                 )
             }
             // calamine refuses a stream of records outside of a compound file.
             Container::CompoundFile | Container::Biff => {
-                refuse_unreadable_compound_file(path)?;
+                refuse_unreadable_compound_file(path, limits)?;
                 Book::Xls(open_workbook(path).map_err(|e: calamine::XlsError| e.in_workbook(path))?)
             }
             Container::Ods => {
-                refuse_huge_ods(path)?;
-                refuse_unreadable_content(path)?;
+                refuse_hostile_package(path, container, limits)?;
+                refuse_unreadable_content(path, limits)?;
                 Book::Ods(open_workbook(path).map_err(|e: calamine::OdsError| e.in_workbook(path))?)
             }
         };
         let mut workbook = CalamineWorkbook {
             path: path.to_owned(),
+            limits: *limits,
             sheets: book.sheets(),
             date_system: book.date_system(),
             book,
@@ -135,6 +142,7 @@ impl Workbook for CalamineWorkbook {
 impl CalamineWorkbook {
     fn visit(&mut self, sheet: &str, visitor: &mut dyn SheetVisitor) -> Result<()> {
         let path = self.path.as_path();
+        let limits = self.limits;
         let formats = &self.style_formats;
         match &mut self.book {
             Book::Xlsx(book) => {
@@ -182,7 +190,7 @@ impl CalamineWorkbook {
                     .with_header_row(HeaderRow::FirstNonEmptyRow)
                     .worksheet_range(sheet)
                     .map_err(|error| error.in_workbook(path))?;
-                visit_range(path, &checked(path, range)?, visitor)?;
+                visit_range(path, &checked(path, range, &limits)?, visitor)?;
             }
             Book::Ods(book) => {
                 let mut range = book
@@ -192,7 +200,7 @@ impl CalamineWorkbook {
                     .worksheet_formula(sheet)
                     .map_err(|error| error.in_workbook(path))?;
                 restore_errors(&mut range, &formulas);
-                visit_range(path, &checked(path, range)?, visitor)?;
+                visit_range(path, &checked(path, range, &limits)?, visitor)?;
             }
         }
         Ok(())
@@ -303,8 +311,8 @@ fn visit_range(path: &Path, range: &Range<Data>, visitor: &mut dyn SheetVisitor)
     Ok(())
 }
 /// Looks into a compound file for what calamine does not survive or does not tell.
-fn refuse_unreadable_compound_file(path: &Path) -> Result<()> {
-    let file = CompoundFile::open(path)?;
+fn refuse_unreadable_compound_file(path: &Path, limits: &Limits) -> Result<()> {
+    let file = CompoundFile::open(path, limits)?;
     // An encrypted Office Open XML package is a compound file, too ([MS-OFFCRYPTO] 2.3.4.4).
     if file.contains("EncryptedPackage") {
         return Err(XlsxError::Password.in_workbook(path));
@@ -313,7 +321,7 @@ fn refuse_unreadable_compound_file(path: &Path) -> Result<()> {
     for name in ["Workbook", "Book"] {
         if let Some(stream) = file.stream(path, name)? {
             is_workbook = true;
-            refuse_huge_sheets(path, &stream)?;
+            refuse_huge_sheets(path, &stream, limits)?;
         }
     }
     if is_workbook {

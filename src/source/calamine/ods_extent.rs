@@ -4,27 +4,34 @@
 //! writes all of them out, for every sheet. And it waits for the end of a table for ever when the content ends before.
 //! So the content is walked first; only the repetitions are looked at.
 
-use std::io::BufRead;
 use std::path::Path;
 
 use quick_xml::events::{BytesStart, Event};
-use quick_xml::reader::Reader;
 
-use super::limits::{MAX_RANGE_CELLS, content_of_ods, too_large};
+use super::limits::{over_grid, package};
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::limits::Limits;
+use crate::source::package::PartKind;
+use crate::source::xml::XmlReader;
+
+/// calamine lays out a cell's value, and its formula.
+const GRIDS: u64 = 2;
 
 /// Refuses an ods whose content does not end as XML does, or whose sheets span more cells than memory bears.
-pub(super) fn refuse_unreadable_content(path: &Path) -> Result<()> {
-    let verdict = content_of_ods(path, |content| walk(content));
-    match verdict.unwrap_or(Verdict::Fine) {
-        Verdict::Fine => Ok(()),
-        Verdict::TooLarge => Err(too_large(
-            path,
-            &format!(
-                "has sheets that span over {MAX_RANGE_CELLS} cells, more than can be read in this format"
-            ),
-        )),
-        Verdict::Broken => Err(Error::new(
+pub(super) fn refuse_unreadable_content(path: &Path, limits: &Limits) -> Result<()> {
+    let Some(mut package) = package(path, limits) else {
+        return Ok(()); // calamine says what is wrong
+    };
+    let verdict = match package.xml("content.xml", PartKind::List) {
+        Ok(None) => Ok(Verdict::Fine),
+        Ok(Some(content)) => walk(content, limits.grid_cells / GRIDS),
+        Err(error) => Err(error),
+    };
+    match verdict {
+        Ok(Verdict::Fine) => Ok(()),
+        Ok(Verdict::TooLarge) => Err(over_grid(path, limits)),
+        Err(error) if error.kind() != ErrorKind::WorkbookBroken => Err(error),
+        Err(cause) => Err(Error::new(
             ErrorKind::WorkbookBroken,
             format!(
                 "{} is damaged: its content is cut off or is not XML",
@@ -32,6 +39,7 @@ pub(super) fn refuse_unreadable_content(path: &Path) -> Result<()> {
             ),
         )
         .in_file(path)
+        .caused_by(cause)
         .next_step("Copy or download the file again, or save it anew with a spreadsheet program")),
     }
 }
@@ -39,37 +47,24 @@ pub(super) fn refuse_unreadable_content(path: &Path) -> Result<()> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Fine,
-    Broken,
     TooLarge,
 }
 
-fn walk(content: &mut dyn BufRead) -> Verdict {
-    let mut reader = Reader::from_reader(content);
-    reader.config_mut().check_end_names = true;
-    let mut buffer = Vec::new();
+fn walk(mut content: XmlReader<'_>, most: u64) -> Result<Verdict> {
     let mut extents = Extents::default();
-    let mut depth = 0_u32;
     loop {
-        buffer.clear();
-        match reader.read_event_into(&mut buffer) {
-            Ok(Event::Start(tag)) => {
-                depth += 1;
-                extents.start(&tag);
-            }
-            Ok(Event::Empty(tag)) => {
+        match content.next()? {
+            Event::Start(tag) => extents.start(&tag),
+            Event::Empty(tag) => {
                 extents.start(&tag);
                 extents.end(tag.name().as_ref());
             }
-            Ok(Event::End(tag)) => {
-                depth = depth.saturating_sub(1);
-                extents.end(tag.name().as_ref());
-            }
-            Ok(Event::Eof) if depth == 0 => return Verdict::Fine,
-            Ok(Event::Eof) | Err(_) => return Verdict::Broken,
-            Ok(_) => {}
+            Event::End(tag) => extents.end(tag.name().as_ref()),
+            Event::Eof => return Ok(Verdict::Fine),
+            _ => {}
         }
-        if extents.cells > MAX_RANGE_CELLS {
-            return Verdict::TooLarge;
+        if extents.cells > most {
+            return Ok(Verdict::TooLarge);
         }
     }
 }
@@ -171,9 +166,16 @@ fn number(tag: &BytesStart<'_>, name: &str) -> u64 {
 mod tests {
     use super::*;
 
+    /// `None` for what is broken.
+    fn walked(content: &str) -> Option<Verdict> {
+        let limits = Limits::default();
+        let path = Path::new("a.ods");
+        let reader = XmlReader::open(path, "content.xml", content.as_bytes(), &limits);
+        walk(reader.unwrap(), 8 << 20).ok()
+    }
+
     fn verdict(tables: &str) -> Verdict {
-        let content = format!("<a><table:table>{tables}</table:table></a>");
-        walk(&mut content.as_bytes())
+        walked(&format!("<a><table:table>{tables}</table:table></a>")).unwrap()
     }
 
     const FILLED: &str = "<table:table-cell office:value=\"1\"/>";
@@ -187,10 +189,9 @@ mod tests {
     #[test]
     fn content_that_ends_too_early_is_broken() {
         let content = format!("<a><table:table>{}</table:table></a>", row(1, FILLED));
-        assert_eq!(walk(&mut content.as_bytes()), Verdict::Fine);
+        assert_eq!(walked(&content), Some(Verdict::Fine));
         for len in 1..content.len() {
-            let verdict = walk(&mut &content.as_bytes()[..len]);
-            assert_eq!(verdict, Verdict::Broken, "{len}");
+            assert_eq!(walked(&content[..len]), None, "{len}");
         }
     }
 
@@ -212,12 +213,12 @@ mod tests {
     fn repeated_filled_cells_and_gaps_count() {
         let hundred =
             "<table:table-cell office:value=\"1\" table:number-columns-repeated=\"100\"/>";
-        assert_eq!(verdict(&row(100_000, hundred)), Verdict::Fine);
-        assert_eq!(verdict(&row(1_000_000, hundred)), Verdict::TooLarge);
+        assert_eq!(verdict(&row(80_000, hundred)), Verdict::Fine);
+        assert_eq!(verdict(&row(100_000, hundred)), Verdict::TooLarge);
         let gap = [row(1, hundred), row(1_000_000, ""), row(1, FILLED)].concat();
         assert_eq!(verdict(&gap), Verdict::TooLarge);
         let tables =
-            [row(300_000, hundred), row(300_000, hundred)].join("</table:table><table:table>");
+            [row(60_000, hundred), row(60_000, hundred)].join("</table:table><table:table>");
         assert_eq!(verdict(&tables), Verdict::TooLarge);
         let endless = row(u64::MAX, hundred);
         assert_eq!(verdict(&endless), Verdict::TooLarge);

@@ -6,8 +6,9 @@
 
 use std::path::Path;
 
-use super::limits::{MAX_RANGE_CELLS, too_large};
+use super::limits::over_grid;
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::limits::Limits;
 
 /// The most cells that a DIMENSIONS record may claim: all of a sheet in this format, with room for writers that count
 /// generously. calamine reserves address space, not memory, for as many.
@@ -32,7 +33,7 @@ const RK: u16 = 0x027E;
 const BOF: u16 = 0x0809;
 
 /// Refuses a workbook stream whose sheets would need more memory than there should be.
-pub(super) fn refuse_huge_sheets(path: &Path, stream: &[u8]) -> Result<()> {
+pub(super) fn refuse_huge_sheets(path: &Path, stream: &[u8], limits: &Limits) -> Result<()> {
     let mut cells = 0_u64;
     let mut walked = 0;
     for start in sheet_starts(stream) {
@@ -49,13 +50,8 @@ pub(super) fn refuse_huge_sheets(path: &Path, stream: &[u8]) -> Result<()> {
             ));
         }
         cells = cells.saturating_add(sheet.values.cells() + sheet.formulas.cells());
-        if cells > MAX_RANGE_CELLS {
-            return Err(too_large(
-                path,
-                &format!(
-                    "has sheets that span over {MAX_RANGE_CELLS} cells, more than can be read in this format"
-                ),
-            ));
+        if cells > limits.grid_cells {
+            return Err(over_grid(path, limits));
         }
     }
     Ok(())
@@ -245,7 +241,7 @@ mod tests {
     }
 
     fn verdict(stream: &[u8]) -> Option<ErrorKind> {
-        refuse_huge_sheets(Path::new("a.xls"), stream)
+        refuse_huge_sheets(Path::new("a.xls"), stream, &Limits::default())
             .err()
             .map(|error| error.kind())
     }

@@ -59,7 +59,7 @@ pub(super) fn is_encrypted_package(file: &CompoundFile) -> bool {
 /// `WorkbookEncrypted` without the right password, or when the encryption is of an unknown kind; `WorkbookBroken`.
 pub(super) fn decrypt(
     path: &Path,
-    file: &CompoundFile,
+    file: CompoundFile,
     password: Option<&str>,
 ) -> Result<Arc<[u8]>> {
     let encryption = match file.stream(path, INFO_STREAM)? {
@@ -79,6 +79,8 @@ pub(super) fn decrypt(
     let package = file
         .stream(path, PACKAGE_STREAM)?
         .ok_or_else(|| broken(path, "it holds no encrypted package"))?;
+    // Its bytes are copied, and copied again once they are decrypted.
+    drop(file);
     encryption
         .decrypt(&aes, package)
         .map_err(|fault| fault.in_workbook(path))
@@ -213,9 +215,9 @@ mod tests {
     }
 
     fn decrypt_file(path: &Path, password: Option<&str>) -> Result<Arc<[u8]>> {
-        let file = CompoundFile::open(path)?;
+        let file = CompoundFile::open(path, &crate::model::limits::Limits::default())?;
         assert!(is_encrypted_package(&file));
-        decrypt(path, &file, password)
+        decrypt(path, file, password)
     }
 
     #[test]

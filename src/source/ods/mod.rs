@@ -30,6 +30,7 @@ use super::workbook::{Content, Flow, SheetVisitor, Workbook};
 use crate::error::Result;
 use crate::model::address::{CellAddress, CellRange};
 use crate::model::cell::FormatId;
+use crate::model::limits::Limits;
 use crate::model::number_format::NumberFormat;
 use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetTable};
 
@@ -37,8 +38,8 @@ use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetTable};
 ///
 /// # Errors
 /// `WorkbookBroken`, `WorkbookEncrypted`, `WorkbookTooLarge`, `FileUnreadable`.
-pub(super) fn open(path: &Path, input: Input) -> Result<Box<dyn Workbook>> {
-    let mut package = Package::open(path, input)?;
+pub(super) fn open(path: &Path, input: Input, limits: &Limits) -> Result<Box<dyn Workbook>> {
+    let mut package = Package::open(path, input, limits)?;
     let outline = outline::read(&mut package)?;
     Ok(Box::new(OdsWorkbook { package, outline }))
 }

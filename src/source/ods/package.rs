@@ -7,8 +7,11 @@ use quick_xml::events::Event;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::xml::{Xml, attribute};
+use super::xml::{Place, Xml, attribute};
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::limits::{Limit, Limits};
+use crate::source::container::unreadable;
+use crate::source::inflate::{Ledger, Listed, Passed};
 use crate::source::input::Input;
 use crate::source::workbook::broken;
 
@@ -17,16 +20,13 @@ pub(super) const CONTENT: &str = "content.xml";
 /// The part with the styles that people name.
 pub(super) const STYLES: &str = "styles.xml";
 /// The list of parts.
-const MANIFEST: &str = "META-INF/manifest.xml";
-/// The most bytes that the cells may inflate to: as much as a zip file without its 64-bit extension can say.
-const MAX_CONTENT_BYTES: u64 = 4 << 30;
-/// The most bytes that any other part may inflate to.
-const MAX_SMALL_PART_BYTES: u64 = 256 << 20;
+pub(super) const MANIFEST: &str = "META-INF/manifest.xml";
 
 /// An open package.
 pub(super) struct Package {
     path: PathBuf,
     archive: ZipArchive<BufReader<Input>>,
+    ledger: Ledger,
 }
 
 impl Package {
@@ -34,12 +34,14 @@ impl Package {
     ///
     /// # Errors
     /// `WorkbookBroken`, `WorkbookEncrypted`, `FileUnreadable`.
-    pub(super) fn open(path: &Path, input: Input) -> Result<Self> {
+    pub(super) fn open(path: &Path, input: Input, limits: &Limits) -> Result<Self> {
+        let file_bytes = input.len().map_err(|error| unreadable(path, error))?;
         let archive = ZipArchive::new(BufReader::new(input))
             .map_err(|error| zip_failure(path, "its zip directory is missing or cut off", error))?;
         let mut package = Self {
             path: path.to_path_buf(),
             archive,
+            ledger: Ledger::new(*limits, file_bytes),
         };
         package.refuse_encrypted()?;
         Ok(package)
@@ -54,10 +56,10 @@ impl Package {
     ///
     /// # Errors
     /// `WorkbookBroken`, `WorkbookEncrypted`, `FileUnreadable`.
-    pub(super) fn part(&mut self, name: &str) -> Result<Option<Xml<'_>>> {
+    pub(super) fn part(&mut self, name: &'static str) -> Result<Option<Xml<'_>>> {
         let limit = match name {
-            CONTENT => MAX_CONTENT_BYTES,
-            _ => MAX_SMALL_PART_BYTES,
+            CONTENT => Limit::Part,
+            _ => Limit::List,
         };
         let Some(index) = self.index(name) else {
             return Ok(None);
@@ -66,28 +68,46 @@ impl Package {
             .archive
             .by_index(index)
             .map_err(|error| zip_failure(&self.path, "a part of it does not inflate", error))?;
-        Ok(Some(Xml::new(&self.path, part, limit)))
+        let listed = Listed {
+            index,
+            compressed: part.compressed_size(),
+            limit,
+        };
+        let (limits, part) = (self.ledger.limits(), self.ledger.inflating(listed, part));
+        Ok(Some(Xml::new(Place::of(&self.path, name), part, limits)))
     }
 
     /// The cells' XML from a position behind an element's start tag.
     ///
     /// # Errors
-    /// `WorkbookBroken`, `WorkbookEncrypted`, `FileUnreadable`.
+    /// `WorkbookBroken`, `WorkbookEncrypted`, `WorkbookTooLarge`, `FileUnreadable`.
     pub(super) fn content_from(&mut self, position: u64) -> Result<Xml<'_>> {
         let path = self.path.as_path();
         let missing = || broken(path, "it has no content.xml");
         let inflating = "its content does not inflate";
         let index = index_of(&self.archive, CONTENT).ok_or_else(missing)?;
-        let mut part = self
+        let part = self
             .archive
             .by_index(index)
             .map_err(|error| zip_failure(path, inflating, error))?;
-        let skipped = io::copy(&mut part.by_ref().take(position), &mut io::sink())
-            .map_err(|error| zip_failure(path, inflating, ZipError::Io(error)))?;
+        let listed = Listed {
+            index,
+            compressed: part.compressed_size(),
+            limit: Limit::Part,
+        };
+        let (limits, place) = (self.ledger.limits(), Place::of(path, CONTENT));
+        let mut part = self.ledger.inflating(listed, part);
+        let skipped =
+            io::copy(&mut part.by_ref().take(position), &mut io::sink()).map_err(|error| {
+                match Passed::of(&error) {
+                    Some(passed) => place.over(passed),
+                    None => zip_failure(path, inflating, ZipError::Io(error)),
+                }
+            })?;
         if skipped < position {
             return Err(broken(path, "its content is cut off"));
         }
-        Ok(Xml::inside(path, part, MAX_CONTENT_BYTES))
+        Ok(Xml::inside(place, part, limits))
     }
 
     fn index(&self, name: &str) -> Option<usize> {

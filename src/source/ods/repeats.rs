@@ -4,13 +4,10 @@ use std::ops::ControlFlow;
 
 use crate::model::address::CellAddress;
 use crate::model::cell::{CellError, FormatId};
+use crate::model::limits::Limits;
 use crate::source::workbook::{Content, Flow, SheetVisitor};
 
-/// The most bytes of texts in one row that stands for several.
-pub(super) const MAX_ROW_BYTES: usize = 256 << 20;
-/// The most that repeated cells may come to, each counted with [`CELL_BYTES`] and its text. A column of a whole sheet
-/// costs a hundredth of it.
-const MAX_REPEATED_BYTES: u64 = 4 << 30;
+/// What a cell counts besides its text.
 const CELL_BYTES: u64 = 16;
 
 /// How much more than the file has in it repetitions have made of a sheet.
@@ -19,7 +16,7 @@ pub(super) struct Excess(u64);
 
 impl Excess {
     /// Adds a cell that stands for `count` cells. False when that is more than anybody can mean.
-    pub(super) fn add(&mut self, content: Content<'_>, count: u64) -> bool {
+    pub(super) fn add(&mut self, content: Content<'_>, count: u64, limits: &Limits) -> bool {
         let bytes = match content {
             Content::Text(text) | Content::Iso(text) => {
                 u64::try_from(text.len()).unwrap_or(u64::MAX)
@@ -30,7 +27,7 @@ impl Excess {
         self.0 = self
             .0
             .saturating_add(each.saturating_mul(count.saturating_sub(1)));
-        self.0 <= MAX_REPEATED_BYTES
+        self.0 <= limits.repeated_bytes
     }
 }
 

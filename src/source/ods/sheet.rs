@@ -7,13 +7,14 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::cell::{CellHead, count, saturated};
 use super::duration::days_of_duration;
-use super::repeats::{Excess, KeptRow, MAX_ROW_BYTES, give_repeated};
+use super::repeats::{Excess, KeptRow, give_repeated};
 use super::styles::Formats;
 use super::text::{Block, CellText, Prefixes};
 use super::xml::{Xml, attributes, name_of, value_of};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::address::{CellAddress, CellRange, MAX_COLUMNS, MAX_ROWS};
 use crate::model::cell::FormatId;
+use crate::model::limits::Limit;
 use crate::source::workbook::{Content, Flow, SheetVisitor, address, too_large};
 
 /// The most merged ranges of a sheet.
@@ -249,8 +250,8 @@ impl<'a, 'v> SheetReading<'a, 'v> {
         let path = self.xml.path();
         address(path, self.row.first, first)?;
         let times = self.head.repeated.saturating_mul(self.row.repeated);
-        if !self.excess.add(content, times) {
-            return Err(too_much(path));
+        if !self.excess.add(content, times, self.xml.limits()) {
+            return Err(self.xml.over(Limit::Repeated));
         }
         let format = self.head.format(self.shared.formats, || {
             inherited(&self.row, &self.columns, first, self.shared.formats)
@@ -265,8 +266,8 @@ impl<'a, 'v> SheetReading<'a, 'v> {
         let columns = (first, end.min(MAX_COLUMNS));
         if self.row.repeated > 1 {
             self.kept.push(columns, content, format);
-            if self.kept.bytes() > MAX_ROW_BYTES {
-                return Err(too_much(path));
+            if self.kept.bytes() as u64 > self.xml.limits().row_text_bytes {
+                return Err(self.xml.over(Limit::RowText));
             }
             return Ok(ControlFlow::Continue(()));
         }
@@ -301,7 +302,8 @@ impl<'a, 'v> SheetReading<'a, 'v> {
         for row in self.row.first..self.row.end() {
             for column in first..end.min(MAX_COLUMNS) {
                 if self.merges.len() >= MAX_MERGES {
-                    return Err(too_much(self.xml.path()));
+                    let what = "has more merged cells than can be read";
+                    return Err(too_large(self.xml.path(), what));
                 }
                 let last = |first: u32, size: u32, limit: u32| {
                     first.saturating_add(size - 1).min(limit - 1)
@@ -375,11 +377,4 @@ fn columns_or_row(
         }
     }
     Ok(columns)
-}
-
-fn too_much(path: &Path) -> Error {
-    too_large(
-        path,
-        "repeats filled cells more often than can be read: a few bytes of it stand for billions of cells",
-    )
 }

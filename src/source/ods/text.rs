@@ -4,10 +4,8 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::xml::{Xml, attribute, character};
 use crate::error::Result;
-use crate::source::workbook::too_large;
+use crate::model::limits::Limit;
 
-/// The most bytes that the text of a cell may have. Excel's cells end at 32,767 characters.
-const MAX_TEXT_BYTES: usize = 16 << 20;
 /// As many as are put into a text at a time.
 const SPACES: &str = "                                                                ";
 /// What XML and OpenDocument call white space in a paragraph.
@@ -81,6 +79,8 @@ impl CellText {
     pub(super) fn read_paragraph(&mut self, xml: &mut Xml<'_>, prefixes: &Prefixes) -> Result<()> {
         self.start_paragraph();
         let (path, outside) = (xml.path(), xml.depth().saturating_sub(1));
+        // One more than a cell may have is refused; no need to make room for what the file claims.
+        let most = usize::try_from(xml.limits().string_bytes).unwrap_or(usize::MAX);
         while xml.depth() > outside {
             let mut skip = false;
             match xml.next()? {
@@ -89,7 +89,7 @@ impl CellText {
                     "s" => {
                         let count = attribute(path, &tag, "c")?;
                         let count = count.and_then(|count| count.trim().parse().ok());
-                        self.push_spaces(count.unwrap_or(1));
+                        self.push_spaces(count.unwrap_or(1).min(most.saturating_add(1)));
                     }
                     "tab" => self.push_kept('\t'),
                     "line-break" => self.push_kept('\n'),
@@ -106,9 +106,8 @@ impl CellText {
             if skip {
                 xml.skip_element()?;
             }
-            if self.text.len() > MAX_TEXT_BYTES {
-                let what = format!("has a cell with a text of over {MAX_TEXT_BYTES} bytes");
-                return Err(too_large(path, &what));
+            if self.text.len() as u64 > xml.limits().string_bytes {
+                return Err(xml.over(Limit::String));
             }
         }
         Ok(())
@@ -140,9 +139,7 @@ impl CellText {
         self.ends_in_white_space = false;
     }
 
-    fn push_spaces(&mut self, count: usize) {
-        // One more than a cell may have is refused; no need to make room for what the file claims.
-        let mut count = count.min(MAX_TEXT_BYTES + 1);
+    fn push_spaces(&mut self, mut count: usize) {
         while let Some(rest) = count.checked_sub(SPACES.len()) {
             self.text.push_str(SPACES);
             count = rest;

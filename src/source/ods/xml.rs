@@ -9,22 +9,39 @@ use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::reader::Reader;
 
+use super::package::MANIFEST;
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::workbook::{broken, too_large};
-use crate::source::xml::referred;
+use crate::model::limits::{Limit, Limits};
+use crate::source::inflate::Passed;
+use crate::source::workbook::{broken, over_limit};
+use crate::source::xml::{MIN_PIECE_BYTES, check_tag, referred};
 
-/// The most bytes that one tag, or one stretch of text between tags, may have: it is held in memory.
-const MAX_TOKEN_BYTES: u64 = 64 << 20;
-/// The most bytes of names and styles that are kept from one part.
-const MAX_HELD_BYTES: u64 = 256 << 20;
-/// How deep elements may lie in each other. Real workbooks stay below 30.
-const MAX_DEPTH: u32 = 1_000;
 /// How much is inflated at a time.
 const CHUNK_BYTES: usize = 64 << 10;
 
+/// A part, for errors.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    path: &'a Path,
+    part: &'static str,
+}
+
+impl<'a> Place<'a> {
+    /// A part of this workbook, by its name.
+    pub(super) fn of(path: &'a Path, part: &'static str) -> Self {
+        Self { path, part }
+    }
+
+    /// `WorkbookTooLarge`, naming the part and the limit.
+    pub(super) fn over(self, Passed { limit, most }: Passed) -> Error {
+        over_limit(self.path, &format!("its part {}", self.part), limit, most)
+    }
+}
+
 /// A part of the package, event by event. Empty elements come as a start and an end.
 pub(super) struct Xml<'a> {
-    path: &'a Path,
+    place: Place<'a>,
+    limits: Limits,
     reader: Reader<Bounded<'a>>,
     buffer: Vec<u8>,
     depth: u32,
@@ -32,18 +49,18 @@ pub(super) struct Xml<'a> {
 }
 
 impl<'a> Xml<'a> {
-    /// A part from its first byte. It may inflate to `limit` bytes.
-    pub(super) fn new(path: &'a Path, part: impl Read + 'a, limit: u64) -> Self {
+    /// A part from its first byte.
+    pub(super) fn new(place: Place<'a>, part: impl Read + 'a, limits: Limits) -> Self {
         let mut reader = Reader::from_reader(Bounded {
             inner: BufReader::with_capacity(CHUNK_BYTES, Box::new(part)),
             used: 0,
             token_start: 0,
-            limit,
-            excess: None,
+            piece: limits.string_bytes.max(MIN_PIECE_BYTES),
         });
         reader.config_mut().expand_empty_elements = true;
         Self {
-            path,
+            place,
+            limits,
             reader,
             buffer: Vec::new(),
             depth: 0,
@@ -52,8 +69,8 @@ impl<'a> Xml<'a> {
     }
 
     /// A part from behind the start tag of an element, whose end is the last event that makes sense.
-    pub(super) fn inside(path: &'a Path, part: impl Read + 'a, limit: u64) -> Self {
-        let mut xml = Self::new(path, part, limit);
+    pub(super) fn inside(place: Place<'a>, part: impl Read + 'a, limits: Limits) -> Self {
+        let mut xml = Self::new(place, part, limits);
         xml.reader.config_mut().allow_unmatched_ends = true;
         xml.depth = 1;
         xml
@@ -61,7 +78,18 @@ impl<'a> Xml<'a> {
 
     /// The workbook.
     pub(super) fn path(&self) -> &'a Path {
-        self.path
+        self.place.path
+    }
+
+    /// What the workbook may cost.
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The error of a part that passes a limit.
+    pub(super) fn over(&self, limit: Limit) -> Error {
+        let most = limit.of(&self.limits);
+        self.place.over(Passed { limit, most })
     }
 
     /// How many bytes lie before the next event.
@@ -83,11 +111,10 @@ impl<'a> Xml<'a> {
         const ENTRY_BYTES: u64 = 64;
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.held = self.held.saturating_add(bytes).saturating_add(ENTRY_BYTES);
-        if self.held <= MAX_HELD_BYTES {
+        if self.held <= self.limits.list_bytes {
             return Ok(());
         }
-        let what = format!("holds over {MAX_HELD_BYTES} bytes of names and styles");
-        Err(too_large(self.path, &what))
+        Err(self.over(Limit::List))
     }
 
     /// The next event.
@@ -102,21 +129,23 @@ impl<'a> Xml<'a> {
         let event = self.reader.read_event_into(&mut self.buffer);
         let event = match event {
             Ok(event) => event,
-            Err(error) => return Err(failure(self.path, self.reader.get_ref().excess, error)),
+            Err(error) => return Err(failure(self.place, error)),
         };
         match &event {
-            Event::Start(_) => {
+            Event::Start(tag) => {
                 self.depth += 1;
-                if self.depth > MAX_DEPTH {
-                    return Err(broken(self.path, "its elements are nested too deeply"));
-                }
+                let Place { path, part } = self.place;
+                check_tag(tag, self.depth, &self.limits)
+                    .map_err(|fault| fault.in_part(path, part))?;
             }
             Event::End(_) => self.depth = self.depth.saturating_sub(1),
             Event::Eof if self.depth > 0 => {
-                return Err(broken(self.path, "its content is cut off"));
+                return Err(broken(self.place.path, "its content is cut off"));
             }
-            Event::DocType(declarations) if declarations.contains('[') => {
-                return Err(broken(self.path, "it declares XML entities of its own"));
+            // OpenOffice.org 2 wrote one into the list of parts; what it points to is not looked for.
+            Event::DocType(declared) if self.place.part != MANIFEST || declared.contains('[') => {
+                let how = format!("its part {} has a document type", self.place.part);
+                return Err(broken(self.place.path, &how));
             }
             _ => {}
         }
@@ -140,7 +169,7 @@ impl<'a> Xml<'a> {
     /// # Errors
     /// As [`Xml::next`].
     pub(super) fn text_of_element(&mut self) -> Result<String> {
-        let (path, outside) = (self.path, self.depth.saturating_sub(1));
+        let (path, outside) = (self.place.path, self.depth.saturating_sub(1));
         let mut text = String::new();
         while self.depth > outside {
             let direct = self.depth == outside + 1;
@@ -222,33 +251,25 @@ pub(super) fn attribute<'t>(
     Ok(None)
 }
 
-fn failure(path: &Path, excess: Option<Excess>, error: quick_xml::Error) -> Error {
-    match (excess, &error) {
-        (Some(Excess::Part), _) => too_large(path, "inflates to more bytes than can be read"),
-        (Some(Excess::Token), _) => too_large(
-            path,
-            &format!("holds a text or a tag of over {MAX_TOKEN_BYTES} bytes"),
-        ),
+fn failure(place: Place<'_>, error: quick_xml::Error) -> Error {
+    let path = place.path;
+    if let quick_xml::Error::Io(io) = &error
+        && let Some(passed) = Passed::of(io)
+    {
+        return place.over(passed);
+    }
+    match &error {
         // An error of the operating system has its code; the rest come from cut-off or corrupt content.
-        (None, quick_xml::Error::Io(io)) if io.raw_os_error().is_some() => Error::new(
+        quick_xml::Error::Io(io) if io.raw_os_error().is_some() => Error::new(
             ErrorKind::FileUnreadable,
             format!("{} cannot be read", path.display()),
         )
         .in_file(path)
         .caused_by(error)
         .next_step("Check the disk"),
-        (None, quick_xml::Error::Io(_)) => {
-            broken(path, "its content does not inflate").caused_by(error)
-        }
+        quick_xml::Error::Io(_) => broken(path, "its content does not inflate").caused_by(error),
         _ => broken(path, "its content is cut off or is not XML").caused_by(error),
     }
-}
-
-/// What a part has too much of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Excess {
-    Part,
-    Token,
 }
 
 /// Inflated bytes, counted.
@@ -256,8 +277,8 @@ struct Bounded<'a> {
     inner: BufReader<Box<dyn Read + 'a>>,
     used: u64,
     token_start: u64,
-    limit: u64,
-    excess: Option<Excess>,
+    /// The most bytes that one tag, or one stretch of text between tags, may have: it is held in memory.
+    piece: u64,
 }
 
 impl Read for Bounded<'_> {
@@ -271,18 +292,9 @@ impl Read for Bounded<'_> {
 impl BufRead for Bounded<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         let bytes = self.inner.fill_buf()?;
-        let excess = if bytes.is_empty() {
-            None
-        } else if self.used >= self.limit {
-            Some(Excess::Part)
-        } else if self.used - self.token_start > MAX_TOKEN_BYTES {
-            Some(Excess::Token)
-        } else {
-            None
-        };
-        if excess.is_some() {
-            self.excess = excess;
-            return Err(io::Error::other("too many bytes"));
+        if !bytes.is_empty() && self.used.saturating_sub(self.token_start) > self.piece {
+            let (limit, most) = (Limit::String, self.piece);
+            return Err(io::Error::other(Passed { limit, most }));
         }
         Ok(bytes)
     }

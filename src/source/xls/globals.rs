@@ -8,10 +8,11 @@ use super::records::{Bof, Holds, Joined, Record, Records, Substream, Version, u1
 use super::shared_strings;
 use super::strings::{Length, TextReader};
 use crate::error::Result;
+use crate::model::limits::Limits;
 use crate::model::sheet::{DateSystem, SheetEntry, SheetKind, Visibility};
 use crate::source::format_list::FormatList;
 use crate::source::shared_strings::SharedStrings;
-use crate::source::workbook::broken;
+use crate::source::workbook::{broken, over_limit};
 
 /// What the globals say, and each sheet's place.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ const ONLY_SHEET: &str = "Sheet 1";
 
 impl Globals {
     /// Reads the lists of a stream that is not encrypted.
-    pub(super) fn read(path: &Path, stream: &[u8]) -> Result<Self> {
+    pub(super) fn read(path: &Path, stream: &[u8], limits: &Limits) -> Result<Self> {
         let (version, holds) = kind_of_stream(path, stream)?;
         let mut globals = Self {
             version,
@@ -46,7 +47,7 @@ impl Globals {
             strings: SharedStrings::default(),
         };
         match holds {
-            Holds::Globals => globals.read_list(path, stream)?,
+            Holds::Globals => globals.read_list(path, stream, limits)?,
             Holds::Globals4 => globals.read_bundle(path, stream)?,
             // Up to BIFF4 a file is a sheet; a sheet of a later version stands alone in files of other programs.
             Holds::Worksheet | Holds::Chart | Holds::Other => {
@@ -62,14 +63,17 @@ impl Globals {
         self.styles.get(sheet).or_else(|| self.styles.first())
     }
 
-    fn read_list(&mut self, path: &Path, stream: &[u8]) -> Result<()> {
+    fn read_list(&mut self, path: &Path, stream: &[u8], limits: &Limits) -> Result<()> {
         let mut styles = StyleRecords::default();
         let mut records = open(path, stream)?.without_inner();
         while let Some(record) = records.next() {
             match record.kind {
                 kind::DATE_MODE => self.date_system = date_system(&record),
                 kind::BOUND_SHEET => self.add_bound_sheet(path, stream, &record)?,
-                kind::SST => self.strings = shared_strings::read(records.joined(&record)),
+                kind::SST => {
+                    self.strings = shared_strings::read(records.joined(&record), limits)
+                        .map_err(|limit| over_limit(path, "", limit, limit.of(limits)))?;
+                }
                 _ => styles.note(&record, self.version, &self.text),
             }
         }

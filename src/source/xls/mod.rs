@@ -21,12 +21,13 @@ mod tests;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::compound_file::{CompoundFile, MAX_FILE_BYTES, is_compound_file};
+use super::compound_file::{CompoundFile, is_compound_file};
 use super::container::{KNOWN_FORMATS, unreadable};
 use super::input::Input;
-use super::workbook::{SheetVisitor, Workbook, broken, too_large};
+use super::workbook::{SheetVisitor, Workbook, broken, over_limit};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::address::CellRange;
+use crate::model::limits::{Limit, Limits};
 use crate::model::number_format::NumberFormat;
 use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetKind, SheetTable};
 use globals::Globals;
@@ -36,14 +37,14 @@ use records::{Holds, Substream};
 ///
 /// # Errors
 /// `NotAWorkbook`, `WorkbookBroken`, `WorkbookEncrypted`, `WorkbookTooLarge`, `FileUnreadable`.
-pub(super) fn open(path: &Path, input: Input) -> Result<Box<dyn Workbook>> {
+pub(super) fn open(path: &Path, input: Input, limits: &Limits) -> Result<Box<dyn Workbook>> {
     let mut bytes = Vec::new();
-    let mut input = input.take(MAX_FILE_BYTES + 1);
+    let mut input = input.take(limits.whole_file_bytes.saturating_add(1));
     let read = input.read_to_end(&mut bytes);
     let read = read.map_err(|error| unreadable(path, error))?;
-    if read as u64 > MAX_FILE_BYTES {
-        let what = format!("has more than {MAX_FILE_BYTES} bytes, the most in this format");
-        return Err(too_large(path, &what));
+    if read as u64 > limits.whole_file_bytes {
+        let limit = Limit::WholeFile;
+        return Err(over_limit(path, "", limit, limit.of(limits)));
     }
     let mut stream = if is_compound_file(&bytes) {
         workbook_stream(path, bytes)?
@@ -51,7 +52,7 @@ pub(super) fn open(path: &Path, input: Input) -> Result<Box<dyn Workbook>> {
         bytes
     };
     protection::remove(path, &mut stream)?;
-    let globals = Globals::read(path, &stream)?;
+    let globals = Globals::read(path, &stream, limits)?;
     Ok(Box::new(XlsWorkbook {
         path: path.to_owned(),
         stream,

@@ -2,19 +2,24 @@
 
 use super::records::Joined;
 use super::strings::shared;
+use crate::model::limits::{Limit, Limits};
 use crate::source::shared_strings::SharedStrings;
 
 /// Reads as many texts as there are, whatever the record claims. One that is cut off is left out, and so are those behind
 /// it.
-pub(super) fn read(mut from: Joined<'_>) -> SharedStrings {
+///
+/// # Errors
+/// The limit that is passed: a record's bytes can stand for twice as many in UTF-8.
+pub(super) fn read(mut from: Joined<'_>, limits: &Limits) -> Result<SharedStrings, Limit> {
     /// Two counts, neither of which is trusted.
     const HEADER_BYTES: usize = 8;
     let mut strings = SharedStrings::default();
     if from.skip(HEADER_BYTES).is_none() {
-        return strings;
+        return Ok(strings);
     }
-    // A stream of a gigabyte has no more text than can be told.
-    while shared(&mut from, strings.text_mut()).is_some() && strings.end() {}
+    while shared(&mut from, strings.text_mut()).is_some() {
+        strings.end_within(limits)?;
+    }
     strings.finish();
-    strings
+    Ok(strings)
 }

@@ -97,7 +97,11 @@ fn biff8(globals: &[u8], records: Vec<u8>) -> Vec<u8> {
 
 fn open(bytes: &[u8]) -> Result<Box<dyn Workbook>> {
     let input = Input::Decrypted(Cursor::new(Arc::from(bytes)));
-    super::open(Path::new("a.xls"), input)
+    super::open(
+        Path::new("a.xls"),
+        input,
+        &crate::model::limits::Limits::default(),
+    )
 }
 
 /// Writes down what it is told.

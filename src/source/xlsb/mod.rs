@@ -18,6 +18,7 @@ use super::shared_strings::SharedStrings;
 use super::workbook::{SheetVisitor, Workbook, broken};
 use crate::error::Result;
 use crate::model::address::CellRange;
+use crate::model::limits::Limits;
 use crate::model::number_format::NumberFormat;
 use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetKind, SheetTable};
 use lists::{Lists, SheetRecord};
@@ -48,15 +49,15 @@ enum StringsPart {
 ///
 /// # Errors
 /// `WorkbookBroken`, `WorkbookEncrypted`, `WorkbookTooLarge`, `FileUnreadable`.
-pub(super) fn open(path: &Path, input: Input) -> Result<Box<dyn Workbook>> {
-    let mut package = Package::open(path, input)?;
+pub(super) fn open(path: &Path, input: Input, limits: &Limits) -> Result<Box<dyn Workbook>> {
+    let mut package = Package::open(path, input, limits)?;
     let main = package.main_part()?;
     let relationships = package.relationships(&main)?;
-    let part = required_part(&mut package, path, &main, PartKind::Small)?;
+    let part = required_part(&mut package, path, &main, PartKind::List)?;
     let lists = Lists::read(Records::new(PartPlace { path, part: &main }, part))?;
     let styles = match list_part(&package, &main, &relationships, "styles") {
         Some(name) => {
-            let part = required_part(&mut package, path, &name, PartKind::Small)?;
+            let part = required_part(&mut package, path, &name, PartKind::List)?;
             Styles::read(Records::new(PartPlace { path, part: &name }, part))?
         }
         None => Styles::default(),
@@ -113,7 +114,7 @@ impl Workbook for XlsbWorkbook {
                     continue;
                 }
                 let path = &self.path;
-                let part = required_part(&mut self.package, path, name, PartKind::Small)?;
+                let part = required_part(&mut self.package, path, name, PartKind::List)?;
                 let records = Records::new(PartPlace { path, part: name }, part);
                 tables.extend(table::read(records, index)?);
             }
@@ -124,7 +125,7 @@ impl Workbook for XlsbWorkbook {
     fn merged_ranges(&mut self, sheet: usize) -> Result<Vec<CellRange>> {
         let (entry, name) = sheet_part(&self.path, &self.sheets, &self.parts, sheet)?;
         let path = &self.path;
-        let part = required_part(&mut self.package, path, name, PartKind::Sheet)?;
+        let part = required_part(&mut self.package, path, name, PartKind::Stream)?;
         worksheet::merged_ranges(Records::new(PartPlace { path, part: name }, part))
             .map_err(|error| error.in_sheet(&entry.name))
     }
@@ -137,7 +138,7 @@ impl Workbook for XlsbWorkbook {
             strings: self.strings.get(path, &mut self.package)?,
             styles: &self.styles,
         };
-        let part = required_part(&mut self.package, path, name, PartKind::Sheet)?;
+        let part = required_part(&mut self.package, path, name, PartKind::Stream)?;
         worksheet::read(
             Records::new(PartPlace { path, part: name }, part),
             lists,
@@ -149,10 +150,11 @@ impl Workbook for XlsbWorkbook {
 impl StringsPart {
     fn get(&mut self, path: &Path, package: &mut Package) -> Result<&SharedStrings> {
         if let Self::Unread(name) = self {
+            let limits = package.limits();
             let strings = match name {
                 Some(name) => {
-                    let part = required_part(package, path, name, PartKind::SharedStrings)?;
-                    strings::read(Records::new(PartPlace { path, part: name }, part))?
+                    let part = required_part(package, path, name, PartKind::Stream)?;
+                    strings::read(Records::new(PartPlace { path, part: name }, part), &limits)?
                 }
                 None => SharedStrings::default(),
             };
@@ -341,6 +343,7 @@ mod tests {
         open(
             Path::new("a.xlsb"),
             Input::Decrypted(Cursor::new(bytes.into())),
+            &Limits::default(),
         )
     }
 

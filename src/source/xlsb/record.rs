@@ -5,8 +5,9 @@ use std::path::Path;
 
 use super::fields::TooShort;
 use crate::error::{Error, Result};
+use crate::model::limits::{Limit, Limits};
 use crate::source::package::read_error;
-use crate::source::workbook::broken;
+use crate::source::workbook::{broken, over_limit};
 
 /// The most bytes that a record may have which is read at all. A text has at most 32,767 characters, and twice as
 /// much for its runs and its phonetic reading; lists of sheets in formulas have 12 bytes for each of 65,535.
@@ -74,6 +75,12 @@ impl PartPlace<'_> {
     /// `WorkbookBroken`, naming the part.
     pub(super) fn broken(self, how: &str) -> Error {
         broken(self.path, &format!("its part {} {how}", self.part))
+    }
+
+    /// `WorkbookTooLarge`, naming the part and the limit.
+    pub(super) fn over(self, limit: Limit, limits: &Limits) -> Error {
+        let place = format!("its part {}", self.part);
+        over_limit(self.path, &place, limit, limit.of(limits))
     }
 
     /// `WorkbookBroken` for a record that lacks fields.

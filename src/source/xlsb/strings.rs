@@ -5,13 +5,17 @@ use std::io::BufRead;
 use super::fields::{Fields, append_utf16};
 use super::record::{Records, id};
 use crate::error::Result;
+use crate::model::limits::Limits;
 use crate::source::shared_strings::SharedStrings;
 
 /// Reads the part. Runs of rich text are joined, phonetic readings are left out.
 ///
 /// # Errors
 /// `WorkbookBroken`, `WorkbookTooLarge` for more text or strings than are held in memory.
-pub(super) fn read(mut records: Records<'_, impl BufRead>) -> Result<SharedStrings> {
+pub(super) fn read(
+    mut records: Records<'_, impl BufRead>,
+    limits: &Limits,
+) -> Result<SharedStrings> {
     let place = records.place();
     let mut strings = SharedStrings::default();
     while let Some(record) = records.next(|id| id == id::SHARED_STRING)? {
@@ -19,7 +23,9 @@ pub(super) fn read(mut records: Records<'_, impl BufRead>) -> Result<SharedStrin
             .rich()
             .map_err(|fault| place.too_short(fault))?;
         append_utf16(units, strings.text_mut());
-        strings.end_within_bounds(place.path)?;
+        strings
+            .end_within(limits)
+            .map_err(|limit| place.over(limit, limits))?;
     }
     strings.finish();
     Ok(strings)
@@ -45,7 +51,7 @@ pub(super) mod tests {
     #[test]
     fn strings_are_found_by_number() {
         let bytes = shared(&["", "é", "_x000D_", "", "last"]);
-        let strings = read(Records::new(place(), bytes.as_slice())).unwrap();
+        let strings = read(Records::new(place(), bytes.as_slice()), &Limits::default()).unwrap();
         let found: Vec<_> = (0..6).map(|index| strings.get(index)).collect();
         let wanted = [
             Some(""),
@@ -63,7 +69,7 @@ pub(super) mod tests {
     #[test]
     fn a_string_longer_than_its_record_is_broken() {
         let bytes = record(id::SHARED_STRING, &[0, 2, 0, 0, 0, 65, 0]);
-        let error = read(Records::new(place(), bytes.as_slice())).unwrap_err();
+        let error = read(Records::new(place(), bytes.as_slice()), &Limits::default()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::WorkbookBroken);
     }
 }

@@ -317,8 +317,11 @@ pub(super) mod tests {
 
     fn read_into(bytes: &[u8], notes: &mut Notes) -> Result<()> {
         let strings = shared(&["", "one", "two"]);
-        let strings =
-            crate::source::xlsb::strings::read(Records::new(place(), strings.as_slice())).unwrap();
+        let strings = crate::source::xlsb::strings::read(
+            Records::new(place(), strings.as_slice()),
+            &crate::model::limits::Limits::default(),
+        )
+        .unwrap();
         let styles = styles(&[], &[0, 14, 2]);
         let styles = Styles::read(Records::new(place(), styles.as_slice())).unwrap();
         let lists = CellLists {

@@ -23,9 +23,9 @@ use super::input::Input;
 use super::package::{Package, PartKind};
 use super::shared_strings::SharedStrings;
 use super::workbook::{SheetVisitor, Workbook, broken};
-use super::xml::XmlReader;
 use crate::error::Result;
 use crate::model::address::CellRange;
+use crate::model::limits::Limits;
 use crate::model::number_format::NumberFormat;
 use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetKind, SheetTable};
 
@@ -33,8 +33,8 @@ use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetKind, SheetTa
 ///
 /// # Errors
 /// `WorkbookBroken`, `WorkbookEncrypted`, `WorkbookTooLarge`, `FileUnreadable`.
-pub(super) fn open(path: &Path, input: Input) -> Result<Box<dyn Workbook>> {
-    let mut package = Package::open(path, input)?;
+pub(super) fn open(path: &Path, input: Input, limits: &Limits) -> Result<Box<dyn Workbook>> {
+    let mut package = Package::open(path, input, limits)?;
     let workbook = WorkbookPart::read(&mut package)?;
     let styles = Styles::read(&mut package, &workbook.styles)?;
     Ok(Box::new(Xlsx {
@@ -126,10 +126,9 @@ impl Workbook for Xlsx {
             Strings::Read(Some(strings)) => Some(strings),
             _ => None,
         };
-        let Some(bytes) = self.package.part(&part, PartKind::Sheet)? else {
+        let Some(reader) = self.package.xml(&part, PartKind::Stream)? else {
             return Ok(());
         };
-        let reader = XmlReader::open(&self.path, &part, bytes)?;
         let surroundings = Surroundings {
             path: &self.path,
             sheet: self

@@ -6,18 +6,16 @@ use super::text;
 use crate::error::Result;
 use crate::source::package::{Package, PartKind};
 use crate::source::shared_strings::SharedStrings;
-use crate::source::xml::XmlReader;
 
 /// Reads the table; `None` without that part. The numbers it claims to hold are not believed.
 ///
 /// # Errors
 /// What is wrong with the file.
 pub(super) fn read(package: &mut Package, part: &str) -> Result<Option<SharedStrings>> {
-    let path = package.path().to_path_buf();
-    let Some(bytes) = package.part(part, PartKind::SharedStrings)? else {
+    let limits = package.limits();
+    let Some(mut reader) = package.xml(part, PartKind::Stream)? else {
         return Ok(None);
     };
-    let mut reader = XmlReader::open(&path, part, bytes)?;
     let mut strings = SharedStrings::default();
     let mut scratch = String::new();
     loop {
@@ -33,7 +31,9 @@ pub(super) fn read(package: &mut Package, part: &str) -> Result<Option<SharedStr
             Event::Eof => break,
             _ => continue,
         }
-        strings.end_within_bounds(&path)?;
+        strings
+            .end_within(&limits)
+            .map_err(|limit| reader.over(limit))?;
     }
     strings.finish();
     Ok(Some(strings))

@@ -11,10 +11,12 @@ use crate::model::number_format::NumberFormat;
 use crate::source::format_list::FormatList;
 use crate::source::package::{Package, PartKind};
 use crate::source::workbook::too_large;
-use crate::source::xml::{self, XmlReader, is_blank};
+use crate::source::xml::{self, is_blank};
 
 /// The most cell styles; Excel has at most 65,490.
 const MAX_STYLES: usize = 1 << 20;
+/// The most number formats that a workbook defines; Excel writes some 250.
+const MAX_FORMATS: usize = 1 << 16;
 
 /// The number formats, and which style has which.
 #[derive(Debug, Default)]
@@ -53,10 +55,9 @@ impl Styles {
     /// What is wrong with the file.
     pub(super) fn read(package: &mut Package, part: &str) -> Result<Self> {
         let path = package.path().to_path_buf();
-        let Some(bytes) = package.part(part, PartKind::Small)? else {
+        let Some(mut reader) = package.xml(part, PartKind::List)? else {
             return Ok(Self::default());
         };
-        let mut reader = XmlReader::open(&path, part, bytes)?;
         let mut lists = Lists::default();
         let mut list = None;
         loop {
@@ -72,6 +73,9 @@ impl Styles {
                 Event::End(tag) if List::of(tag.local_name().as_ref()).is_some() => list = None,
                 Event::Eof => break,
                 _ => {}
+            }
+            if lists.codes.len() > MAX_FORMATS {
+                return Err(too_large(&path, "has more number formats than can be read"));
             }
             if lists.cells.len().max(lists.named.len()) > MAX_STYLES {
                 return Err(too_large(&path, "has more cell styles than can be read"));

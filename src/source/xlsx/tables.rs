@@ -10,7 +10,7 @@ use crate::model::address::CellRange;
 use crate::model::sheet::SheetTable;
 use crate::source::package::{Package, PartKind};
 use crate::source::workbook::too_large;
-use crate::source::xml::{self, XmlReader, is_blank};
+use crate::source::xml::{self, is_blank};
 
 /// The most merged ranges of a sheet, which are held in memory.
 const MAX_MERGED: usize = 1 << 22;
@@ -20,16 +20,14 @@ const MAX_MERGED: usize = 1 << 22;
 /// # Errors
 /// What is wrong with the file.
 pub(super) fn tables(package: &mut Package, part: &str, sheet: usize) -> Result<Vec<SheetTable>> {
-    let path = package.path().to_path_buf();
     let mut tables = Vec::new();
     for relationship in package.relationships(part)? {
         if relationship.kind != "table" || relationship.external {
             continue;
         }
-        let Some(bytes) = package.part(&relationship.target, PartKind::Small)? else {
+        let Some(mut reader) = package.xml(&relationship.target, PartKind::List)? else {
             continue;
         };
-        let mut reader = XmlReader::open(&path, &relationship.target, bytes)?;
         loop {
             match reader.next()? {
                 Event::Start(tag) | Event::Empty(tag) if tag.local_name().as_ref() == "table" => {
@@ -70,10 +68,9 @@ pub(super) fn merged_ranges(package: &mut Package, part: &str) -> Result<Vec<Cel
     let path = package.path().to_path_buf();
     let mut found = Vec::new();
     let mut known: HashSet<CellRange> = HashSet::new();
-    let Some(bytes) = package.part(part, PartKind::Sheet)? else {
+    let Some(mut reader) = package.xml(part, PartKind::Stream)? else {
         return Ok(found);
     };
-    let mut reader = XmlReader::open(&path, part, bytes)?;
     loop {
         match reader.next()? {
             Event::Start(tag) if tag.local_name().as_ref() == "sheetData" => reader.skip(),

@@ -119,6 +119,7 @@ fn open_bytes(bytes: Vec<u8>) -> Result<Box<dyn Workbook>> {
     open(
         Path::new("a.xlsx"),
         Input::Decrypted(Cursor::new(bytes.into())),
+        &Limits::default(),
     )
 }
 
@@ -466,7 +467,7 @@ fn document_types_and_deep_nesting_are_refused() {
     let deep = format!("{}{}", "<a>".repeat(100_000), "</a>".repeat(100_000));
     assert_eq!(
         Parts::with_sheet(&deep).kind_of_error(),
-        Some(ErrorKind::WorkbookBroken)
+        Some(ErrorKind::WorkbookTooLarge)
     );
 }
 
@@ -697,7 +698,8 @@ fn samples_read_as_calamine_reads_them() {
         "businesses.xlsx",
     ] {
         let path = sample(name);
-        let mut workbook = open(&path, Input::File(std::fs::File::open(&path).unwrap())).unwrap();
+        let file = Input::File(std::fs::File::open(&path).unwrap());
+        let mut workbook = open(&path, file, &Limits::default()).unwrap();
         for (index, sheet) in workbook.sheets().to_vec().iter().enumerate() {
             if sheet.kind != SheetKind::Worksheet {
                 continue;

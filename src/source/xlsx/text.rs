@@ -24,7 +24,7 @@ pub(super) fn read_item(
     scratch: &mut String,
     into: &mut String,
 ) -> Result<()> {
-    let outer = reader.depth();
+    let (outer, before) = (reader.depth(), into.len());
     loop {
         if let Event::Start(tag) = reader.next()? {
             match tag.local_name().as_ref() {
@@ -33,6 +33,7 @@ pub(super) fn read_item(
                     scratch.clear();
                     reader.text(scratch)?;
                     append(scratch, ends, into);
+                    reader.check_text(into.len() - before)?;
                 }
                 "r" | "AlternateContent" | "Fallback" => {}
                 _ => reader.skip(),

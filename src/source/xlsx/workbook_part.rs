@@ -9,10 +9,12 @@ use crate::error::Result;
 use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetKind, Visibility};
 use crate::source::package::{Package, PartKind, Relationship};
 use crate::source::workbook::{broken, too_large};
-use crate::source::xml::{self, XmlReader, is_blank};
+use crate::source::xml::{self, is_blank};
 
-/// The most sheets, and the most names, that a workbook may have.
-const MAX_ENTRIES: usize = 1 << 20;
+/// The most names that a workbook may have.
+const MAX_NAMES: usize = 1 << 20;
+/// The most sheets. Excel's own bound is the machine's memory.
+const MAX_SHEETS: usize = 1 << 16;
 
 /// What the workbook part says.
 #[derive(Debug, Default)]
@@ -48,10 +50,9 @@ impl WorkbookPart {
         let part = package.main_part()?;
         let relationships = package.relationships(&part)?;
         let by_id = by_id(&relationships);
-        let Some(bytes) = package.part(&part, PartKind::Small)? else {
+        let Some(mut reader) = package.xml(&part, PartKind::List)? else {
             return Err(broken(&path, &format!("its part {part} is missing")));
         };
-        let mut reader = XmlReader::open(&path, &part, bytes)?;
         let mut workbook = Self::default();
         let mut definitions = Vec::new();
         let mut formula = String::new();
@@ -75,7 +76,7 @@ impl WorkbookPart {
                 Event::Eof => break,
                 _ => {}
             }
-            if workbook.sheets.len().max(definitions.len()) > MAX_ENTRIES {
+            if workbook.sheets.len() > MAX_SHEETS || definitions.len() > MAX_NAMES {
                 return Err(too_large(
                     &path,
                     "has more sheets or names than can be read",

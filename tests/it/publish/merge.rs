@@ -1,11 +1,11 @@
 //! Upserts.
 
 use sheetload::ErrorKind;
-use sheetload::config::commit::OnConflict;
-use sheetload::db::merge::{Merge, Merged, check_key, create_staging, merge};
+use sheetload::config::commit::{OnConflict, Upsert};
+use sheetload::db::merge::{Merge, Merged, check_key, check_rights, create_staging, merge};
 use tokio_postgres::Client;
 
-use super::{names, staging_of, table};
+use super::{knows_version_15, names, staging_of, table};
 use crate::support::import::rows;
 use crate::support::server::TestDatabase;
 
@@ -321,6 +321,9 @@ async fn partitioned_tables_tell_new_rows_from_known_ones() {
 #[tokio::test]
 async fn keys_are_compared_as_the_index_compares_them() {
     let database = TestDatabase::create();
+    if !knows_version_15(&database) {
+        return;
+    }
     database.query(
         "create collation folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false); \
          create table t (name text collate folded, region text, v int, unique nulls not distinct (name, region)); \
@@ -347,7 +350,6 @@ async fn keys_are_compared_as_the_index_compares_them() {
 async fn names_are_quoted_and_identities_written() {
     let database = TestDatabase::create();
     let long = "é".repeat(31);
-    let name = format!("My \"Shop\".{long}");
     let quoted = format!("\"My \"\"Shop\"\"\".\"{long}\"");
     database.query(&format!(
         "create schema \"My \"\"Shop\"\"\"; \
@@ -477,4 +479,53 @@ async fn a_key_without_its_index_is_refused_before_the_load() {
         assert_eq!(found, kind, "{name} {key:?}: {message}");
         assert!(message.contains(text), "{name} {key:?}: {message}");
     }
+}
+
+#[tokio::test]
+async fn rights_that_a_merge_needs_are_asked_for_before_the_load() {
+    let database = TestDatabase::create();
+    database.query(
+        "create table t (k int primary key, v text); create role merger; \
+         grant create, usage on schema public to merger; grant insert on t to merger",
+    );
+    let mut client = database.connect().await;
+    client.batch_execute("set role merger").await.unwrap();
+    let modes = [OnConflict::Update, OnConflict::Ignore, OnConflict::Fail];
+    let name = table("t");
+    let lacking = async |client: &Client, on_conflict| {
+        let key = names(&["k"]);
+        let checked = check_rights(client, &name, &Upsert { key, on_conflict }).await;
+        checked.err().map(|error| {
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+            error.message().to_owned()
+        })
+    };
+    for (grant, expected) in [
+        ("", ["select from and update", "select from", "select from"]),
+        (
+            "grant update (v) on t to merger",
+            ["select from", "select from", "select from"],
+        ),
+        ("grant select on t to merger", ["", "", ""]),
+        ("revoke update (v) on t from merger", ["update", "", ""]),
+    ] {
+        database.query(&format!("select 1; {grant}"));
+        for (on_conflict, right) in modes.into_iter().zip(expected) {
+            let message = lacking(&client, on_conflict).await;
+            let wanted = (!right.is_empty())
+                .then(|| format!("user \"sheetload\" lacks the right to {right} table t"));
+            assert_eq!(message, wanted, "{grant} {on_conflict:?}");
+            if wanted.is_none() {
+                // The rights will do.
+                let key = (["k"].as_slice(), on_conflict);
+                let merged = merged(&mut client, "t", key, &["k", "v"], "values (1, 1, 'x')").await;
+                assert_eq!(
+                    counts(&merged)[..4].iter().sum::<u64>() + counts(&merged)[4],
+                    1
+                );
+            }
+        }
+    }
+    drop(client);
+    database.query("drop owned by merger; drop role merger");
 }

@@ -1,0 +1,79 @@
+//! A rehearsal: all rows were tried in a copy of the table, and what remains is what only the table's own rows tell.
+
+use std::collections::BTreeMap;
+
+use deadpool_postgres::Object;
+use tokio_postgres::Client;
+
+use super::publish::merge_rows;
+use super::route::{Rehearsed, Route};
+use super::target::Target;
+use crate::db::conflicts::{Conflict, find_conflicts};
+use crate::db::merge::{Merged, ORDINAL_COLUMN};
+use crate::error::{Result, error_from_postgres};
+use crate::sink::Refusal;
+
+/// unique_violation (PostgreSQL documentation, appendix A).
+const UNIQUE_VIOLATION: &str = "23505";
+
+/// Finds out what would become of the rows of the copy, within the transaction that holds it. It must be rolled back
+/// afterwards.
+///
+/// # Errors
+/// What the server says.
+pub(super) async fn rehearse(
+    client: &mut Object,
+    target: &Target,
+    rows: u64,
+) -> Result<Option<Merged>> {
+    let Route::Rehearsed { copy, purpose } = &target.route else {
+        return Ok(None);
+    };
+    let columns = target.written_columns();
+    let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+    match purpose {
+        Rehearsed::NewTable | Rehearsed::InPlaceOfRows => Ok(None),
+        Rehearsed::BesideRows => {
+            let conflicts = find_conflicts(client, &target.name, copy, &names, ORDINAL_COLUMN);
+            beside(conflicts.await?, rows).map(Some)
+        }
+        Rehearsed::Merge(upsert) => {
+            require_added(client, target).await?;
+            // Begins within the transaction, about which the server warns and nothing more; what it ends with is a
+            // rollback of all.
+            let mut transaction = client.transaction().await.map_err(|error| {
+                error_from_postgres(error, &format!("merge rows into {}", target.name.plain()))
+            })?;
+            let merged = merge_rows(&mut transaction, &target.name, copy, upsert, &names).await?;
+            Ok(Some(merged))
+        }
+    }
+}
+
+/// The table gets the columns that the rows have and it lacks, as it would in earnest.
+async fn require_added(client: &Client, target: &Target) -> Result<()> {
+    super::publish::add_columns(client, &target.name, &target.added).await
+}
+
+fn beside(conflicts: Vec<Conflict>, rows: u64) -> Result<Merged> {
+    let mut refused = BTreeMap::new();
+    for conflict in conflicts {
+        let refusal = Refusal {
+            row: 0,
+            sqlstate: UNIQUE_VIOLATION.to_owned(),
+            message: format!(
+                "duplicate key value violates unique constraint \"{}\"",
+                conflict.index
+            ),
+            column: None,
+            constraint: Some(conflict.index),
+        };
+        refused.entry(conflict.ordinal).or_insert(refusal);
+    }
+    let refused: Vec<(i64, Refusal)> = refused.into_iter().collect();
+    Ok(Merged {
+        inserted: rows.saturating_sub(refused.len() as u64),
+        refused,
+        ..Merged::default()
+    })
+}
