@@ -48,6 +48,7 @@ impl Context<'_> {
                 }
                 Err(error) => attempt.end.errors.push(error),
             }
+            target.tell(&mut attempt.end.errors);
         }
         if let (Some(transaction), Rehearsal::DryRun) =
             (&attempt.transaction, self.config.rehearsal)

@@ -249,8 +249,8 @@ fn existing_rows_are_kept_replaced_or_removed_as_asked() {
         "create view names as select name from businesses; \
          comment on table businesses is 'ours'; grant select on businesses to public",
     );
-    let (code, _) = import(&database, &file, &["--if-exists", "replace"]);
-    assert_eq!(code, 3);
+    let output = run(&database, &["import", path, "--if-exists", "replace"]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
     assert_eq!(count(), "9987");
     assert_eq!(database.value("select count(*)::text from names"), "9987");
     assert_eq!(
@@ -292,7 +292,11 @@ fn a_replacement_leaves_out_rows_that_a_foreign_key_refuses() {
          insert into businesses (name, country) values ('Old Ltd', 'Atlantis')",
     );
     let directory = tempfile::tempdir().unwrap();
-    let rows = [["One", "Atlantis"], ["Two", "Lemuria"], ["Three", "Atlantis"]];
+    let rows = [
+        ["One", "Atlantis"],
+        ["Two", "Lemuria"],
+        ["Three", "Atlantis"],
+    ];
     let file = countries(directory.path(), &rows);
     let all = "select string_agg(name, ',' order by name) from businesses";
     let abort = ["--if-exists", "replace", "--on-error", "abort"];

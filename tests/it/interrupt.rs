@@ -234,7 +234,14 @@ const MODES: [(&str, &str); 3] = [("sequential", "1"), ("concurrent", "2"), ("ba
 
 /// All or nothing, as batch mode does it.
 fn all_args() -> Vec<&'static str> {
-    vec!["--table", "numbered", "--batch-size", "100", "--workers", "2"]
+    vec![
+        "--table",
+        "numbered",
+        "--batch-size",
+        "100",
+        "--workers",
+        "2",
+    ]
 }
 
 /// What is committed on the way stays.
@@ -449,7 +456,10 @@ async fn a_replacement_that_is_interrupted_leaves_the_old_rows() {
 #[tokio::test]
 async fn a_replacement_that_waits_to_be_put_in_place_can_be_stopped() {
     // A table with a trigger is emptied and filled at the end, a plain one makes way for its copy.
-    for made_plain in ["", "; drop event trigger add_gate; drop trigger gate on numbered"] {
+    for made_plain in [
+        "",
+        "; drop event trigger add_gate; drop trigger gate on numbered",
+    ] {
         stopped_before_it_is_put_in_place(made_plain).await;
     }
 }

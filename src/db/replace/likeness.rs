@@ -44,7 +44,7 @@ impl Likeness {
         &self.indexes
     }
 
-    /// Creates a table in its likeness: unlogged, with what refuses rows (NOT NULL, checks, unique indexes, exclusion
+    /// Creates a table in its likeness: unlogged, with what refuses rows (NOT NULL, checks, indexes, exclusion
     /// constraints, foreign keys, the bounds of a partition) and with sequences of its own, so that the table's numbers
     /// are not drawn.
     ///
@@ -57,8 +57,7 @@ impl Likeness {
              (like {table} including all excluding indexes excluding statistics excluding comments); "
         );
         for (number, index) in (1..).zip(&self.indexes) {
-            let create = index.create_refusing(copy, &numbered(copy, number));
-            statements.push_str(&create.unwrap_or_default());
+            statements.push_str(&index.create_refusing(copy, &numbered(copy, number)));
         }
         for key in &self.foreign_keys {
             statements.push_str(&key.create(copy));

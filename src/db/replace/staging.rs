@@ -170,19 +170,20 @@ impl Index {
         )
     }
 
-    /// The statement that creates an index which refuses the same rows, if this one refuses any.
-    pub(super) fn create_refusing(&self, staging: &TableName, name: &str) -> Option<String> {
+    /// The statement that creates an index which refuses the same rows. Any may: what it holds of a row must fit into a
+    /// part of a page, and an expression may have no value.
+    pub(super) fn create_refusing(&self, staging: &TableName, name: &str) -> String {
         let quoted = quote_identifier(name);
         match &self.constraint {
-            Some(constraint) if constraint.kind == IndexConstraintKind::Exclusion => Some(format!(
+            Some(constraint) if constraint.kind == IndexConstraintKind::Exclusion => format!(
                 "alter table {staging} add constraint {quoted} {}; ",
                 constraint.definition
-            )),
-            _ if self.unique => Some(format!(
-                "create unique index {quoted} on {staging}{}; ",
-                self.definition
-            )),
-            _ => None,
+            ),
+            _ => {
+                let unique = if self.unique { "unique " } else { "" };
+                let definition = &self.definition;
+                format!("create {unique}index {quoted} on {staging}{definition}; ")
+            }
         }
     }
 }
