@@ -173,7 +173,7 @@ fn the_report_accounts_for_every_row_of_a_merge() {
         [
             "total_records        5",
             "success_count        3 (inserted 2, updated 1)",
-            "error_count          1 (check violation 1)",
+            "error_count          1 (constraint 1)",
             "superseded           1",
             "committed            all rows together",
             "verified             the rows agreed with the source before they were merged",
@@ -186,7 +186,7 @@ fn the_report_accounts_for_every_row_of_a_merge() {
         [
             "total_records        5",
             "success_count        0 (inserted 0, updated 0)",
-            "error_count          1 (check violation 1)",
+            "error_count          1 (constraint 1)",
             "kept in the table    4",
             "committed            all rows together",
         ]
