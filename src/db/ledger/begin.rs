@@ -164,7 +164,7 @@ fn lingers(id: Uuid) -> Error {
     ))
 }
 
-/// Forgets what an attempt has recorded, because its rows went with the table they were in.
+/// Forgets what an attempt has recorded, because its rows went with the table they were in. The next one begins anew.
 ///
 /// # Errors
 /// What the server says.
@@ -178,7 +178,9 @@ pub async fn forget_batches(client: &Client, id: Uuid) -> Result<()> {
             .await
             .map_err(not_recorded)?;
     }
-    Ok(())
+    let begins_anew = "update sheetload.loads set is_prepared = false where id = $1";
+    let updated = client.execute(begins_anew, &[&id]).await;
+    updated.map(|_| ()).map_err(not_recorded)
 }
 
 /// Records, in the transaction that makes it so, that the table is as the first row needs it. One that is created at the
