@@ -39,6 +39,19 @@ pub async fn create_table(
     table: &TableName,
     columns: &[TargetColumn],
 ) -> Result<()> {
+    create_table_for(client, table, columns, table).await
+}
+
+/// Creates a table that takes the place of another one later, or does not; errors name that one, which people know.
+///
+/// # Errors
+/// As [`create_table`].
+pub async fn create_table_for(
+    client: &Client,
+    table: &TableName,
+    columns: &[TargetColumn],
+    known: &TableName,
+) -> Result<()> {
     if columns.len() > MAX_COLUMNS {
         return Err(Error::new(
             ErrorKind::WorkbookTooLarge,
@@ -47,16 +60,16 @@ pub async fn create_table(
                 columns.len()
             ),
         )
-        .in_table(table.plain())
+        .in_table(known.plain())
         .next_step("Load fewer of them with --range, such as A:ZZ"));
     }
     execute(
         client,
         &create_table_sql(table, columns),
-        &format!("create table {}", table.plain()),
+        &format!("create table {}", known.plain()),
     )
     .await
-    .map_err(|error| error.in_table(table.plain()))
+    .map_err(|error| error.in_table(known.plain()))
 }
 
 /// A change to a table's columns.

@@ -187,6 +187,22 @@ impl Error {
         self
     }
 
+    /// Names another table wherever this one is named, because people know that one.
+    pub fn rename_table(&mut self, table: &str, known: &str) {
+        let Inner {
+            message,
+            facts,
+            next_step,
+            ..
+        } = &mut *self.0;
+        let texts = [Some(message), facts.table.as_mut(), next_step.as_mut()];
+        for text in texts.into_iter().flatten() {
+            if text.contains(table) {
+                *text = text.replace(table, known);
+            }
+        }
+    }
+
     /// What went wrong.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

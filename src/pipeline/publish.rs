@@ -8,7 +8,7 @@ use crate::config::commit::Upsert;
 use crate::db::ddl::{self, ColumnChange};
 use crate::db::merge::{self, Merge, Merged};
 use crate::db::replace;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::column::TargetColumn;
 use crate::model::table::TableName;
 
@@ -23,6 +23,7 @@ impl Target {
     /// What the server says.
     pub(super) async fn prepare(&mut self, client: &Client) -> Result<()> {
         let mut columns = self.written_columns();
+        let name = &self.name;
         match &mut self.route {
             Route::InPlace(Before::Create) | Route::OneTransaction(Before::Create) => {
                 ddl::create_table(client, &self.name, &columns).await?;
@@ -36,13 +37,15 @@ impl Target {
             }
             Route::Staged { staging, publish } => {
                 match publish {
-                    Publish::Create => ddl::create_table(client, staging, &columns).await?,
+                    Publish::Create => {
+                        ddl::create_table_for(client, staging, &columns, name).await?;
+                    }
                     Publish::Replace(replacement) => {
                         replacement.create_staging(client, staging).await?;
                     }
                     Publish::Merge { creates: true, .. } => {
                         columns.extend(merge::staging_columns());
-                        ddl::create_table(client, staging, &columns).await?;
+                        ddl::create_table_for(client, staging, &columns, name).await?;
                     }
                     Publish::Merge { creates: false, .. } => {
                         merge::create_staging(client, staging, &self.name).await?;
@@ -54,7 +57,9 @@ impl Target {
             }
             Route::Rehearsed { copy, purpose } => {
                 match purpose {
-                    Rehearsed::NewTable => ddl::create_table(client, copy, &columns).await?,
+                    Rehearsed::NewTable => {
+                        ddl::create_table_for(client, copy, &columns, name).await?;
+                    }
                     Rehearsed::InPlaceOfRows => {
                         replace::create_copy(client, copy, &self.name).await?;
                     }
@@ -69,6 +74,16 @@ impl Target {
             }
         }
         self.look_at_written(client).await
+    }
+
+    /// Lets errors name the table, where rows are written to another one first.
+    pub(super) fn tell(&self, errors: &mut [Error]) {
+        let Some(staging) = self.route.staging() else {
+            return;
+        };
+        for error in errors {
+            error.rename_table(&staging.table, &self.name.table);
+        }
     }
 
     /// Puts rows that went through a staging table in place, in the transaction that is open. Gives what became of rows

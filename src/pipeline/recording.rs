@@ -175,9 +175,10 @@ pub(super) async fn refuse_same_file(
         .next_step(step))
 }
 
-/// Whether a second load of the same rows would add to those of the first.
+/// Whether a second load of the same rows would add to those of the first. One that needs a table of its own finds that
+/// it is there.
 fn adds_rows(config: &ImportConfig) -> bool {
-    let replaces = matches!(config.if_exists, IfExists::Replace | IfExists::Truncate);
+    let replaces = config.if_exists != IfExists::Append;
     let merges = config
         .upsert
         .as_ref()

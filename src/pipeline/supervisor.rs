@@ -203,7 +203,7 @@ impl LoadEnd {
         self.totals.is_some_and(|totals| totals.rows == done)
     }
 
-    /// Takes in how a stage ended, and gives its error. That the reader was told to stop is none.
+    /// Takes in how a stage ended, and gives its error. That it was told to stop is none.
     fn add(&mut self, joined: Result<StageEnd, JoinError>) -> Result<()> {
         match joined {
             Ok(StageEnd::Reader(source, result)) => {
@@ -219,7 +219,10 @@ impl LoadEnd {
             Ok(StageEnd::Worker(latency, result)) => {
                 // Both have the same bounds, so adding cannot fail.
                 let _same_bounds = self.latency.add(latency);
-                result
+                match result {
+                    Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
+                    result => result,
+                }
             }
             Err(error) => Err(
                 Error::new(ErrorKind::Internal, "a stage of the load panicked")

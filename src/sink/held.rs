@@ -184,6 +184,10 @@ impl Sink for HeldSink {
     ) -> Result<Written, WriteFailure> {
         let mut tries = self.retry.tries();
         let mut held = self.transaction.client.lock().await;
+        // Nothing of a load that was stopped meanwhile will stay.
+        if self.retry.stop.is_cancelled() {
+            return Err(Error::new(ErrorKind::Interrupted, "the load is being stopped").into());
+        }
         loop {
             let Some(client) = &*held else {
                 return Err(self.transaction.is_over().into());

@@ -59,9 +59,9 @@ impl Case {
         self.workbook("good.xlsx", &[&["id", "name"], &["1", "a"], &["2", "b"]])
     }
 
-    /// Every relation with its number of rows, every schema, every column, every connection, every lock.
-    fn state(&self) -> Vec<Vec<Option<String>>> {
-        self.database.query(
+    /// Every relation with its number of rows, every schema, every column; without the schema `but`.
+    fn state(&self, but: &str) -> Vec<Vec<Option<String>>> {
+        self.database.query(&format!(
             "select n.nspname::text, c.relname::text, c.relkind::text, \
                     case when c.relkind = 'r' then (xpath('/row/n/text()', query_to_xml( \
                         format('select count(*) n from %I.%I', n.nspname, c.relname), \
@@ -69,14 +69,35 @@ impl Case {
                     (select string_agg(a.attname, ',' order by a.attnum) from pg_attribute a \
                      where a.attrelid = c.oid and a.attnum > 0) \
              from pg_namespace n left join pg_class c on c.relnamespace = n.oid \
-             where n.nspname not like 'pg\\_%' and n.nspname <> 'information_schema' \
+             where n.nspname not like 'pg\\_%' and n.nspname not in ('information_schema', '{but}') \
              order by 1, 2",
-        )
+        ))
     }
 
-    /// Runs an import that must fail, as another user where one is given, and gives its message.
+    /// Runs an import that must be refused before it begins, as another user where one is given, and gives its message.
+    /// Nothing is changed, and there is no record of it.
     fn refused_as(&self, url: &str, code: i32, file: &Path, args: &[&str]) -> String {
-        let before = self.state();
+        let before = self.state("");
+        let message = self.message_as(url, code, file, args);
+        assert_eq!(self.state(""), before, "{message}");
+        message
+    }
+
+    /// Runs an import that must fail once it has begun: that it did is recorded, and nothing else has changed.
+    fn failed_as(&self, url: &str, code: i32, file: &Path, args: &[&str]) -> String {
+        let before = self.state("sheetload");
+        let message = self.message_as(url, code, file, args);
+        assert_eq!(self.state("sheetload"), before, "{message}");
+        let last = self.database.query(
+            "select state, rows_loaded::text, (finished_at is not null)::text \
+             from sheetload.loads order by id desc limit 1",
+        );
+        let ended = ["failed", "0", "true"].map(|text| Some(text.to_owned()));
+        assert_eq!(last, [ended], "{message}");
+        message
+    }
+
+    fn message_as(&self, url: &str, code: i32, file: &Path, args: &[&str]) -> String {
         let output = sheetload()
             .arg("import")
             .arg(file)
@@ -93,12 +114,15 @@ impl Case {
             !stderr.contains(shared_server().password().expose()),
             "{stderr}"
         );
-        assert_eq!(self.state(), before, "{stderr}");
         self.redacted(&stderr)
     }
 
     fn refused(&self, code: i32, file: &Path, args: &[&str]) -> String {
         self.refused_as(&self.database.url(), code, file, args)
+    }
+
+    fn failed(&self, code: i32, file: &Path, args: &[&str]) -> String {
+        self.failed_as(&self.database.url(), code, file, args)
     }
 
     fn redacted(&self, text: &str) -> String {
@@ -384,11 +408,11 @@ fn what_is_no_table_and_what_is_nowhere_is_told() {
             )
         );
     }
-    assert_snapshot!(case.refused(5, &file, &["--table", "names"]), @r#"
+    assert_snapshot!(case.failed(5, &file, &["--table", "names"]), @r#"
     sheetload: cannot write rows to public.names: cannot copy to view "names"
       Nothing was committed. To enable copying to a view, provide an INSTEAD OF INSERT trigger.
     "#);
-    assert_snapshot!(case.refused(5, &file, &["--table", "nowhere.stock"]), @r#"
+    assert_snapshot!(case.failed(5, &file, &["--table", "nowhere.stock"]), @r#"
     sheetload: cannot create table nowhere.stock: schema "nowhere" does not exist
       Create the schema, or name another with --table schema.table
     "#);
@@ -408,7 +432,11 @@ fn a_missing_right_is_named_before_anything_is_done() {
             .replace(&role, "[role]")
     };
     assert_snapshot!(refused(&["--table", "new"]), @r"
-    sheetload: cannot create table new: permission denied for schema public
+    sheetload: cannot make the schema sheetload for the ledger: permission denied for database [database]
+      Ask for the right to create schemas in this database, or load with --no-ledger; such a load cannot be resumed
+    ");
+    assert_snapshot!(refused(&["--table", "new", "--no-ledger"]), @r"
+    sheetload: cannot create table public.new: permission denied for schema public
       Ask the owner to grant the right, or connect as another user
     ");
     for mode in ["sequential", "concurrent", "batch"] {
@@ -432,7 +460,7 @@ fn a_missing_right_is_named_before_anything_is_done() {
     case.database.query(&format!(
         "revoke insert on stock from {role}; grant insert (id) on stock to {role}"
     ));
-    assert_snapshot!(refused(&["--table", "stock"]), @r"
+    assert_snapshot!(refused(&["--table", "stock", "--no-ledger"]), @r"
     sheetload: cannot write rows to public.stock: permission denied for table stock
       Nothing was committed. Ask the owner to grant the right, or connect as another user
     ");
@@ -483,7 +511,7 @@ fn too_few_connections_are_told_with_the_number_that_fits() {
     let message = case.refused(5, &file, &["--workers", "128"]);
     assert!(
         message.starts_with(
-            "sheetload: 129 connections are needed (128 for workers, 1 beside them), and "
+            "sheetload: 130 connections are needed (128 for workers, 2 beside them), and "
         ) && message.contains("(max_connections = ")
             && message.contains("\n  Use --workers "),
         "{message}"
@@ -493,6 +521,12 @@ fn too_few_connections_are_told_with_the_number_that_fits() {
         .query(&format!("grant insert on stock to {role}"));
     let message = case.refused_as(&url, 5, &file, &["--table", "stock", "--workers", "3"]);
     assert_snapshot!(message, @r#"
+    sheetload: 5 connections are needed (3 for workers, 2 beside them), and postgresql://[database]_role@[server]/[database] has 3 free (the connection limit 3 of role "[database]_role")
+      Use --workers 1 or fewer, or alter role "[database]_role" connection limit -1
+    "#);
+    // Without a record, no connection speaks for the load.
+    let args = ["--table", "stock", "--workers", "3", "--no-ledger"];
+    assert_snapshot!(case.refused_as(&url, 5, &file, &args), @r#"
     sheetload: 4 connections are needed (3 for workers, 1 beside them), and postgresql://[database]_role@[server]/[database] has 3 free (the connection limit 3 of role "[database]_role")
       Use --workers 2 or fewer, or alter role "[database]_role" connection limit -1
     "#);

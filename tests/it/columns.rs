@@ -53,9 +53,10 @@ impl Stage {
         }
     }
 
+    /// Loads these rows. What is said of columns is tried several times over with the same file.
     fn run(&self, table: &[&[&str]], args: &[&str]) -> Run {
         let file = workbook(self.directory.path(), table);
-        Run::import(&self.database, &file, args)
+        Run::import(&self.database, &file, &[args, &["--again"]].concat())
     }
 
     fn columns(&self, table: &str) -> Vec<String> {

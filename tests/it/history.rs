@@ -92,7 +92,7 @@ impl Load {
     /// The record of a batch with that many rows.
     fn batch(&self, first_row: u32, rows: u32) -> String {
         format!(
-            "insert into sheetload.batches values ('{}', 0, {first_row}, {first_row}, {rows}, 1, 1)",
+            "insert into sheetload.batches values ('{}', 0, {first_row}, {first_row}, {rows}, 1)",
             id(self.number)
         )
     }
@@ -206,6 +206,12 @@ fn loads_are_listed_from_the_newest() {
         database.query(&load.insert());
     }
     database.query(&format!("{}; {}", killed.batch(2, 10), killed.batch(12, 7)));
+    database.query(&format!(
+        "insert into sheetload.rejects \
+         select '{}', 0, row, 'S!A' || row, null, null, null, '23502', 'missing_value', 'no value' \
+         from unnest(array[13, 15]) row",
+        id(2)
+    ));
     database
         .query("update sheetload.batches set committed_at = timestamptz '2026-01-02 10:00:45Z'");
     let document = history(&database, &[]);

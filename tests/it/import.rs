@@ -234,14 +234,23 @@ fn existing_rows_are_kept_replaced_or_removed_as_asked() {
     let count = || database.value("select count(*)::text from businesses");
     let file = sample_file();
     import(&database, &file, &[]);
-    import(&database, &file, &["--if-exists", "append"]);
+    let path = file.to_str().unwrap();
+    for args in [&[][..], &["--if-exists", "append"]] {
+        let output = run(&database, &[&["import", path], args].concat());
+        assert_eq!(output.status.code(), Some(7), "{output:?}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.contains("--again"), "{stderr}");
+        assert_eq!(count(), "9987");
+    }
+    let (code, _) = import(&database, &file, &["--again"]);
+    assert_eq!(code, 3);
     assert_eq!(count(), "19974");
     database.query(
         "create view names as select name from businesses; \
          comment on table businesses is 'ours'; grant select on businesses to public",
     );
-    let (code, _) = import(&database, &file, &["--if-exists", "replace"]);
-    assert_eq!(code, 3);
+    let output = run(&database, &["import", path, "--if-exists", "replace"]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
     assert_eq!(count(), "9987");
     assert_eq!(database.value("select count(*)::text from names"), "9987");
     assert_eq!(
@@ -261,25 +270,75 @@ fn existing_rows_are_kept_replaced_or_removed_as_asked() {
     assert_eq!(leftovers, "0");
 }
 
+/// A sheet of names with their countries.
+fn countries(directory: &Path, rows: &[[&str; 2]]) -> PathBuf {
+    let file = directory.join("businesses.xlsx");
+    let mut workbook = rust_xlsxwriter::Workbook::new();
+    let sheet = workbook.add_worksheet();
+    sheet.write_row(0, 0, ["name", "country"]).unwrap();
+    sheet.write_row_matrix(1, 0, rows.iter().copied()).unwrap();
+    workbook.save(&file).unwrap();
+    file
+}
+
 #[test]
-fn a_replacement_that_fails_leaves_the_rows_there_were() {
+fn a_replacement_leaves_out_rows_that_a_foreign_key_refuses() {
     let database = TestDatabase::create();
     migrate(&database);
-    // Foreign keys are checked when the rows are put in place.
     database.query(
         "create table countries (name text primary key); \
          alter table businesses add foreign key (country) references countries; \
          insert into countries values ('Atlantis'); \
          insert into businesses (name, country) values ('Old Ltd', 'Atlantis')",
     );
-    let (code, report) = import(&database, &sample_file(), &["--if-exists", "replace"]);
-    assert_eq!(code, 5);
+    let directory = tempfile::tempdir().unwrap();
+    let rows = [
+        ["One", "Atlantis"],
+        ["Two", "Lemuria"],
+        ["Three", "Atlantis"],
+    ];
+    let file = countries(directory.path(), &rows);
+    let all = "select string_agg(name, ',' order by name) from businesses";
+    let abort = ["--if-exists", "replace", "--on-error", "abort"];
+    let (code, report) = import(&database, &file, &abort);
+    assert_eq!((code, &report["success_count"]), (6, &0.into()), "{report}");
+    assert_eq!(database.value(all), "Old Ltd");
+    let (code, report) = import(&database, &file, &["--if-exists", "replace"]);
+    assert_eq!(code, 3, "{report}");
+    assert_eq!(report["success_count"], 2);
+    assert_eq!(report["rejects"][0]["cell"], "Sheet1!B3");
+    assert_eq!(report["rejects"][0]["sqlstate"], "23503");
+    assert_eq!(database.value(all), "One,Three");
+}
+
+#[test]
+fn a_replacement_that_fails_leaves_the_rows_there_were() {
+    let database = TestDatabase::create();
+    migrate(&database);
+    // What others refer to may not go, which shows when the rows are put in place.
+    database.query(
+        "insert into businesses (name) values ('Old Ltd'); \
+         create table notes (business bigint references businesses (id)); \
+         insert into notes select id from businesses; \
+         alter table businesses alter id set default 1000",
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let file = countries(directory.path(), &[["New Ltd", "Lemuria"]]);
+    let (code, report) = import(&database, &file, &["--if-exists", "replace"]);
+    assert_eq!(code, 5, "{report}");
     assert_eq!(report["success_count"], 0);
     assert_eq!(report["state"], "failed");
     assert_eq!(
         database.value("select string_agg(name, ',') from businesses"),
         "Old Ltd"
     );
+    assert_eq!(
+        database.value("select state || ' ' || rows_loaded from sheetload.loads"),
+        "failed 0"
+    );
+    let leftovers = database
+        .value("select count(*)::text from pg_class where relname like 'sheetload_staging%'");
+    assert_eq!(leftovers, "0");
 }
 
 #[test]
@@ -296,7 +355,7 @@ fn rows_that_only_the_server_can_refuse_are_found() {
     let mut loaded = Vec::new();
     for mode in MODES {
         database.query("truncate businesses");
-        let (code, report) = import(&database, &sample_file(), &["--mode", mode]);
+        let (code, report) = import(&database, &sample_file(), &["--mode", mode, "--again"]);
         assert_eq!(code, 3, "{mode}: {report}");
         let (success, errors) = (
             report["success_count"].as_u64().unwrap(),

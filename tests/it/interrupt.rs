@@ -41,7 +41,7 @@ impl Stage {
              create function add_gate() returns event_trigger language plpgsql as $$ \
              declare created record; begin \
                for created in select * from pg_event_trigger_ddl_commands() \
-                   where object_type = 'table' loop \
+                   where object_type = 'table' and schema_name <> 'sheetload' loop \
                  execute format('create trigger gate before insert on %s for each row \
                    when (new.id >= {first_waiting}) execute function wait_for_gate()', \
                    created.object_identity); \
@@ -84,6 +84,34 @@ impl Stage {
 
     fn import(&self, args: &[&str]) -> Import {
         Import::start(&self.database, &self.workbook(), args)
+    }
+
+    /// The state of the last load in the ledger, and how many rows it says are in the table.
+    fn recorded(&self) -> (String, u64) {
+        let found = self.database.query(
+            "select state, rows_loaded::text from sheetload.loads order by started_at desc limit 1",
+        );
+        let [state, rows] = found[0].as_slice() else {
+            panic!("{found:?}");
+        };
+        let rows = rows.as_ref().unwrap().parse().unwrap();
+        (state.clone().unwrap(), rows)
+    }
+
+    /// Goes on with the load that was interrupted: then each row of the workbook is in the table once.
+    fn assert_resumes(&self) {
+        let resumed = sheetload()
+            .args(["resume", "--quiet", "--database-url", &self.database.url()])
+            .output()
+            .unwrap();
+        stdout(&resumed);
+        let each = self.database.value(
+            "select (count(*) = 1000 and count(distinct id) = 1000 and min(id) = 1 and max(id) = 1000 \
+               and count(name) = 1000)::text from numbered",
+        );
+        assert_eq!(each, "true");
+        assert_eq!(self.recorded(), ("complete".to_owned(), u64::from(ROWS)));
+        self.assert_nothing_left(&["numbered"]);
     }
 
     /// Waits until this many sessions of the load wait for a lock.
@@ -204,12 +232,37 @@ fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
 
 const MODES: [(&str, &str); 3] = [("sequential", "1"), ("concurrent", "2"), ("batch", "2")];
 
+/// All or nothing, as batch mode does it.
+fn all_args() -> Vec<&'static str> {
+    vec![
+        "--table",
+        "numbered",
+        "--batch-size",
+        "100",
+        "--workers",
+        "2",
+    ]
+}
+
+/// What is committed on the way stays.
 fn mode_args<'a>(mode: &'a str, workers: &'a str) -> Vec<&'a str> {
     let mut args = vec!["--table", "numbered", "--batch-size", "100", "--mode", mode];
     if mode != "sequential" {
         args.extend(["--workers", workers]);
     }
+    if mode == "batch" {
+        args.extend(["--commit", "batch"]);
+    }
     args
+}
+
+/// What is said when rows stay, with the load's id for the way on.
+fn stays(committed: u64, report: &Value) -> String {
+    let id = report["load_id"].as_str().unwrap();
+    format!(
+        "sheetload: interrupted: {committed} rows were committed to public.numbered and stay there; \
+         go on with `sheetload resume {id}`\n"
+    )
 }
 
 #[tokio::test]
@@ -240,13 +293,59 @@ async fn the_first_signal_lets_the_batches_in_hand_finish() {
             assert_eq!(report["success_count"], committed, "{mode}");
             assert_eq!(report["error_count"], 0, "{mode}");
             assert_eq!(report["state"], "interrupted", "{mode}");
-            assert_eq!(
-                ended.said,
-                format!(
-                    "sheetload: interrupted: {committed} rows were committed to public.numbered and stay there\n"
-                )
-            );
+            assert_eq!(ended.said, stays(committed, &report));
             stage.assert_nothing_left(&["numbered"]);
+            assert_eq!(stage.recorded(), ("interrupted".to_owned(), committed));
+            stage.assert_resumes();
+        }
+    }
+}
+
+#[tokio::test]
+async fn by_default_nothing_of_an_interrupted_load_stays() {
+    for signals in [
+        &[Signal::SIGINT][..],
+        &[Signal::SIGTERM],
+        &[Signal::SIGINT, Signal::SIGINT],
+        &[Signal::SIGTERM, Signal::SIGINT],
+    ] {
+        let stage = Stage::new(GATE).await;
+        stage.database.query(
+            "create table numbered (id int primary key, name text); \
+             insert into numbered values (0, 'old')",
+        );
+        let mut import = stage.import(&[&all_args()[..], &["--json"]].concat());
+        // One connection writes.
+        stage.wait_for_waiting(1);
+        import.interrupt(signals[0]);
+        match signals.get(1) {
+            Some(second) => import.signal(*second),
+            None => stage.open_gate().await,
+        }
+        let ended = import.end();
+        assert_eq!(ended.code, Some(130), "{}", ended.said);
+        assert_eq!(
+            ended.said,
+            "sheetload: interrupted: nothing was committed\n"
+        );
+        let report = ended.report();
+        assert_eq!(report["success_count"], 0);
+        assert_eq!(report["state"], "interrupted");
+        stage.assert_nothing_left(&["numbered"]);
+        assert_eq!(stage.database.value("select name from numbered"), "old");
+        assert_eq!(stage.recorded(), ("interrupted".to_owned(), 0));
+        if signals.len() > 1 {
+            stage.open_gate().await;
+        }
+        stage.database.query("truncate numbered");
+        if signals[0] == Signal::SIGINT {
+            stage.assert_resumes();
+        } else {
+            // Nothing of the file is there, so nothing is refused.
+            let file = stage.directory.path().join("numbered.xlsx");
+            let again = Import::start(&stage.database, &file, &all_args()).end();
+            assert_eq!(again.code, Some(0), "{}", again.said);
+            assert_eq!(stage.count("numbered"), u64::from(ROWS));
         }
     }
 }
@@ -276,39 +375,51 @@ async fn the_second_signal_ends_it_while_a_batch_waits_for_a_lock() {
             assert_eq!(committed, before_gate, "{mode}");
             assert_eq!(ended.report()["success_count"], committed, "{mode}");
             assert_eq!(ended.report()["state"], "interrupted", "{mode}");
+            assert_eq!(stage.recorded(), ("interrupted".to_owned(), committed));
+            stage.assert_resumes();
         }
     }
 }
 
 #[tokio::test]
 async fn a_created_table_without_rows_is_removed() {
-    for forced in [false, true] {
-        // From the first row on, all wait.
-        let stage = Stage::new(1).await;
-        let mut import = stage.import(&["--batch-size", "100", "--workers", "2"]);
-        stage.wait_for_waiting(2);
-        import.interrupt(Signal::SIGINT);
-        if forced {
-            import.signal(Signal::SIGINT);
+    for commit in ["all", "batch"] {
+        for forced in [false, true] {
+            // From the first row on, all wait.
+            let stage = Stage::new(1).await;
+            let args = ["--batch-size", "100", "--workers", "2", "--commit", commit];
+            let mut import = stage.import(&args);
+            stage.wait_for_waiting(2);
+            import.interrupt(Signal::SIGINT);
+            if forced {
+                import.signal(Signal::SIGINT);
+            } else {
+                stage.open_gate().await;
+            }
             let ended = import.end();
             assert_eq!(ended.code, Some(130));
-            assert_eq!(
-                ended.said,
-                "sheetload: interrupted: nothing was committed, and the new table was removed\n"
-            );
-            assert_eq!(ended.stdout, "");
-            stage.assert_nothing_left(&[]);
-        } else {
-            stage.open_gate().await;
-            let ended = import.end();
-            assert_eq!(ended.code, Some(130));
-            assert_eq!(stage.count("numbered"), 200);
-            assert!(
-                ended.said.contains("200 rows were committed"),
-                "{}",
-                ended.said
-            );
-            stage.assert_nothing_left(&["numbered"]);
+            if !forced && commit == "batch" {
+                assert_eq!(stage.count("numbered"), 200);
+                assert!(
+                    ended.said.contains("200 rows were committed"),
+                    "{}",
+                    ended.said
+                );
+                stage.assert_nothing_left(&["numbered"]);
+                assert_eq!(stage.recorded(), ("interrupted".to_owned(), 200));
+            } else {
+                assert_eq!(
+                    ended.said,
+                    "sheetload: interrupted: nothing was committed, and no table was created\n"
+                );
+                assert_eq!(ended.stdout, "");
+                stage.assert_nothing_left(&[]);
+                assert_eq!(stage.recorded(), ("interrupted".to_owned(), 0));
+            }
+            if forced {
+                stage.open_gate().await;
+            }
+            stage.assert_resumes();
         }
     }
 }
@@ -320,8 +431,7 @@ async fn a_replacement_that_is_interrupted_leaves_the_old_rows() {
         stage.database.query(
             "create table numbered (id int, name text); insert into numbered values (7, 'old')",
         );
-        let mut args = mode_args("batch", "2");
-        args.extend(["--if-exists", "replace", "--json"]);
+        let args = [&all_args()[..], &["--if-exists", "replace", "--json"]].concat();
         let mut import = stage.import(&args);
         stage.wait_for_waiting(2);
         import.interrupt(Signal::SIGTERM);
@@ -339,24 +449,34 @@ async fn a_replacement_that_is_interrupted_leaves_the_old_rows() {
         );
         stage.assert_nothing_left(&["numbered"]);
         assert_eq!(stage.database.value("select name from numbered"), "old");
+        assert_eq!(stage.recorded(), ("interrupted".to_owned(), 0));
     }
 }
 
 #[tokio::test]
 async fn a_replacement_that_waits_to_be_put_in_place_can_be_stopped() {
+    // A table with a trigger is emptied and filled at the end, a plain one makes way for its copy.
+    for made_plain in [
+        "",
+        "; drop event trigger add_gate; drop trigger gate on numbered",
+    ] {
+        stopped_before_it_is_put_in_place(made_plain).await;
+    }
+}
+
+async fn stopped_before_it_is_put_in_place(made_plain: &str) {
     let stage = Stage::new(ROWS + 1).await;
-    stage
-        .database
-        .query("create table numbered (id int, name text); insert into numbered values (7, 'old')");
-    // A reader keeps the table from being emptied at the end.
+    stage.database.query(&format!(
+        "create table numbered (id int, name text); insert into numbered values (7, 'old'){made_plain}"
+    ));
+    // A reader keeps the table from being touched at the end.
     let mut reader = stage.database.connect().await;
     let reading = reader.transaction().await.unwrap();
     reading
         .batch_execute("select * from numbered")
         .await
         .unwrap();
-    let mut args = mode_args("batch", "2");
-    args.extend(["--if-exists", "replace", "--json"]);
+    let args = [&all_args()[..], &["--if-exists", "replace", "--json"]].concat();
     let mut import = stage.import(&args);
     stage.wait_for_waiting(1);
     import.interrupt(Signal::SIGINT);
@@ -368,36 +488,41 @@ async fn a_replacement_that_waits_to_be_put_in_place_can_be_stopped() {
     assert_eq!(ended.report()["state"], "interrupted");
     stage.assert_nothing_left(&["numbered"]);
     assert_eq!(stage.database.value("select name from numbered"), "old");
+    assert_eq!(stage.recorded(), ("interrupted".to_owned(), 0));
+    stage.assert_resumes();
 }
 
 #[tokio::test]
 async fn a_table_that_cannot_be_emptied_yet_keeps_its_rows() {
-    let stage = Stage::new(GATE).await;
-    stage
-        .database
-        .query("create table numbered (id int, name text); insert into numbered values (7, 'old')");
-    let mut reader = stage.database.connect().await;
-    let reading = reader.transaction().await.unwrap();
-    reading
-        .batch_execute("select * from numbered")
-        .await
-        .unwrap();
-    let import = stage.import(&["--if-exists", "truncate"]);
-    stage.wait_for_waiting(1);
-    // Once is enough: nothing is in hand.
-    import.signal(Signal::SIGINT);
-    let ended = import.end();
-    assert_eq!(ended.code, Some(130), "{}", ended.said);
-    assert!(
-        ended
-            .said
-            .ends_with("sheetload: interrupted before anything was loaded\n"),
-        "{}",
-        ended.said
-    );
-    reading.rollback().await.unwrap();
-    stage.assert_nothing_left(&["numbered"]);
-    assert_eq!(stage.database.value("select name from numbered"), "old");
+    for commit in ["all", "batch"] {
+        let stage = Stage::new(GATE).await;
+        stage.database.query(
+            "create table numbered (id int, name text); insert into numbered values (7, 'old')",
+        );
+        let mut reader = stage.database.connect().await;
+        let reading = reader.transaction().await.unwrap();
+        reading
+            .batch_execute("select * from numbered")
+            .await
+            .unwrap();
+        let import = stage.import(&["--if-exists", "truncate", "--commit", commit]);
+        stage.wait_for_waiting(1);
+        // Once is enough: nothing is in hand.
+        import.signal(Signal::SIGINT);
+        let ended = import.end();
+        assert_eq!(ended.code, Some(130), "{commit}: {}", ended.said);
+        assert!(
+            ended
+                .said
+                .ends_with("sheetload: interrupted before anything was loaded\n"),
+            "{commit}: {}",
+            ended.said
+        );
+        reading.rollback().await.unwrap();
+        stage.assert_nothing_left(&["numbered"]);
+        assert_eq!(stage.database.value("select name from numbered"), "old");
+        assert_eq!(stage.recorded(), ("interrupted".to_owned(), 0), "{commit}");
+    }
 }
 
 #[tokio::test]
@@ -411,11 +536,11 @@ async fn a_signal_while_types_are_found_creates_nothing() {
         .unwrap();
     assert!(made.status.success());
     let import = Import::start(&stage.database, &file, &[]);
-    // Looking for the table is the last that the server hears before the rows are read for their types.
-    wait_for("the table to be looked for", || {
+    // Asking for the schema of a new table is the last that the server hears before the rows are read for their types.
+    wait_for("the schema to be asked for", || {
         stage.database.value(
             "select count(*)::text from pg_stat_activity where application_name = 'sheetload' \
-             and datname = current_database() and query like '%to_regclass%'",
+             and datname = current_database() and query like '%current_schema()%'",
         ) == "1"
     });
     import.signal(Signal::SIGINT);
@@ -430,6 +555,9 @@ async fn a_signal_while_types_are_found_creates_nothing() {
         ended.said
     );
     stage.assert_nothing_left(&[]);
+    // Nothing had begun that could be recorded.
+    let ledger = "select (to_regnamespace('sheetload') is null)::text";
+    assert_eq!(stage.database.value(ledger), "true");
 }
 
 #[test]
@@ -513,6 +641,39 @@ async fn a_signal_while_batches_are_waited_for_keeps_the_columns_as_they_are() {
         assert_eq!(ended.report()["success_count"], 400, "{mode}");
         assert_eq!(type_of_name(&stage), "bigint", "{mode}");
         stage.assert_nothing_left(&["numbered"]);
+        assert_eq!(stage.recorded(), ("interrupted".to_owned(), 400), "{mode}");
+        stage.assert_resumes();
+        assert_eq!(type_of_name(&stage), "text", "{mode}");
+    }
+}
+
+#[tokio::test]
+async fn by_default_a_signal_while_batches_are_waited_for_leaves_no_table() {
+    for forced in [false, true] {
+        let stage = Stage::new(GATE).await;
+        let args = [&all_args()[..], &["--infer-rows", "10", "--json"]].concat();
+        let mut import = Import::start(&stage.database, &widening_workbook(&stage), &args);
+        stage.wait_for_waiting(1);
+        wait_for("the batches before it", || {
+            stage.count("sheetload.batches") >= 3
+        });
+        import.interrupt(Signal::SIGINT);
+        if forced {
+            import.signal(Signal::SIGTERM);
+        } else {
+            stage.open_gate().await;
+        }
+        let ended = import.end();
+        assert_eq!(ended.code, Some(130), "{}", ended.said);
+        assert_eq!(ended.report()["success_count"], 0);
+        stage.assert_nothing_left(&[]);
+        assert_eq!(stage.count("sheetload.batches"), 0);
+        assert_eq!(stage.recorded(), ("interrupted".to_owned(), 0));
+        if forced {
+            stage.open_gate().await;
+        }
+        stage.assert_resumes();
+        assert_eq!(type_of_name(&stage), "text");
     }
 }
 
@@ -538,14 +699,12 @@ async fn one_signal_ends_a_load_whose_column_waits_for_a_lock() {
         import.interrupt(Signal::SIGINT);
         let ended = import.end();
         assert_eq!(ended.code, Some(130), "{mode}: {}", ended.said);
-        assert_eq!(
-            ended.said,
-            "sheetload: interrupted: 400 rows were committed to public.numbered and stay there\n",
-            "{mode}"
-        );
+        assert_eq!(ended.said, stays(400, &ended.report()), "{mode}");
         reader.batch_execute("rollback").await.unwrap();
         assert_eq!(stage.count("numbered"), 400, "{mode}");
         assert_eq!(type_of_name(&stage), "bigint", "{mode}");
         stage.assert_nothing_left(&["numbered"]);
+        assert_eq!(stage.recorded(), ("interrupted".to_owned(), 400), "{mode}");
+        stage.assert_resumes();
     }
 }

@@ -61,6 +61,7 @@ fn the_report_for_people_fits_into_80_columns() {
         "{look}"
     );
     with_settings!({filters => vec![
+        (r"(?m)(load +)[0-9a-f-]{36}$", "$1[load]"),
         (r"\d+(\.\d+)? s\b", "[seconds]"),
         (r"\d+(\.\d+)? [KM]iB", "[bytes]"),
         (r"(?m)(records_per_second +)[\d,]+", "$1[rate]"),
@@ -75,6 +76,8 @@ fn the_report_for_people_fits_into_80_columns() {
           success_count        287
           error_count          13 (missing value 4, error cell 4, NUL character 3, out
                                of range 2)
+          committed            all rows together
+          load                 [load]
           duration             [seconds]
           records_per_second   [rate]
           before loading       open [seconds]
@@ -118,9 +121,141 @@ fn the_report_for_people_fits_into_80_columns() {
     });
 }
 
-/// Leaves one rejected row, and takes out what differs from run to run.
+/// The figures of a report, from `total_records` to the one before `duration`, without the load's id.
+fn figures(output: &Output) -> Vec<String> {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    let lines = text.lines().skip_while(|line| !line.starts_with("  total"));
+    let lines = lines.take_while(|line| !line.starts_with("  duration"));
+    let (id, figures): (Vec<&str>, Vec<&str>) = lines.partition(|line| line.starts_with("  load "));
+    assert_eq!(id.len(), 1, "{text}");
+    figures
+        .into_iter()
+        .map(|line| line.trim().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_report_accounts_for_every_row_of_a_merge() {
+    let database = TestDatabase::create();
+    database.query(
+        "create table listings (id int primary key, name text check (name <> 'bad')); \
+         insert into listings values (1, 'old'), (2, 'old')",
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("listings.xlsx");
+    let mut workbook = rust_xlsxwriter::Workbook::new();
+    let sheet = workbook.add_worksheet();
+    sheet.write_row(0, 0, ["id", "name"]).unwrap();
+    for (row, id, name) in [
+        (1, 1, "one"),
+        (2, 3, "three"),
+        (3, 4, "bad"),
+        (4, 3, "third"),
+        (5, 5, "five"),
+    ] {
+        sheet.write(row, 0, id).unwrap();
+        sheet.write(row, 1, name).unwrap();
+    }
+    workbook.save(&file).unwrap();
+    let load = |args: &[&str]| {
+        sheetload()
+            .arg("import")
+            .arg(&file)
+            .args(["--database-url", &database.url(), "--key", "id"])
+            .args(args)
+            .output()
+            .unwrap()
+    };
+    let updated = load(&["--on-conflict", "update", "--verify"]);
+    assert_eq!(updated.status.code(), Some(3), "{updated:?}");
+    assert_eq!(
+        figures(&updated),
+        [
+            "total_records        5",
+            "success_count        3 (inserted 2, updated 1)",
+            "error_count          1 (constraint 1)",
+            "superseded           1",
+            "committed            all rows together",
+            "verified             the rows agreed with the source before they were merged",
+        ]
+    );
+    let ignored = load(&["--on-conflict", "ignore"]);
+    assert_eq!(ignored.status.code(), Some(3), "{ignored:?}");
+    assert_eq!(
+        figures(&ignored),
+        [
+            "total_records        5",
+            "success_count        0 (inserted 0, updated 0)",
+            "error_count          1 (constraint 1)",
+            "kept in the table    4",
+            "committed            all rows together",
+        ]
+    );
+    let tried = load(&["--on-conflict", "ignore", "--dry-run"]);
+    let tried = figures(&tried);
+    assert!(
+        tried.contains(&"committed            nothing".to_owned()),
+        "{tried:?}"
+    );
+}
+
+#[test]
+fn the_report_tells_when_rows_were_committed_and_which_the_table_left_out() {
+    let database = TestDatabase::create();
+    database.query(
+        "create function leave_out() returns trigger language plpgsql as $$ begin \
+           return case when new.city like 'L%' then null else new end; end $$; \
+         create table listings (name text, category text, phone text, email text, \
+           address text, city text, country text, website text, description text); \
+         create trigger leave_out before insert on listings \
+           for each row execute function leave_out()",
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let file = listings(directory.path(), "none");
+    for (args, committed) in [
+        (&["--commit", "batch"][..], "each batch by itself"),
+        (&["--mode", "sequential"], "each row by itself"),
+    ] {
+        database.query("truncate listings");
+        let output = sheetload()
+            .arg("import")
+            .arg(&file)
+            .args([
+                "--again",
+                "--table",
+                "listings",
+                "--database-url",
+                &database.url(),
+            ])
+            .args(args)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let loaded: u32 = database
+            .value("select count(*)::text from listings")
+            .parse()
+            .unwrap();
+        assert!(loaded < 300);
+        assert_eq!(
+            figures(&output),
+            [
+                "total_records        300".to_owned(),
+                format!("success_count        {loaded}"),
+                "error_count          0".to_owned(),
+                format!("left out by table    {}", 300 - loaded),
+                format!("committed            {committed}"),
+            ]
+        );
+    }
+}
+
+/// Leaves one rejected row and one column of the receipt, and takes out what differs from run to run.
 fn redact(report: &mut Value) {
     report["rejects"].as_array_mut().unwrap().truncate(1);
+    report["receipt"]["columns"]
+        .as_array_mut()
+        .unwrap()
+        .truncate(1);
     for pointer in [
         "/duration",
         "/records_per_second",
@@ -169,6 +304,7 @@ fn the_json_document_has_every_figure() {
         positive(pointer);
     }
     assert_eq!(report["rejects"].as_array().unwrap().len(), 13);
+    assert_eq!(report["receipt"]["columns"].as_array().unwrap().len(), 9);
     redact(&mut report);
     assert_snapshot!(serde_json::to_string_pretty(&report).unwrap(), @r##"
     {
@@ -180,6 +316,8 @@ fn the_json_document_has_every_figure() {
       "batches": 1,
       "bottleneck": "[measured]",
       "bytes_sent": 82132,
+      "commit": "all",
+      "dry_run": false,
       "duration": "[measured]",
       "empty_sheets": [],
       "error_cells_as_null": 0,
@@ -193,6 +331,19 @@ fn the_json_document_has_every_figure() {
       "load_id": "[measured]",
       "mode": "batch",
       "peak_memory_bytes": "[measured]",
+      "receipt": {
+        "columns": [
+          {
+            "name": "name",
+            "sql_type": "text",
+            "totals": {
+              "nulls": 0,
+              "values": 287
+            }
+          }
+        ],
+        "verified": null
+      },
       "records_per_second": "[measured]",
       "rejected_by_reason": {
         "error_cell": 4,
@@ -213,11 +364,16 @@ fn the_json_document_has_every_figure() {
           "stored": "#N/A"
         }
       ],
+      "rejects_file": null,
+      "retries": 0,
       "sheet": "Businesses",
       "skipped": {
         "blank_rows": 0,
         "hidden_rows": 0,
-        "rows_above_header": 0
+        "kept_in_table": 0,
+        "left_out_by_table": 0,
+        "rows_above_header": 0,
+        "superseded": 0
       },
       "stages": {
         "encode": "[measured]",
@@ -233,6 +389,7 @@ fn the_json_document_has_every_figure() {
       "table": "public.businesses",
       "table_created": false,
       "total_records": 300,
+      "upserted": null,
       "warnings": [],
       "workers": 2
     }
@@ -248,7 +405,7 @@ fn a_reader_that_goes_away_is_no_trouble() {
         let mut child = sheetload()
             .arg("import")
             .arg(&file)
-            .args(["--database-url", &database.url()])
+            .args(["--again", "--database-url", &database.url()])
             .args(args)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -356,7 +356,7 @@ fn rows_are_told_from_others_by_their_transactions() {
             .as_str(),
     );
     let batch = |sheet: i32, first_row: i32| {
-        format!("insert into sheetload.batches values ('{LOAD}', {sheet}, {first_row}, 9, 1, 0, 1)")
+        format!("insert into sheetload.batches values ('{LOAD}', {sheet}, {first_row}, 9, 1, 1)")
     };
     database.query(&format!(
         "create table t (n integer); insert into t values (1000); \

@@ -1,7 +1,8 @@
 //! The report of a load for people.
 
 use super::{bytes, grouped, line, note, one_line, rounded, seconds};
-use crate::model::report::{LoadReport, LoadState};
+use crate::model::receipt::Verified;
+use crate::model::report::{LoadReport, LoadState, Upserted};
 
 /// How many rejected rows are listed; the JSON document has more.
 const LISTED_REJECTS: usize = 20;
@@ -53,27 +54,40 @@ fn headline(report: &LoadReport) -> String {
 
 /// The figures with their names, in the order of their weight.
 fn figures(report: &LoadReport) -> Vec<(&'static str, String)> {
-    let stages = &report.stages;
     let mut figures = vec![
         ("total_records", grouped(report.total_records)),
-        ("success_count", grouped(report.success_count)),
+        ("success_count", with_upserted(report)),
         ("error_count", with_reasons(report)),
     ];
-    if report.skipped.blank_rows > 0 {
-        figures.push(("blank rows skipped", grouped(report.skipped.blank_rows)));
-    }
     for (name, count) in [
+        ("kept in the table", report.skipped.kept_in_table),
+        ("superseded", report.skipped.superseded),
+        ("left out by table", report.skipped.left_out_by_table),
+        ("blank rows skipped", report.skipped.blank_rows),
         ("hidden rows skipped", report.skipped.hidden_rows),
         ("rows above titles", report.skipped.rows_above_header),
         ("hidden rows loaded", report.hidden.rows_loaded),
         ("hidden columns", report.hidden.columns),
+        ("retries", report.retries),
     ] {
         if count > 0 {
             figures.push((name, grouped(count)));
         }
     }
+    figures.push(("committed", committed(report).to_owned()));
+    figures.push(("load", report.load_id.clone()));
+    if let Some(verified) = report.receipt.verified {
+        figures.push(("verified", compared_with(verified).to_owned()));
+    }
     figures.push(("duration", seconds(report.duration)));
     figures.push(("records_per_second", rounded(report.records_per_second)));
+    figures.extend(measured(report));
+    figures
+}
+
+/// Where the time went.
+fn measured(report: &LoadReport) -> Vec<(&'static str, String)> {
+    let (stages, mut figures) = (&report.stages, Vec::new());
     let mut before = format!("open {}", seconds(stages.open));
     if stages.infer > 0.0 {
         before = format!("{before}, find types {}", seconds(stages.infer));
@@ -111,6 +125,39 @@ fn figures(report: &LoadReport) -> Vec<(&'static str, String)> {
     figures.push(("peak memory", bytes(report.peak_memory_bytes)));
     figures.push(("bottleneck", report.bottleneck.to_owned()));
     figures
+}
+
+/// How many rows were loaded; of those merged by a key, how many are new.
+fn with_upserted(report: &LoadReport) -> String {
+    let loaded = grouped(report.success_count);
+    match report.upserted {
+        Some(Upserted { inserted, updated }) => format!(
+            "{loaded} (inserted {}, updated {})",
+            grouped(inserted),
+            grouped(updated)
+        ),
+        None => loaded,
+    }
+}
+
+/// When rows were committed.
+fn committed(report: &LoadReport) -> &'static str {
+    match report.commit {
+        _ if report.dry_run => "nothing",
+        "batch" => "each batch by itself",
+        "row" => "each row by itself",
+        _ => "all rows together",
+    }
+}
+
+/// Which rows of the table have the counts, sums, least and greatest values of the source.
+fn compared_with(verified: Verified) -> &'static str {
+    match verified {
+        Verified::WholeTable => "all rows of the table agree with the source",
+        Verified::Lineage => "the rows with this load's id agree with the source",
+        Verified::Transactions => "the rows of this load agree with the source",
+        Verified::Staged => "the rows agreed with the source before they were merged",
+    }
 }
 
 fn with_reasons(report: &LoadReport) -> String {

@@ -120,16 +120,16 @@ fn loads_sql() -> String {
         "select l.id::text, l.before, l.after, l.file, l.sheets, l.table_schema, l.table_name, l.mode, l.commit_mode, \
                 l.state, {IS_ALIVE} as is_alive, l.rows_read, \
                 coalesce(l.rows_loaded, b.loaded, 0) as rows_loaded, \
-                coalesce(l.rows_rejected, b.rejected, 0) as rows_rejected, \
+                coalesce(l.rows_rejected, r.rejected) as rows_rejected, \
                 {} as started, {} as finished, \
                 extract(epoch from coalesce(l.finished_at, case when {IS_ALIVE} then now() else b.last end, \
                         l.started_at) - l.started_at)::float8 as duration, \
                 l.attempt, l.error, l.superseded_by::text \
          from (select *, lag(id::text) over (order by id) as before, lead(id::text) over (order by id) as after \
                from sheetload.loads) l \
-         cross join lateral (select sum(rows_loaded)::int8 as loaded, sum(rows_rejected)::int8 as rejected, \
-                                    max(committed_at) as last \
-                             from sheetload.batches where load_id = l.id) b",
+         cross join lateral (select sum(rows_loaded)::int8 as loaded, max(committed_at) as last \
+                             from sheetload.batches where load_id = l.id) b \
+         cross join lateral (select count(*) as rejected from sheetload.rejects where load_id = l.id) r",
         moment("l.started_at"),
         moment("l.finished_at")
     )
