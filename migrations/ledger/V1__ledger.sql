@@ -62,7 +62,6 @@ create table sheetload.batches (
     -- The last row that is done with. While rows commit one by one it grows.
     last_row        integer not null,
     rows_loaded     bigint not null,
-    rows_rejected   bigint not null,
     attempt         integer not null,
     committed_at    timestamptz not null default now(),
     primary key (load_id, sheet, first_row)

@@ -37,7 +37,7 @@ pub(super) async fn run(args: HistoryArgs) -> Result<u8> {
         table: args.table,
         limit: Some(args.limit),
     };
-    let loads = loads(&**client, &wanted).await?;
+    let loads = loads(&client, &wanted).await?;
     if args.json {
         render::json(&loads)?;
     } else if !loads.is_empty() {

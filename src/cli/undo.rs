@@ -32,7 +32,7 @@ pub(super) struct UndoArgs {
 pub(super) async fn run(args: UndoArgs) -> Result<u8> {
     let connected = connection::connect_one(&args.connection).await?;
     let mut client = connected.database.get().await?;
-    let load = find(&**client, &args.load).await?;
+    let load = find(&client, &args.load).await?;
     let undone = undo(&mut client, &load).await?;
     if args.json {
         render::json(&undone)?;

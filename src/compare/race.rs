@@ -10,6 +10,7 @@ use super::scenario::Scenario;
 use super::scratch::{Scratch, ScratchTable};
 use super::verify::{self, Outcome};
 use super::{MODES, check, interrupted};
+use crate::config::commit::Patience;
 use crate::config::import::Mode;
 use crate::db::ddl;
 use crate::db::pool::Database;
@@ -88,7 +89,10 @@ impl<'a> Race<'a> {
             workers,
             transaction: None,
             ledger: None,
-            retry_for: Duration::ZERO,
+            patience: Patience {
+                retry_for: Duration::ZERO,
+                ..Patience::default()
+            },
         };
         let pipeline = Box::pin(Pipeline::open(load, writing, self.interrupt, &progress)).await?;
         let end = self.finished(pipeline, &progress).await?;

@@ -8,6 +8,7 @@ use tokio_postgres::Client;
 use super::earlier::EarlierRows;
 use super::import::{Context, interrupted_early, is_cancelled_statement};
 use super::lineage::{Ordinals, RowOrigin};
+use super::merged::MergedRows;
 use super::recording::Recording;
 use super::rejected_cells::CellKeeper;
 use super::target::Target;
@@ -15,6 +16,7 @@ use super::worker::RejectFile;
 use super::{Load, LoadEnd, NotStarted, Pipeline, Writing};
 use crate::db::ledger;
 use crate::error::{Error, Result, error_from_postgres};
+use crate::model::receipt::Receipt;
 use crate::sink::held::{HeldTransaction, LateConstraints};
 use crate::source::RowSource;
 
@@ -27,6 +29,17 @@ pub(super) struct Attempt {
     pub(super) sources: Vec<Box<dyn RowSource>>,
     /// Whether the first sheet came so far as to be read.
     pub(super) start: Start,
+    /// What the columns hold.
+    pub(super) receipt: Receipt,
+    /// What became of the rows at the end; none while they are not in place.
+    pub(super) placed: Option<Placed>,
+}
+
+/// Rows that are in place.
+#[derive(Debug, Default)]
+pub(super) struct Placed {
+    /// What a merge did.
+    pub(super) merged: Option<MergedRows>,
 }
 
 /// Whether an attempt was made at all.
@@ -50,6 +63,8 @@ impl Context<'_> {
             transaction,
             sources: Vec::with_capacity(sources.len()),
             start: Start::Made,
+            receipt: Receipt::default(),
+            placed: None,
         };
         let mut left = sources.into_iter().enumerate();
         for (index, source) in left.by_ref() {
@@ -217,7 +232,7 @@ impl Context<'_> {
             workers: self.workers,
             transaction,
             ledger: recording.map(|recording| recording.batch_ledger(self.config, &target.route)),
-            retry_for: self.config.patience.retry_for,
+            patience: self.config.patience,
         };
         let pipeline = Pipeline::open(load, writing, self.interrupt, self.progress).await?;
         Ok(pipeline.wait().await?)
@@ -233,6 +248,7 @@ impl Context<'_> {
     pub(super) fn may_begin_again(&self, target: &Target, attempt: &Attempt) -> Option<usize> {
         let is_held = target.route.is_one_transaction();
         let first = attempt.end.errors.iter().position(Error::is_transient);
-        first.filter(|_| is_held && !self.interrupt.is_cancelled())
+        let is_over = attempt.placed.is_some() || self.interrupt.is_cancelled();
+        first.filter(|_| is_held && !is_over)
     }
 }

@@ -1,6 +1,6 @@
 //! The end of a load: the rows are put in place and recorded together, or nothing is.
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Placed};
 use super::import::{Context, SheetFacts, display_name, is_cancelled_statement};
 use super::merged::MergedRows;
 use super::progress::{Phase, Snapshot};
@@ -12,12 +12,42 @@ use super::target::Target;
 use crate::config::commit::Rehearsal;
 use crate::db::ledger;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::receipt::Receipt;
 use crate::model::report::{LoadReport, LoadState};
 use crate::sink::classify::is_row_fault_code;
 
 impl Context<'_> {
-    /// Puts the rows in place, or takes them back, and writes the report.
+    /// Puts the rows of an attempt in place, if it is complete. What keeps it from being so is among its errors then.
+    pub(super) async fn place(
+        &self,
+        target: &Target,
+        recording: Option<&Recording>,
+        attempt: &mut Attempt,
+    ) {
+        let counters = self.progress.snapshot();
+        let all_accounted = attempt.end.accounts_for_all_rows(&counters);
+        let interrupted = self.interrupt.is_cancelled() && !all_accounted;
+        self.check(attempt, &counters, all_accounted || interrupted);
+        attempt.receipt.columns = std::mem::take(&mut attempt.end.columns);
+        if !attempt.end.errors.is_empty() || interrupted {
+            return;
+        }
+        self.progress.enter(Phase::Publishing);
+        match self
+            .put_in_place(target, recording, attempt, &counters)
+            .await
+        {
+            Ok(merged) => attempt.placed = Some(Placed { merged }),
+            Err(error) => attempt.end.errors.push(error),
+        }
+        if let (Some(transaction), Rehearsal::DryRun) =
+            (&attempt.transaction, self.config.rehearsal)
+        {
+            // A connection that is lost has rolled back by itself.
+            let _rolled_back = transaction.roll_back().await;
+        }
+    }
+
+    /// Takes rows back that are not in place, and writes the report.
     pub(super) async fn finish(
         &self,
         target: &Target,
@@ -29,33 +59,9 @@ impl Context<'_> {
         let counters = self.progress.snapshot();
         let all_accounted = attempt.end.accounts_for_all_rows(&counters);
         let mut interrupted = self.interrupt.is_cancelled() && !all_accounted;
-        self.check(&mut attempt, &counters, all_accounted || interrupted);
-        let mut receipt = Receipt {
-            columns: std::mem::take(&mut attempt.end.columns),
-            verified: None,
-        };
-        let is_complete = attempt.end.errors.is_empty() && !interrupted;
-        let (mut is_published, mut merged_rows) = (false, None);
-        if is_complete {
-            self.progress.enter(Phase::Publishing);
-            let placed = self
-                .put_in_place(target, recording, &mut attempt, &counters, &mut receipt)
-                .await;
-            match placed {
-                Ok(merged) => {
-                    is_published = true;
-                    merged_rows = merged;
-                }
-                Err(error) => attempt.end.errors.push(error),
-            }
-            target.tell(&mut attempt.end.errors);
-        }
-        if let (Some(transaction), Rehearsal::DryRun) =
-            (&attempt.transaction, self.config.rehearsal)
-        {
-            // A connection that is lost has rolled back by itself.
-            let _rolled_back = transaction.roll_back().await;
-        }
+        let placed = attempt.placed.take();
+        let is_published = placed.is_some();
+        let merged_rows = placed.and_then(|placed| placed.merged);
         if let Some(merged) = &merged_rows {
             merged.add_to(&mut attempt.end.rejects);
             let told = self.tell_refused(merged).await;
@@ -95,7 +101,7 @@ impl Context<'_> {
             workers: self.workers,
             load_id: self.load_id.to_string(),
             hidden_columns: sheets.hidden_columns,
-            receipt,
+            receipt: std::mem::take(&mut attempt.receipt),
             commit: self.config.commit_mode(),
             rehearsal: self.config.rehearsal,
             merged: merged_rows.as_ref().map(|rows| rows.merged.clone()),

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::attempt::{Attempt, Start};
 use super::fingerprint::Fingerprint;
 use super::groups::{Group, Prepared, prepare};
 use super::progress::Progress;
@@ -24,7 +23,6 @@ use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, QUERY_CANCELED, Result};
 use crate::model::report::LoadReport;
 use crate::model::table::TableName;
-use crate::sink::held::LateConstraints;
 use crate::source::RowSource;
 
 /// What an import came to: always reports once rows were written, and the errors that ended it early.
@@ -155,7 +153,7 @@ async fn import_groups(
             workers: run.workers,
             interrupt: run.interrupt,
             progress: run.progress,
-            load_id: resumed.map_or_else(Uuid::now_v7, |resumed| resumed.id()),
+            load_id: resumed.map_or_else(Uuid::now_v7, Resumed::id),
             // The first load's time begins with the opening of the workbook.
             started: started.checked_sub(opening).unwrap_or(started),
             fingerprint: prepared.fingerprint.as_ref(),
@@ -316,79 +314,6 @@ impl Context<'_> {
         ledger::install(&mut session).await?;
         let (id, config) = (self.load_id, self.config);
         Recording::begin(session, id, config, fingerprint, target, sources).await
-    }
-
-    /// Tries to load all rows, again from the first one where nothing was committed and the reason may pass.
-    async fn attempts(
-        &self,
-        target: &mut Target,
-        mut sources: Vec<Box<dyn RowSource>>,
-        recording: Option<&Recording>,
-    ) -> Result<Attempt> {
-        let retry = self.retry();
-        let (mut tries, mut late) = (retry.tries(), LateConstraints::AtCommit);
-        let sheets = sources.len();
-        loop {
-            let transaction = match self.make_ready(target, recording, late).await {
-                Ok(transaction) => transaction,
-                Err(error) => match tries.pause_after(error).await {
-                    Ok(()) => continue,
-                    Err(error) => {
-                        self.record_failure(target, recording, &error).await;
-                        return Err(error);
-                    }
-                },
-            };
-            let mut attempt =
-                Box::pin(self.attempt(target, sources, recording, transaction)).await?;
-            target.tell(&mut attempt.end.errors);
-            if late == LateConstraints::AtCommit
-                && attempt.end.errors.is_empty()
-                && self.violates_late_constraints(&attempt).await?
-            {
-                // Once more, with each row checked at once, so that those at fault are found.
-                late = LateConstraints::Immediate;
-            } else {
-                let Some(reason) = self.may_begin_again(target, &attempt) else {
-                    return self.attempted(target, recording, attempt).await;
-                };
-                let error = attempt.end.errors.swap_remove(reason);
-                if let Err(error) = tries.pause_after(error).await {
-                    attempt.end.errors.insert(0, error);
-                    return self.attempted(target, recording, attempt).await;
-                }
-            }
-            if attempt.sources.len() < sheets {
-                return Ok(attempt);
-            }
-            if let Some(transaction) = &attempt.transaction {
-                // A connection that is lost has rolled back by itself.
-                let _rolled_back = transaction.roll_back().await;
-            }
-            self.progress.begin_attempt();
-            if let Some(rejects) = &self.rejects {
-                rejects.restart().await?;
-            }
-            sources = attempt.sources;
-        }
-    }
-}
-
-impl Context<'_> {
-    /// The last attempt; an error if it was none, after what was made for it is removed.
-    async fn attempted(
-        &self,
-        target: &Target,
-        recording: Option<&Recording>,
-        mut attempt: Attempt,
-    ) -> Result<Attempt> {
-        if attempt.start == Start::Made || attempt.end.errors.is_empty() {
-            return Ok(attempt);
-        }
-        let error = attempt.end.errors.swap_remove(0);
-        self.take_back(target, &attempt).await;
-        self.record_failure(target, recording, &error).await;
-        Err(error)
     }
 }
 

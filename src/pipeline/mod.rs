@@ -5,6 +5,7 @@
 
 mod account;
 mod attempt;
+mod attempts;
 mod earlier;
 mod existing_table;
 mod fingerprint;
@@ -43,7 +44,6 @@ mod worker;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -51,7 +51,7 @@ pub use rejects::{KEPT_REJECTS, Rejects};
 pub use shutdown::{Signals, second_signal};
 pub use supervisor::LoadEnd;
 
-use crate::config::commit::Rehearsal;
+use crate::config::commit::{Patience, Rehearsal};
 use crate::config::import::{ImportConfig, Mode};
 use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, Result};
@@ -59,6 +59,7 @@ use crate::model::batch::BatchLimits;
 use crate::model::selection::ReadOptions;
 use crate::model::table::TableName;
 use crate::sink::Sink;
+use crate::sink::answers::Answers;
 use crate::sink::copy::CopySink;
 use crate::sink::held::{HeldSink, HeldTransaction};
 use crate::sink::ledger::BatchLedger;
@@ -164,8 +165,8 @@ pub struct Writing<'a> {
     pub transaction: Option<HeldTransaction>,
     /// How batches are recorded, if they are.
     pub ledger: Option<BatchLedger>,
-    /// For how long what may pass is tried again.
-    pub retry_for: Duration,
+    /// How patient it is.
+    pub patience: Patience,
 }
 
 /// Opens a workbook on a thread of its own, see [`source::open`].
@@ -243,7 +244,8 @@ impl Pipeline {
         let Writing { table, ledger, .. } = writing;
         let stop = interrupt.child_token();
         let retry = Retry {
-            retry_for: writing.retry_for,
+            retry_for: writing.patience.retry_for,
+            answers: Answers::within(writing.patience.statement_timeout),
             stop: stop.clone(),
             count: progress.retries(),
         };

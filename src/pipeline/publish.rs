@@ -61,7 +61,7 @@ impl Target {
                         ddl::create_table_for(client, copy, &columns, name).await?;
                     }
                     Rehearsed::InPlaceOfRows => {
-                        replace::create_copy(client, copy, &self.name).await?
+                        replace::create_copy(client, copy, &self.name).await?;
                     }
                     Rehearsed::BesideRows => {
                         replace::create_copy(client, copy, &self.name).await?;

@@ -18,11 +18,12 @@ use crate::db::ledger::{self, Ending};
 use crate::db::merge::Merged;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::receipt::Receipt;
+use crate::sink::answers::Answers;
 use crate::sink::retry::Retry;
 use crate::source::RowSource;
 
 /// What is put in place, and what becomes of it.
-struct Placed<'a> {
+struct Placing<'a> {
     recording: Option<&'a Recording>,
     end: &'a LoadEnd,
     sources: &'a mut Vec<Box<dyn RowSource>>,
@@ -39,10 +40,16 @@ impl Context<'_> {
         recording: Option<&Recording>,
         attempt: &mut Attempt,
         counters: &Snapshot,
-        receipt: &mut Receipt,
     ) -> Result<Option<MergedRows>> {
+        let Attempt {
+            end,
+            sources,
+            transaction,
+            receipt,
+            ..
+        } = attempt;
         let mut placing = pin!(async {
-            match &attempt.transaction {
+            match transaction {
                 Some(transaction) if self.config.rehearsal == Rehearsal::DryRun => {
                     let merged = transaction
                         .run_over(async |client| {
@@ -53,7 +60,6 @@ impl Context<'_> {
                         return Ok(None);
                     };
                     let (read, rejected) = (counters.read_rows, counters.rejected_rows);
-                    let sources = &mut attempt.sources;
                     let rows = self.cells_of_refused(merged, target, sources).await?;
                     self.accept(&rows, [read, rows.loaded(), rejected + rows.rejected()])?;
                     Ok(Some(rows))
@@ -62,7 +68,7 @@ impl Context<'_> {
                     transaction
                         .run(async |client| {
                             self.compare(client, target, receipt).await?;
-                            let ending = self.complete(target, &attempt.end, counters, receipt)?;
+                            let ending = self.complete(target, end, counters, receipt)?;
                             self.record_end(client, target, recording, &ending).await
                         })
                         .await?;
@@ -70,8 +76,7 @@ impl Context<'_> {
                     self.settled(recording, committed).await.map(|()| None)
                 }
                 None => {
-                    let Attempt { end, sources, .. } = attempt;
-                    let mut placed = Placed {
+                    let mut placed = Placing {
                         recording,
                         end,
                         sources,
@@ -127,7 +132,7 @@ impl Context<'_> {
     }
 
     /// Puts staged rows in place, if there are any, and records the end; again after what may pass.
-    async fn publish(&self, target: &Target, placed: &mut Placed<'_>) -> Result<()> {
+    async fn publish(&self, target: &Target, placed: &mut Placing<'_>) -> Result<()> {
         let retry = self.retry();
         let mut tries = retry.tries();
         loop {
@@ -139,7 +144,7 @@ impl Context<'_> {
         }
     }
 
-    async fn publish_once(&self, target: &Target, placed: &mut Placed<'_>) -> Result<()> {
+    async fn publish_once(&self, target: &Target, placed: &mut Placing<'_>) -> Result<()> {
         let failed = |error| {
             error_from_postgres(error, &format!("put the rows into {}", target.name.plain()))
                 .in_table(target.name.plain())
@@ -222,6 +227,7 @@ impl Context<'_> {
             retry_for: self.config.patience.retry_for,
             stop: self.interrupt.clone(),
             count: self.progress.retries(),
+            answers: Answers::within(self.config.patience.statement_timeout),
         }
     }
 

@@ -218,7 +218,7 @@ impl Target {
     /// # Errors
     /// `Internal`, if that has no form in JSON.
     pub(super) fn columns_document(&self, sources: &[Box<dyn RowSource>]) -> Result<Value> {
-        let sheet = |(place, source): (usize, &Box<dyn RowSource>)| {
+        let sheet = |(place, source): (usize, &dyn RowSource)| {
             let names = self
                 .sampled
                 .as_ref()
@@ -226,7 +226,8 @@ impl Target {
             let columns = self.sheets.get(place).map_or(&[][..], Vec::as_slice);
             SheetColumns::new(source.describe(), columns, self.untitled(place), names)
         };
-        let sheets: Vec<SheetColumns> = sources.iter().enumerate().map(sheet).collect();
+        let sources = sources.iter().map(AsRef::as_ref);
+        let sheets: Vec<SheetColumns> = sources.enumerate().map(sheet).collect();
         serde_json::to_value(sheets).map_err(|error| {
             Error::new(
                 ErrorKind::Internal,

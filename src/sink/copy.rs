@@ -55,8 +55,14 @@ impl<C: Connections> CopySink<C> {
 
     async fn connect(&self) -> Result<(Object, CopyStatements)> {
         let client = self.connections.connect().await?;
-        let statements =
-            CopyStatements::prepare(&client, &self.table, &self.columns, self.ledger).await;
+        let statements = CopyStatements::prepare(
+            &client,
+            &self.table,
+            &self.columns,
+            self.ledger,
+            self.retry.answers,
+        )
+        .await;
         match statements {
             Ok(statements) => Ok((client, statements)),
             Err(error) => {
@@ -135,8 +141,14 @@ impl<C: Connections> Sink for CopySink<C> {
     async fn set_columns(&mut self, columns: &[TargetColumn]) -> Result<()> {
         self.columns = columns.to_vec();
         if let Some((client, statements)) = &mut self.open {
-            *statements =
-                CopyStatements::prepare(client, &self.table, columns, self.ledger).await?;
+            *statements = CopyStatements::prepare(
+                client,
+                &self.table,
+                columns,
+                self.ledger,
+                self.retry.answers,
+            )
+            .await?;
         }
         Ok(())
     }

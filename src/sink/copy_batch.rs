@@ -4,11 +4,12 @@ use deadpool_postgres::Object;
 use tokio_postgres::error::{DbError, Severity, SqlState};
 use tokio_postgres::{Client, Statement};
 
+use super::answers::Answers;
 use super::classify::row_fault;
 use super::copy_stream::copy_rows;
 use super::encode::{EncodedBatch, FieldForm};
 use super::frame::Frame;
-use super::isolate::{WrittenColumns, load_without_bad_rows};
+use super::isolate::{Isolation, WrittenColumns, load_without_bad_rows};
 use super::ledger::{BatchLedger, BatchRecord, BatchRecorder, Recorded};
 use super::{Written, superseded, write_error};
 use crate::error::{Error, ErrorKind, Result};
@@ -21,6 +22,7 @@ pub(super) struct CopyStatements {
     copy: Statement,
     recorder: Option<BatchRecorder>,
     target: WrittenColumns,
+    answers: Answers,
 }
 
 impl CopyStatements {
@@ -33,6 +35,7 @@ impl CopyStatements {
         table: &TableName,
         columns: &[TargetColumn],
         ledger: Option<BatchLedger>,
+        answers: Answers,
     ) -> Result<Self> {
         let failed = |error| write_error(error, table);
         let recorder = match ledger {
@@ -54,6 +57,7 @@ impl CopyStatements {
                 table: table.clone(),
                 columns: columns.iter().map(|column| column.name.clone()).collect(),
             },
+            answers,
         })
     }
 
@@ -87,7 +91,8 @@ impl CopyStatements {
     ) -> Result<Written> {
         let failed = |error| write_error(error, self.table());
         let all = 0..batch.row_count();
-        let written = match copy_rows(client, &self.copy, batch, all).await {
+        let copied = self.answered(copy_rows(client, &self.copy, batch, all));
+        let written = match copied.await? {
             Ok(loaded) => Written {
                 loaded,
                 refused: Vec::new(),
@@ -111,9 +116,13 @@ impl CopyStatements {
         fault: Option<&DbError>,
     ) -> Result<Written> {
         let recorder = self.recorder.as_ref();
-        load_without_bad_rows(client, &self.copy, &self.target, batch, fault, recorder)
-            .await
-            .map_err(|error| write_error(error, self.table()))
+        let isolation = Isolation {
+            copy: &self.copy,
+            target: &self.target,
+            recorder,
+            answers: self.answers,
+        };
+        load_without_bad_rows(client, &isolation, batch, fault).await
     }
 
     async fn record(
@@ -125,12 +134,13 @@ impl CopyStatements {
         let Some(recorder) = &self.recorder else {
             return Ok(());
         };
-        let recorded = recorder
-            .record(client, record, written.loaded, &written.refused)
-            .await
-            .map_err(|error| match is_recorded_meanwhile(&error) {
-                true => outcome_arrived(self.table()),
-                false => write_error(error, self.table()),
+        let recorded = recorder.record(client, record, written.loaded, &written.refused);
+        let recorded =
+            self.answered(recorded).await?.map_err(|error| {
+                match is_recorded_meanwhile(&error) {
+                    true => outcome_arrived(self.table()),
+                    false => write_error(error, self.table()),
+                }
             })?;
         match recorded {
             Recorded::Yes => Ok(()),
@@ -149,7 +159,8 @@ impl CopyStatements {
         record: &dyn BatchRecord,
     ) -> Result<Written> {
         let failed = |error| write_error(error, self.table());
-        Frame::Savepoint.begin(client).await.map_err(failed)?;
+        let begun = self.answered(Frame::Savepoint.begin(client)).await?;
+        begun.map_err(failed)?;
         let written = match self.fill(client, Frame::Savepoint, batch, record).await {
             Ok(written) => written,
             Err(error) => {
@@ -161,7 +172,8 @@ impl CopyStatements {
         if let Some(recorder) = &self.recorder {
             recorder.mark(client).await.map_err(failed)?;
         }
-        Frame::Savepoint.end(client).await.map_err(failed)?;
+        let ended = self.answered(Frame::Savepoint.end(client)).await?;
+        ended.map_err(failed)?;
         Ok(written)
     }
 
@@ -181,16 +193,17 @@ impl CopyStatements {
         if self.recorder.is_none() {
             return self.write_alone(client, batch, record, pending).await;
         }
-        Frame::Transaction.begin(client).await.map_err(failed)?;
+        let begun = self.answered(Frame::Transaction.begin(client)).await?;
+        begun.map_err(failed)?;
         let written = self.fill(client, Frame::Transaction, batch, record).await?;
-        match self.commit(client, &written, pending).await {
+        match self.commit(client, &written, pending).await? {
             Ok(()) => Ok(written),
             // A constraint that is checked at commit.
             Err(error) if row_fault(&error).is_some() => {
                 Frame::Transaction.begin(client).await.map_err(failed)?;
                 let written = self.without_bad_rows(client, batch, None).await?;
                 self.record(client, record, &written).await?;
-                let committed = self.commit(client, &written, pending).await;
+                let committed = self.commit(client, &written, pending).await?;
                 committed.map_err(failed).map(|()| written)
             }
             Err(error) => Err(failed(error)),
@@ -202,13 +215,18 @@ impl CopyStatements {
         client: &Client,
         written: &Written,
         pending: &mut Option<Written>,
-    ) -> Result<(), tokio_postgres::Error> {
+    ) -> Result<Result<(), tokio_postgres::Error>> {
         *pending = Some(written.clone());
-        let committed = Frame::Transaction.end(client).await;
+        let committed = self.answered(Frame::Transaction.end(client)).await?;
         if committed.as_ref().is_err_and(is_rolled_back) {
             *pending = None;
         }
-        committed
+        Ok(committed)
+    }
+
+    /// The server's answer, or an error if there is none in time.
+    async fn answered<T>(&self, question: impl Future<Output = T>) -> Result<T> {
+        self.answers.wait(question, self.table()).await
     }
 
     /// Writes a batch that is recorded nowhere: as one COPY, which is a transaction by itself, as long as all rows are
@@ -227,7 +245,8 @@ impl CopyStatements {
             refused: Vec::new(),
         };
         *pending = Some(all);
-        let error = match copy_rows(client, &self.copy, batch, 0..batch.row_count()).await {
+        let copied = copy_rows(client, &self.copy, batch, 0..batch.row_count());
+        let error = match self.answered(copied).await? {
             Ok(loaded) => {
                 return Ok(Written {
                     loaded,
@@ -245,7 +264,7 @@ impl CopyStatements {
         Frame::Transaction.begin(client).await.map_err(failed)?;
         let written = self.without_bad_rows(client, batch, Some(fault)).await?;
         self.record(client, record, &written).await?;
-        let committed = self.commit(client, &written, pending).await;
+        let committed = self.commit(client, &written, pending).await?;
         committed.map_err(failed).map(|()| written)
     }
 }

@@ -149,9 +149,11 @@ impl HeldSink {
         ledger: Option<BatchLedger>,
         retry: Retry,
     ) -> Result<Self> {
-        let table = transaction.table.clone();
+        let (table, answers) = (transaction.table.clone(), retry.answers);
         let statements = transaction
-            .run(async |client| CopyStatements::prepare(client, &table, columns, ledger).await)
+            .run(async |client| {
+                CopyStatements::prepare(client, &table, columns, ledger, answers).await
+            })
             .await?;
         Ok(Self {
             transaction,
@@ -165,9 +167,12 @@ impl HeldSink {
 impl Sink for HeldSink {
     async fn set_columns(&mut self, columns: &[TargetColumn]) -> Result<()> {
         let (table, ledger) = (self.transaction.table.clone(), self.ledger);
+        let answers = self.retry.answers;
         self.statements = self
             .transaction
-            .run(async |client| CopyStatements::prepare(client, &table, columns, ledger).await)
+            .run(async |client| {
+                CopyStatements::prepare(client, &table, columns, ledger, answers).await
+            })
             .await?;
         Ok(())
     }

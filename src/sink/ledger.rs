@@ -64,8 +64,8 @@ pub(super) struct BatchRecorder {
 /// The lock on the load's row keeps another attempt from beginning until this transaction has ended; and where one has
 /// begun, no row is found.
 const BATCH: &str = "\
-    insert into sheetload.batches (load_id, sheet, first_row, last_row, rows_loaded, rows_rejected, attempt) \
-    select id, $3, $4, $5, $6, $7, attempt from sheetload.loads where id = $1 and attempt = $2 for share";
+    insert into sheetload.batches (load_id, sheet, first_row, last_row, rows_loaded, attempt) \
+    select id, $3, $4, $5, $6, attempt from sheetload.loads where id = $1 and attempt = $2 for share";
 
 /// A row may have been rejected before, by an attempt that was killed in the midst of a batch.
 const REJECTS: &str = "\
@@ -134,7 +134,6 @@ impl BatchRecorder {
             load_id, attempt, ..
         } = &self.ledger;
         let loaded = i64::try_from(loaded).unwrap_or(i64::MAX);
-        let rejected = i64::try_from(rejects.len()).unwrap_or(i64::MAX);
         let inserted = client
             .execute(
                 &self.batch,
@@ -145,7 +144,6 @@ impl BatchRecorder {
                     &record.first_row(),
                     &last_row,
                     &loaded,
-                    &rejected,
                 ],
             )
             .await?;

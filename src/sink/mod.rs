@@ -1,5 +1,6 @@
 //! Writing rows. One trait, [`Sink`]; what it writes are encoded rows, so that a sink never converts anything.
 
+pub mod answers;
 pub(crate) mod classify;
 pub mod copy;
 mod copy_batch;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use super::answers::Answers;
 use crate::error::Error;
 
 /// The first pause.
@@ -22,6 +23,8 @@ pub struct Retry {
     pub stop: CancellationToken,
     /// How often something was tried again.
     pub count: Arc<AtomicU64>,
+    /// How long an answer of the server is waited for.
+    pub answers: Answers,
 }
 
 impl Retry {
@@ -32,6 +35,7 @@ impl Retry {
             retry_for: Duration::ZERO,
             stop: CancellationToken::new(),
             count: Arc::default(),
+            answers: Answers::default(),
         }
     }
 

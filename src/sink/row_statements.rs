@@ -37,7 +37,7 @@ pub(super) enum RowState {
 
 const REJECT: &str = "\
     with counted as ( \
-        update sheetload.batches set last_row = $5, rows_rejected = rows_rejected + 1 \
+        update sheetload.batches set last_row = $5 \
         where load_id = $1 and sheet = $2 and first_row = $3 and attempt = $4 and last_row < $5 returning 1) \
     insert into sheetload.rejects \
            (load_id, sheet, row, cell, column_name, stored, expected, sqlstate, reason, message) \

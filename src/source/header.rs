@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use super::first_rows::{FirstRows, Reasons, TitleCell};
 use super::select::Selected;
 use super::workbook::{Content, Flow, SheetVisitor, Workbook, broken, over_limit};
 use crate::error::{Error, ErrorKind, Result};
@@ -11,7 +12,6 @@ use crate::model::address::{CellAddress, CellRange, MAX_COLUMNS};
 use crate::model::cell::FormatId;
 use crate::model::limits::{Limit, Limits};
 use crate::model::number_format::NumberFormat;
-use crate::model::rejected_row::REASON_TITLE;
 use crate::model::selection::{HeaderRows, Hidden, MergedCells, ReadOptions};
 use crate::model::sheet::{DateSystem, Header, Titled};
 
@@ -110,63 +110,6 @@ pub(super) fn read_start(
         hidden_columns,
         dimension,
     })
-}
-
-/// A filled cell of the first rows.
-#[derive(Debug, PartialEq, Eq)]
-struct TitleCell {
-    column: u32,
-    text: String,
-    is_text: bool,
-}
-
-impl TitleCell {
-    fn is_reason(&self) -> bool {
-        self.is_text && self.text == REASON_TITLE
-    }
-}
-
-type FirstRows = BTreeMap<u32, Vec<TitleCell>>;
-
-/// Where a file of rejected rows says why they were rejected. The file has one row of titles whatever the options for
-/// the sheet that the rows come from were, so that it can be loaded with the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Reasons {
-    row: u32,
-    column: u32,
-    /// Whether the sheet that the rows come from had titles.
-    titled: Titled,
-}
-
-impl Reasons {
-    /// The last title of the first filled row, if it is the one of such a column.
-    fn find(rows: &FirstRows) -> Option<Self> {
-        let (row, cells) = rows.first_key_value()?;
-        let last = cells.iter().max_by_key(|cell| cell.column)?;
-        last.is_reason().then_some(Self {
-            row: *row,
-            column: last.column,
-            titled: if cells.len() > 1 {
-                Titled::Yes
-            } else {
-                Titled::No
-            },
-        })
-    }
-
-    /// Lets the header end before the column.
-    fn leave_out(self, header: &mut Header) {
-        let index = self.column.checked_sub(header.first_column);
-        let index = index.and_then(|index| usize::try_from(index).ok());
-        let Some(index) = index.filter(|index| *index < header.width()) else {
-            return;
-        };
-        // Behind it there is no title; a header has one column at least.
-        header.titles.truncate(index.max(1));
-        if index == 0 {
-            header.titles = vec![String::new()];
-        }
-    }
 }
 
 /// Keeps the first rows.
@@ -443,6 +386,7 @@ fn no_titles(path: &Path, sheet: &str, selected: &Selected) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::rejected_row::REASON_TITLE;
 
     /// Rows of texts from row 2, column B.
     fn rows(rows: &[&[&str]]) -> FirstRows {

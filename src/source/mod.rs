@@ -8,6 +8,7 @@ mod container;
 mod damage;
 mod directory;
 mod encryption;
+mod first_rows;
 mod format_list;
 mod header;
 #[cfg(test)]

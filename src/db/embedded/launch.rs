@@ -280,6 +280,8 @@ fn settings(
         ("port", port.to_string()),
         ("unix_socket_directories", format!("\"{quoted}\"")),
         ("cluster_name", "sheetload".to_owned()),
+        // The user has the name of the ledger's schema, which is no place for tables.
+        ("search_path", "public, \"$user\"".to_owned()),
         // One log that this program opened, rather than the server's own collector.
         ("logging_collector", "off".to_owned()),
         ("log_destination", "stderr".to_owned()),

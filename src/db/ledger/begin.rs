@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
@@ -118,10 +119,15 @@ pub async fn begin_again(client: &mut Client, id: Uuid, attempt: i32) -> Result<
          where id = $1 and attempt = $2 and state not in ('complete', 'undone') returning attempt"
     );
     let transaction = client.transaction().await.map_err(not_recorded)?;
-    let begun = transaction
-        .query_opt(&sql, &[&id, &attempt])
+    transaction
+        .batch_execute(&format!("set local lock_timeout = {LINGERING_MILLIS}"))
         .await
         .map_err(not_recorded)?;
+    let begun = transaction.query_opt(&sql, &[&id, &attempt]).await;
+    let begun = begun.map_err(|error| match error.code() {
+        Some(&SqlState::LOCK_NOT_AVAILABLE) => lingers(id),
+        _ => not_recorded(error),
+    })?;
     let Some(begun) = begun else {
         return Err(Error::new(
             ErrorKind::LoadSettled,
@@ -142,6 +148,20 @@ pub async fn begin_again(client: &mut Client, id: Uuid, attempt: i32) -> Result<
         .map_err(not_recorded)?;
     transaction.commit().await.map_err(not_recorded)?;
     Ok(attempt)
+}
+
+/// How long the transactions of the attempt before may take to end.
+const LINGERING_MILLIS: u32 = 10_000;
+
+fn lingers(id: Uuid) -> Error {
+    Error::new(
+        ErrorKind::LoadSettled,
+        format!("the server still holds a transaction of load {id} open"),
+    )
+    .next_step(format!(
+        "Wait until it gives it up, or end it: select pg_terminate_backend(pid) from pg_locks \
+         where relation = 'sheetload.loads'::regclass and pid <> pg_backend_pid(); then run `sheetload resume {id}` again"
+    ))
 }
 
 /// Forgets what an attempt has recorded, because its rows went with the table they were in. The next one begins anew.

@@ -1,8 +1,9 @@
 //! The loads that a database knows of.
 
 use serde::Serialize;
-use tokio_postgres::{GenericClient, Row};
+use tokio_postgres::{Client, Row};
 
+use super::install::is_installed;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::table::TableName;
 
@@ -119,16 +120,16 @@ fn loads_sql() -> String {
         "select l.id::text, l.before, l.after, l.file, l.sheets, l.table_schema, l.table_name, l.mode, l.commit_mode, \
                 l.state, {IS_ALIVE} as is_alive, l.rows_read, \
                 coalesce(l.rows_loaded, b.loaded, 0) as rows_loaded, \
-                coalesce(l.rows_rejected, b.rejected, 0) as rows_rejected, \
+                coalesce(l.rows_rejected, r.rejected) as rows_rejected, \
                 {} as started, {} as finished, \
                 extract(epoch from coalesce(l.finished_at, case when {IS_ALIVE} then now() else b.last end, \
                         l.started_at) - l.started_at)::float8 as duration, \
                 l.attempt, l.error, l.superseded_by::text \
          from (select *, lag(id::text) over (order by id) as before, lead(id::text) over (order by id) as after \
                from sheetload.loads) l \
-         cross join lateral (select sum(rows_loaded)::int8 as loaded, sum(rows_rejected)::int8 as rejected, \
-                                    max(committed_at) as last \
-                             from sheetload.batches where load_id = l.id) b",
+         cross join lateral (select sum(rows_loaded)::int8 as loaded, max(committed_at) as last \
+                             from sheetload.batches where load_id = l.id) b \
+         cross join lateral (select count(*) as rejected from sheetload.rejects where load_id = l.id) r",
         moment("l.started_at"),
         moment("l.finished_at")
     )
@@ -138,11 +139,8 @@ fn loads_sql() -> String {
 ///
 /// # Errors
 /// What the server says, such as a missing right to read the ledger.
-pub async fn loads(
-    client: &(impl GenericClient + Sync),
-    wanted: &Wanted,
-) -> Result<Vec<RecordedLoad>> {
-    if !has_ledger(client).await? {
+pub async fn loads(client: &Client, wanted: &Wanted) -> Result<Vec<RecordedLoad>> {
+    if !is_installed(client).await? {
         return Ok(Vec::new());
     }
     let schema = wanted.table.as_ref().and_then(|table| table.schema.clone());
@@ -164,7 +162,7 @@ pub async fn loads(
 ///
 /// # Errors
 /// `LoadNotFound` if there is none or more than one, or the text is too short; what the server says.
-pub async fn find(client: &(impl GenericClient + Sync), id: &str) -> Result<RecordedLoad> {
+pub async fn find(client: &Client, id: &str) -> Result<RecordedLoad> {
     let prefix = id.trim().to_ascii_lowercase();
     let is_prefix = prefix
         .bytes()
@@ -174,7 +172,7 @@ pub async fn find(client: &(impl GenericClient + Sync), id: &str) -> Result<Reco
             "{id:?} is no load's id: those are hexadecimal, and {SHORTEST_PREFIX} characters are needed at least"
         )));
     }
-    if !has_ledger(client).await? {
+    if !is_installed(client).await? {
         return Err(not_found(
             "nothing was loaded into this database yet".to_owned(),
         ));
@@ -200,18 +198,6 @@ pub async fn find(client: &(impl GenericClient + Sync), id: &str) -> Result<Reco
 fn not_found(message: String) -> Error {
     let error = Error::new(ErrorKind::LoadNotFound, message);
     error.next_step("See the loads and their ids with: sheetload history")
-}
-
-/// Whether loads have ever been recorded here.
-pub(super) async fn has_ledger(client: &(impl GenericClient + Sync)) -> Result<bool> {
-    let row = client
-        .query_one(
-            "select pg_catalog.to_regclass('sheetload.batches') is not null",
-            &[],
-        )
-        .await
-        .map_err(unreadable)?;
-    Ok(row.get(0))
 }
 
 fn unreadable(error: tokio_postgres::Error) -> Error {

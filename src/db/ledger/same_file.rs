@@ -4,6 +4,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::begin::not_recorded;
+use super::history::IS_ALIVE;
 use crate::error::Result;
 
 /// A load of the same file into the same table.
@@ -46,15 +47,14 @@ pub async fn find_same(
 ) -> Result<Option<EarlierLoad>> {
     let found = client
         .query(
-            "select l.id, l.state, l.route, \
+            &format!("select l.id, l.state, l.route, \
                     coalesce((select sum(b.rows_loaded) from sheetload.batches b where b.load_id = l.id), 0)::bigint, \
-                    exists (select from pg_catalog.pg_stat_activity a \
-                            where a.pid = l.session_pid and a.backend_start = l.session_start), \
+                    {IS_ALIVE}, \
                     pg_catalog.to_char(l.started_at, 'YYYY-MM-DD HH24:MI') \
              from sheetload.loads l \
              where l.file_sha256 = $1 and l.table_oid = $2 and l.superseded_by is null and l.state <> 'undone' \
                and l.sheets && $3 and (l.selection = $4 or l.selection = '' or $4 = '') \
-             order by l.started_at desc",
+             order by l.started_at desc"),
             &[&&sha256[..], &table_oid, &sheets, &selection],
         )
         .await

@@ -7,6 +7,7 @@ use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 use super::begin::not_recorded;
+use super::history::IS_ALIVE;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::reject::{Reject, RejectReason};
 use crate::model::table::TableName;
@@ -46,15 +47,18 @@ pub struct Unfinished {
     pub is_server_restarted: bool,
 }
 
-/// The columns that [`unfinished_from`] reads.
-const UNFINISHED: &str = "\
+/// The query of the columns that [`unfinished_from`] reads.
+fn unfinished_sql() -> String {
+    format!(
+        "\
     select l.id, l.file, l.file_sha256, l.table_schema, l.table_name, l.table_oid, l.staging_name, l.route, l.effect, \
            l.options, l.columns, l.attempt, \
-           exists (select from pg_catalog.pg_stat_activity a \
-                   where a.pid = l.session_pid and a.backend_start = l.session_start), \
+           {IS_ALIVE}, \
            coalesce((select sum(b.rows_loaded) from sheetload.batches b where b.load_id = l.id), 0)::bigint, \
            pg_catalog.pg_postmaster_start_time() > l.started_at, l.is_prepared \
-    from sheetload.loads l where l.state in ('running', 'interrupted', 'failed')";
+    from sheetload.loads l where l.state in ('running', 'interrupted', 'failed')"
+    )
+}
 
 fn unfinished_from(row: &Row) -> Unfinished {
     let schema: String = row.get(3);
@@ -93,7 +97,8 @@ pub async fn find_unfinished(client: &Client, id: Option<&str>) -> Result<Unfini
     let found = client
         .query(
             &format!(
-                "{UNFINISHED} and l.superseded_by is null and ($1::text is null or l.id::text like $1) order by l.started_at"
+                "{} and l.superseded_by is null and ($1::text is null or l.id::text like $1) order by l.started_at",
+                unfinished_sql()
             ),
             &[&pattern],
         )

@@ -1,7 +1,6 @@
 //! What the ledger says of a load, and what the table holds of it.
 
 use tokio_postgres::Transaction;
-use uuid::Uuid;
 
 use crate::db::ledger::history::IS_ALIVE;
 use crate::db::verify::{Scope, verify};
@@ -24,6 +23,8 @@ pub(super) struct Entry {
     pub(super) rows_loaded: i64,
     pub(super) table_oid: Option<u32>,
     pub(super) staging: Option<TableName>,
+    is_prepared: bool,
+    has_ended: bool,
     receipt: Option<String>,
 }
 
@@ -41,9 +42,9 @@ impl Entry {
         }
         let sql = format!(
             "select l.state, l.state = 'running' and {IS_ALIVE}, l.superseded_by::text, l.route, l.effect, \
-                    l.has_lineage, coalesce(l.rows_loaded, (select sum(b.rows_loaded)::int8 \
-                        from sheetload.batches b where b.load_id = l.id), 0), \
-                    l.table_oid, l.staging_name, l.table_schema, l.receipt::text \
+                    l.has_lineage, coalesce((select sum(b.rows_loaded)::int8 \
+                        from sheetload.batches b where b.load_id = l.id), l.rows_loaded, 0), \
+                    l.table_oid, l.staging_name, l.table_schema, l.receipt::text, l.is_prepared, l.finished_at is not null \
              from sheetload.loads l where l.id = $1::text::uuid"
         );
         let row = transaction.query_one(&sql, &[&id]).await?;
@@ -63,6 +64,8 @@ impl Entry {
                 table,
             }),
             receipt: row.get(10),
+            is_prepared: row.get(11),
+            has_ended: row.get(12),
         }))
     }
 
@@ -71,9 +74,9 @@ impl Entry {
     }
 
     /// Whether anything of the load was committed into the table itself: always at its end, and before only where
-    /// batches commit into it.
+    /// batches commit into it, once it has been made ready for them.
     pub(super) fn reached_table(&self) -> bool {
-        self.is_complete() || self.route == "in_place"
+        self.is_complete() || self.route == "in_place" && self.is_prepared
     }
 
     /// Records that the load was taken back. A batch commits only under the attempt that holds; should a connection of
@@ -157,9 +160,7 @@ pub(super) async fn against_dropping(
         }));
     }
     let sql = format!(
-        "select count(*), count(*) filter (where not ({} or {OLDER_THAN_END})) from {} as loaded \
-         join sheetload.loads l on l.id = $1::text::uuid",
-        Scope::Transactions(Uuid::nil()).condition(),
+        "select count(*), count(*) filter (where age(loaded.xmin) < ({AGE_OF_LAST_COMMIT})) from {} as loaded",
         present.name
     );
     let row = transaction.query_one(&sql, &[&entry.id]).await?;
@@ -170,12 +171,25 @@ pub(super) async fn against_dropping(
             "it holds {rows} rows, and {loaded} were loaded"
         )));
     }
-    Ok((changed > 0).then(|| format!("{changed} of its rows changed since")))
+    Ok((changed > 0).then(|| {
+        if entry.has_ended {
+            format!("{changed} of its rows changed since")
+        } else {
+            // Rows of its last batch may be younger than the batch's record, where some were refused.
+            format!(
+                "{changed} of its rows may have changed since; `sheetload resume` would settle that"
+            )
+        }
+    }))
 }
 
-/// Whether a row was written before the end of its load was recorded. Only for those that have an end: otherwise the
-/// record is as old as the load's beginning.
-const OLDER_THAN_END: &str = "(l.finished_at is not null and age(loaded.xmin) >= age(l.xmin))";
+/// How many transactions ago the load last wrote to the ledger, which it does with each commit. A row that was written
+/// since was not written by it.
+const AGE_OF_LAST_COMMIT: &str = "\
+    select min(age(written.xid)) from ( \
+        select xmin as xid from sheetload.loads where id = $1::text::uuid and finished_at is not null \
+        union all select xmin from sheetload.batches where load_id = $1::text::uuid \
+        union all select xmin from sheetload.savepoints where load_id = $1::text::uuid) written";
 
 /// Whether the table's figures are other ones than the receipt's, as the end of a sentence.
 pub(super) async fn against_receipt(
@@ -186,10 +200,20 @@ pub(super) async fn against_receipt(
     let Some(text) = &entry.receipt else {
         return Ok(None);
     };
-    let receipt: Receipt = serde_json::from_str(text).map_err(|error| {
+    let receipt: Option<Receipt> = serde_json::from_str(text).map_err(|error| {
         let message = format!("the receipt of load {} can't be read", entry.id);
         Error::new(ErrorKind::Internal, message).caused_by(error)
     })?;
+    // That of a load that was resumed has the rows of the last attempt alone.
+    let has_all_rows = |receipt: &Receipt| {
+        receipt.columns.first().is_some_and(|column| {
+            let rows = column.totals.nulls().saturating_add(column.totals.values());
+            i64::try_from(rows) == Ok(entry.rows_loaded)
+        })
+    };
+    let Some(receipt) = receipt.filter(has_all_rows) else {
+        return Ok(None);
+    };
     let mismatches = verify(transaction, &present.name, Scope::WholeTable, &receipt).await?;
     Ok(mismatches
         .first()

@@ -7,9 +7,10 @@
 //! | wrote its id into each row | the rows with the id are deleted | as many have it as were loaded, and no other table's rows refer to them |
 //! | anything else | nothing | |
 //!
-//! That no row was changed is seen from the transactions that wrote the rows: those of the load's batches, or older
-//! ones than that in which the load's end was recorded. Figures of the receipt are compared besides. What is not seen
-//! is what was done to the table without touching rows, such as a new index; it goes with the table.
+//! That no row was changed is seen from the transactions that wrote the rows: none is younger than the last one in
+//! which the load wrote to the ledger. Figures of the receipt are compared besides. What is not seen is a change that
+//! was made while the load went on, and keeps number and figures of the rows; and what was done to the table without
+//! touching rows, such as a new index, which goes with the table.
 
 mod evidence;
 
