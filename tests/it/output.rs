@@ -187,7 +187,8 @@ fn the_report_accounts_for_every_row_of_a_merge() {
             "total_records        5",
             "success_count        0 (inserted 0, updated 0)",
             "error_count          1 (constraint 1)",
-            "kept in the table    4",
+            "kept in the table    3",
+            "superseded           1",
             "committed            all rows together",
         ]
     );
