@@ -94,6 +94,7 @@ fn show(
     connected: &Connected,
 ) -> Result<()> {
     let (hidden_sheets, empty_sheets) = (&imported.hidden_sheets, &imported.empty_sheets);
+    let errors: Vec<String> = imported.errors.iter().map(ToString::to_string).collect();
     let rejects_file = imported.rejects.as_ref().map(|(file, _)| file.clone());
     if showing.json {
         match imported.reports.as_slice() {
@@ -102,12 +103,14 @@ fn show(
                 hidden_sheets,
                 empty_sheets,
                 rejects_file: rejects_file.as_ref(),
+                errors: &errors,
             })?,
             loads => render::json(&SeveralReports {
                 loads,
                 hidden_sheets,
                 empty_sheets,
                 rejects_file: rejects_file.as_ref(),
+                errors: &errors,
             })?,
         }
     } else {
@@ -150,6 +153,8 @@ struct OneReport<'a> {
     empty_sheets: &'a [String],
     /// The file that the rejected rows were written to; none when there were none, or no file was named.
     rejects_file: Option<&'a PathBuf>,
+    /// Why it did not come to its end; empty when it did.
+    errors: &'a [String],
 }
 
 /// The JSON document of loads into several tables.
@@ -160,6 +165,8 @@ struct SeveralReports<'a> {
     empty_sheets: &'a [String],
     /// The file that the rejected rows were written to; none when there were none, or no file was named.
     rejects_file: Option<&'a PathBuf>,
+    /// Why it did not come to its end; empty when it did.
+    errors: &'a [String],
 }
 
 fn print(report: &LoadReport, config: &ImportConfig, connected: &Connected) {
@@ -227,7 +234,7 @@ fn conclude(imported: &Imported, config: &ImportConfig) -> u8 {
         .iter()
         .rfind(|report| report.state != LoadState::Complete)
     {
-        Some(report) => what_stays(report, config),
+        Some(report) => what_stays(report, config, first),
         None => "the tables loaded before stay".to_owned(),
     };
     if first.kind() == ErrorKind::Interrupted {
@@ -239,13 +246,16 @@ fn conclude(imported: &Imported, config: &ImportConfig) -> u8 {
 }
 
 /// What a load that did not come to its end left in the table, and how to go on.
-fn what_stays(report: &LoadReport, config: &ImportConfig) -> String {
+fn what_stays(report: &LoadReport, config: &ImportConfig, first: &Error) -> String {
     let emptied = config.if_exists == IfExists::Truncate && config.commit_mode() != CommitMode::All;
     let resume = match config.ledger {
         Ledger::Kept => format!("; go on with `sheetload resume {}`", report.load_id),
         Ledger::None => String::new(),
     };
     match (report.success_count, report.table_created) {
+        (0, _) if first.is_transient() && !emptied => {
+            format!("nothing was committed to the table{resume}")
+        }
         (0, true) => "nothing was committed, and no table was created".to_owned(),
         (0, false) if emptied => {
             "nothing was committed; the rows that were there were removed before".to_owned()

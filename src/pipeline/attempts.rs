@@ -32,6 +32,7 @@ impl Context<'_> {
             };
             let mut attempt =
                 Box::pin(self.attempt(target, sources, recording, transaction)).await?;
+            target.tell(&mut attempt.end.errors);
             if late == LateConstraints::AtCommit
                 && attempt.end.errors.is_empty()
                 && self.violates_late_constraints(&attempt).await?

@@ -39,6 +39,7 @@ impl Context<'_> {
             Ok(merged) => attempt.placed = Some(Placed { merged }),
             Err(error) => attempt.end.errors.push(error),
         }
+        target.tell(&mut attempt.end.errors);
         if let (Some(transaction), Rehearsal::DryRun) =
             (&attempt.transaction, self.config.rehearsal)
         {

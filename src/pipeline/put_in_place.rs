@@ -244,8 +244,8 @@ impl Context<'_> {
         let mut tries = retry.tries();
         loop {
             let found = match self.database.get().await {
-                Ok(client) => {
-                    ledger::is_complete(&client, recording.load_id, recording.attempt).await
+                Ok(mut client) => {
+                    ledger::is_complete(&mut client, recording.load_id, recording.attempt).await
                 }
                 Err(error) => Err(error),
             };

@@ -329,17 +329,25 @@ pub async fn end(
 }
 
 /// Whether the ledger says that a load is complete: asked when the connection was lost while that was being committed.
+/// The server may still be at it; its transaction holds a lock on the load's row, and this waits for it to end.
 ///
 /// # Errors
-/// What the server says.
-pub async fn is_complete(client: &Client, id: Uuid, attempt: i32) -> Result<bool> {
-    let found = client
+/// What the server says; a lock that cannot be had in time may be had later.
+pub async fn is_complete(client: &mut Client, id: Uuid, attempt: i32) -> Result<bool> {
+    let transaction = client.transaction().await.map_err(not_recorded)?;
+    transaction
+        .batch_execute(&format!("set local lock_timeout = {LINGERING_MILLIS}"))
+        .await
+        .map_err(not_recorded)?;
+    let found = transaction
         .query_opt(
-            "select from sheetload.loads where id = $1 and attempt = $2 and state = 'complete'",
+            "select state = 'complete' from sheetload.loads where id = $1 and attempt = $2 for share",
             &[&id, &attempt],
         )
-        .await;
-    found.map(|row| row.is_some()).map_err(not_recorded)
+        .await
+        .map_err(not_recorded)?;
+    transaction.commit().await.map_err(not_recorded)?;
+    Ok(found.is_some_and(|row| row.get(0)))
 }
 
 pub(super) fn not_recorded(error: tokio_postgres::Error) -> Error {

@@ -170,8 +170,8 @@ impl Index {
         )
     }
 
-    /// The statement that creates an index which refuses the same rows. Not only keys do: a value may be too long for any
-    /// index, and it is better told of one row than of all.
+    /// The statement that creates an index which refuses the same rows. Any may: what it holds of a row must fit into a
+    /// part of a page, and an expression may have no value.
     pub(super) fn create_refusing(&self, staging: &TableName, name: &str) -> String {
         let quoted = quote_identifier(name);
         match &self.constraint {
@@ -181,10 +181,8 @@ impl Index {
             ),
             _ => {
                 let unique = if self.unique { "unique " } else { "" };
-                format!(
-                    "create {unique}index {quoted} on {staging}{}; ",
-                    self.definition
-                )
+                let definition = &self.definition;
+                format!("create {unique}index {quoted} on {staging}{definition}; ")
             }
         }
     }
