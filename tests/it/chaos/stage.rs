@@ -275,11 +275,11 @@ impl<'a> Stage<'a> {
         )
     }
 
-    /// How many rows the ledger has as loaded, and as rejected, by its batches.
+    /// How many rows the ledger has as loaded, and as rejected.
     pub(super) fn in_ledger(&self) -> (usize, usize) {
         let sums = self.database.query(
-            "select coalesce(sum(rows_loaded), 0)::text, coalesce(sum(rows_rejected), 0)::text \
-             from sheetload.batches",
+            "select (select coalesce(sum(rows_loaded), 0) from sheetload.batches)::text, \
+                    (select count(*) from sheetload.rejects)::text",
         );
         let number = |place: usize| sums[0][place].as_ref().unwrap().parse().unwrap();
         (number(0), number(1))
