@@ -72,8 +72,12 @@ impl Context<'_> {
                             self.record_end(client, target, recording, &ending).await
                         })
                         .await?;
-                    let committed = transaction.commit().await;
-                    self.settled(recording, committed).await.map(|()| None)
+                    match transaction.commit().await {
+                        Err(error) if error.kind() == ErrorKind::ConnectionLost => {
+                            self.settled(recording, error).await.map(|()| None)
+                        }
+                        committed => committed.map(|()| None),
+                    }
                 }
                 None => {
                     let mut placed = Placing {
@@ -134,10 +138,18 @@ impl Context<'_> {
     /// Puts staged rows in place, if there are any, and records the end; again after what may pass.
     async fn publish(&self, target: &Target, placed: &mut Placing<'_>) -> Result<()> {
         let retry = self.retry();
-        let mut tries = retry.tries();
+        let (mut tries, mut was_lost) = (retry.tries(), false);
         loop {
-            let published = self.publish_once(target, placed).await;
-            match self.settled(placed.recording, published).await {
+            let Err(error) = self.publish_once(target, placed).await else {
+                return Ok(());
+            };
+            // Once a connection was lost, what it began may have been done whatever the next one says.
+            was_lost |= error.kind() == ErrorKind::ConnectionLost;
+            let settled = match was_lost {
+                true => self.settled(placed.recording, error).await,
+                false => Err(error),
+            };
+            match settled {
                 Ok(()) => return Ok(()),
                 Err(error) => tries.pause_after(error).await?,
             }
@@ -232,14 +244,10 @@ impl Context<'_> {
     }
 
     /// Finds out whether what failed was committed nevertheless: the connection may have been lost after that.
-    async fn settled(&self, recording: Option<&Recording>, done: Result<()>) -> Result<()> {
-        let Err(error) = done else { return Ok(()) };
+    async fn settled(&self, recording: Option<&Recording>, error: Error) -> Result<()> {
         let Some(recording) = recording else {
             return Err(error);
         };
-        if error.kind() != ErrorKind::ConnectionLost {
-            return Err(error);
-        }
         let retry = self.retry();
         let mut tries = retry.tries();
         loop {
