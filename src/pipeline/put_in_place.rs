@@ -73,7 +73,10 @@ impl Context<'_> {
                         })
                         .await?;
                     let committed = transaction.commit().await;
-                    self.settled(recording, committed).await.map(|()| None)
+                    let committed = sure(committed, target, recording);
+                    self.settled(target, recording, committed)
+                        .await
+                        .map(|()| None)
                 }
                 None => {
                     let mut placed = Placing {
@@ -137,7 +140,7 @@ impl Context<'_> {
         let mut tries = retry.tries();
         loop {
             let published = self.publish_once(target, placed).await;
-            match self.settled(placed.recording, published).await {
+            match self.settled(target, placed.recording, published).await {
                 Ok(()) => return Ok(()),
                 Err(error) => tries.pause_after(error).await?,
             }
@@ -168,7 +171,8 @@ impl Context<'_> {
         }
         self.record_end(transaction.client(), target, placed.recording, &ending)
             .await?;
-        transaction.commit().await.map_err(failed)
+        let committed = transaction.commit().await.map_err(failed);
+        sure(committed, target, placed.recording)
     }
 
     /// The cells of rows that were refused in the merge.
@@ -232,14 +236,19 @@ impl Context<'_> {
     }
 
     /// Finds out whether what failed was committed nevertheless: the connection may have been lost after that.
-    async fn settled(&self, recording: Option<&Recording>, done: Result<()>) -> Result<()> {
+    async fn settled(
+        &self,
+        target: &Target,
+        recording: Option<&Recording>,
+        done: Result<()>,
+    ) -> Result<()> {
         let Err(error) = done else { return Ok(()) };
-        let Some(recording) = recording else {
-            return Err(error);
-        };
         if error.kind() != ErrorKind::ConnectionLost {
             return Err(error);
         }
+        let Some(recording) = recording else {
+            return Err(error);
+        };
         let retry = self.retry();
         let mut tries = retry.tries();
         loop {
@@ -255,9 +264,37 @@ impl Context<'_> {
                 // Nothing can be known before the server is back.
                 Err(unknown) => match tries.pause_after(unknown).await {
                     Ok(()) => {}
-                    Err(_unknown) => return Err(error),
+                    Err(_unknown) => {
+                        return Err(outcome_unknown(&error, target).next_step(format!(
+                            "Look with `sheetload history` whether load {} is complete; if it is not, run `sheetload resume {}`",
+                            recording.load_id, recording.load_id
+                        )));
+                    }
                 },
             }
         }
     }
+}
+
+/// A commit without a ledger that could be asked whether it was done.
+fn sure(committed: Result<()>, target: &Target, recording: Option<&Recording>) -> Result<()> {
+    committed.map_err(|error| match (recording, error.kind()) {
+        (None, ErrorKind::ConnectionLost) => outcome_unknown(&error, target).next_step(
+            "Look which rows the table has before you load the file again; without --no-ledger this is looked up",
+        ),
+        _ => error,
+    })
+}
+
+/// The rows may or may not be in place, and nothing can tell.
+fn outcome_unknown(error: &Error, target: &Target) -> Error {
+    let table = target.name.plain();
+    Error::new(
+        ErrorKind::OutcomeUnknown,
+        format!(
+            "{}; nothing tells whether the rows are in {table}",
+            error.message()
+        ),
+    )
+    .in_table(&table)
 }

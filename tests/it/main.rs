@@ -10,6 +10,7 @@ mod bad_input;
 mod columns;
 mod compare;
 mod conformance;
+mod exactly_once;
 mod formats;
 mod fuzz_smoke;
 mod hazards;
