@@ -125,7 +125,7 @@ impl Context<'_> {
             Some(transaction) => transaction.roll_back().await,
             None if self.resumed.is_some() => Ok(()),
             None => match self.database.get().await {
-                Ok(client) => target.clean_up(&client, 0).await.map(|_| ()),
+                Ok(mut client) => target.clean_up(&mut client).await.map(|_| ()),
                 Err(error) => Err(error),
             },
         };

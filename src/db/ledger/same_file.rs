@@ -33,8 +33,8 @@ pub enum EarlierState {
     Nothing,
 }
 
-/// The last load that brought rows of this file into this table and was not undone: of one of these sheets, and of the
-/// same cells or of all.
+/// The last load that brought rows of this file into this table and was not undone, but for one: of one of these sheets,
+/// and of the same cells or of all.
 ///
 /// # Errors
 /// What the server says.
@@ -44,6 +44,7 @@ pub async fn find_same(
     table_oid: Option<u32>,
     sheets: &[String],
     selection: &str,
+    except: Option<Uuid>,
 ) -> Result<Option<EarlierLoad>> {
     let found = client
         .query(
@@ -54,8 +55,9 @@ pub async fn find_same(
              from sheetload.loads l \
              where l.file_sha256 = $1 and l.table_oid = $2 and l.superseded_by is null and l.state <> 'undone' \
                and l.sheets && $3 and (l.selection = $4 or l.selection = '' or $4 = '') \
+               and l.id is distinct from $5 \
              order by l.started_at desc"),
-            &[&&sha256[..], &table_oid, &sheets, &selection],
+            &[&&sha256[..], &table_oid, &sheets, &selection, &except],
         )
         .await
         .map_err(not_recorded)?;
