@@ -15,6 +15,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::report::{LoadReport, LoadState};
 use crate::sink::classify::is_row_fault_code;
 
+/// How many requests to cancel may come late.
+const LATE_CANCELS: usize = 3;
+
 impl Context<'_> {
     /// Puts the rows of an attempt in place, if it is complete. What keeps it from being so is among its errors then.
     pub(super) async fn place(
@@ -212,22 +215,45 @@ impl Context<'_> {
         committed: u64,
         errors: &mut Vec<Error>,
     ) {
-        let cleaned = match self.database.get().await {
-            Ok(client) => match target.clean_up(&client, committed).await {
-                Ok(true) => match recording {
-                    Some(recording) => ledger::forget_batches(&client, recording.load_id).await,
-                    None => Ok(()),
-                },
-                Ok(false) => Ok(()),
-                Err(error) => Err(error),
-            },
-            Err(error) => Err(error),
-        };
+        let cleaned = self.remove_made(target, recording, committed).await;
         // A lost server is named once, by the error that ended the load.
         if let Err(error) = cleaned
             && errors.is_empty()
         {
             errors.push(error);
+        }
+    }
+
+    /// Removes the table that was made for the load, as far as it may not stay, and the records of its rows.
+    pub(super) async fn remove_made(
+        &self,
+        target: &Target,
+        recording: Option<&Recording>,
+        committed: u64,
+    ) -> Result<()> {
+        let mut removed = self.remove_made_once(target, recording, committed).await;
+        // Requests to cancel go to one connection after the other: the last ones may come when this runs already.
+        for _ in 0..LATE_CANCELS {
+            match &removed {
+                Err(error) if is_cancelled_statement(error) => {
+                    removed = self.remove_made_once(target, recording, committed).await;
+                }
+                _ => break,
+            }
+        }
+        removed
+    }
+
+    async fn remove_made_once(
+        &self,
+        target: &Target,
+        recording: Option<&Recording>,
+        committed: u64,
+    ) -> Result<()> {
+        let client = self.database.get().await?;
+        match (target.clean_up(&client, committed).await?, recording) {
+            (true, Some(recording)) => ledger::forget_batches(&client, recording.load_id).await,
+            _ => Ok(()),
         }
     }
 
