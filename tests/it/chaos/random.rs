@@ -78,7 +78,7 @@ impl Choices {
 
     /// A number from 0 up to, not including, `end`.
     pub(super) fn below(&mut self, end: u64) -> u64 {
-        (u128::from(self.0.next_u64()) * u128::from(end) >> 64) as u64
+        ((u128::from(self.0.next_u64()) * u128::from(end)) >> 64) as u64
     }
 
     /// A number from 1 up to `end`.

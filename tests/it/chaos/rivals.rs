@@ -48,7 +48,7 @@ fn two_resumes_at_once_complete_the_load_once() {
 
 #[test]
 fn the_same_file_at_once_is_loaded_once() {
-    for route in ROUTES.into_iter().filter(|route| route.adds_rows()) {
+    for route in ROUTES.into_iter().filter(Route::adds_rows) {
         let book = Book::new(route.rows());
         let stage = Stage::new(&book, route);
         let port = stage.database.port();
@@ -84,7 +84,7 @@ fn a_load_that_is_running_is_not_resumed() {
 
 #[test]
 fn a_file_that_is_in_the_table_is_refused_after_a_resume() {
-    for route in ROUTES.into_iter().filter(|route| route.adds_rows()) {
+    for route in ROUTES.into_iter().filter(Route::adds_rows) {
         let book = Book::new(route.rows());
         let stage = half_done(&book, route);
         stage.finish(&[]);

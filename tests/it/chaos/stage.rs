@@ -292,6 +292,15 @@ impl<'a> Stage<'a> {
         let bad = self.book.bad();
         let read = self.book.rows().len();
         assert_eq!(self.in_ledger(), (read - bad, bad));
+        let counts = "select rows_read || ' ' || rows_loaded || ' ' || rows_rejected from sheetload.loads \
+                      order by started_at desc, id desc limit 1";
+        let loaded = if self.route.effect == Effect::Ignore {
+            self.after.len() - self.before.as_ref().map_or(0, Vec::len)
+        } else {
+            read - bad
+        };
+        let expected = format!("{read} {loaded} {bad}");
+        assert_eq!(self.database.value(counts), expected);
         let mut rejected = rows(&self.database, "select row::text from sheetload.rejects");
         rejected.sort_unstable();
         // The header is row 1.

@@ -3,7 +3,7 @@
 
 use super::book::Book;
 use super::routes;
-use super::stage::{Route, Stage, end, kill_9, start, wait_for};
+use super::stage::{Route, Stage, end, kill_9, run, start, wait_for};
 use crate::support::proxy::{At, Fault, Proxy, Then};
 
 /// Where a connection stalls when rows are under way: before more of them, before their commit, and before its answer.
@@ -57,4 +57,43 @@ fn what_a_killed_load_has_under_way_and_arrives_late_does_no_harm() {
             stage.finish(&[]);
         }
     }
+}
+
+/// The limit on statements is one on answers, too. The server itself can't tell a program that says nothing from one
+/// that is slow.
+#[test]
+fn a_stalled_load_that_is_told_how_long_a_statement_may_take_ends() {
+    let cases = [
+        (routes::APPEND_BATCH, At::SentRows),
+        (routes::APPEND_BATCH, At::SentStatement("commit")),
+        (routes::CREATE_ALL, At::SentRows),
+        (routes::CREATE_ALL, At::Done("COMMIT")),
+    ];
+    // All at once, since they spend their time waiting.
+    std::thread::scope(|scope| {
+        for (route, at) in cases {
+            scope.spawn(move || {
+                let book = Book::new(route.rows());
+                end_of_stalled(&Stage::new(&book, route), at);
+            });
+        }
+    });
+}
+
+fn end_of_stalled(stage: &Stage<'_>, at: At) {
+    let proxy = Proxy::start(stage.database.port());
+    let stall = Fault::new(at, 2, Then::Stall);
+    proxy.add(stage.route.in_the_rows(vec![stall]));
+    let args = ["--statement-timeout", "1s", "--retry-for", "60s"];
+    let ended = run(stage.import_in_batches(proxy.port()).args(args));
+    assert_eq!(proxy.happened(), 1);
+    proxy.cut_all();
+    if ended.code != Some(0) {
+        // The session that the server still holds for alive was in the way of a new attempt.
+        assert_eq!(ended.code, Some(5), "{at:?}: {ended:?}");
+        stage.wait_for_sessions_to_end();
+        stage.assert_legal();
+        stage.finish(&[]);
+    }
+    stage.assert_complete();
 }
