@@ -44,6 +44,7 @@ pub fn code_for(kind: ErrorKind) -> u8 {
         | K::PermissionDenied
         | K::TooFewConnections
         | K::ConnectionLost
+        | K::OutcomeUnknown
         | K::DatabaseRefused
         | K::MigrationFailed
         | K::ServerNotInstalled

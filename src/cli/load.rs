@@ -253,6 +253,9 @@ fn what_stays(report: &LoadReport, config: &ImportConfig, first: &Error) -> Stri
         Ledger::None => String::new(),
     };
     match (report.success_count, report.table_created) {
+        (0, _) if first.kind() == ErrorKind::OutcomeUnknown => {
+            "no row is known to be committed".to_owned()
+        }
         (0, _) if first.is_transient() && !emptied => {
             format!("nothing was committed to the table{resume}")
         }

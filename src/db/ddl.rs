@@ -261,6 +261,39 @@ pub async fn drop_table(client: &Client, table: &TableName) -> Result<()> {
     .map_err(|error| error.in_table(table.plain()))
 }
 
+/// Drops a table that has no rows, and says whether it did.
+///
+/// # Errors
+/// What the server says.
+pub async fn drop_empty_table(client: &mut Client, table: &TableName) -> Result<bool> {
+    let failed = |error| {
+        error_from_postgres(error, &format!("drop table {}", table.plain())).in_table(table.plain())
+    };
+    let transaction = client.transaction().await.map_err(failed)?;
+    let name = table.to_string();
+    let found = transaction
+        .query_one("select pg_catalog.to_regclass($1) is not null", &[&name])
+        .await;
+    if !found.map_err(failed)?.get::<_, bool>(0) {
+        return Ok(false);
+    }
+    let row = format!("select from {table} limit 1");
+    let lock = format!("lock table {table} in access exclusive mode");
+    // Asked before as well, so that a table with rows is not waited for.
+    for is_locked in [false, true] {
+        if is_locked {
+            transaction.batch_execute(&lock).await.map_err(failed)?;
+        }
+        let found = transaction.query_opt(&row, &[]).await;
+        if found.map_err(failed)?.is_some() {
+            return Ok(false);
+        }
+    }
+    drop_table(transaction.client(), table).await?;
+    transaction.commit().await.map_err(failed)?;
+    Ok(true)
+}
+
 /// Removes all rows.
 ///
 /// # Errors

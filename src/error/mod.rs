@@ -57,6 +57,8 @@ pub enum ErrorKind {
     TooFewConnections,
     /// The connection broke while it was in use.
     ConnectionLost,
+    /// The connection broke during a commit, and nothing tells whether that was done. Never tried again.
+    OutcomeUnknown,
     /// The server refused a statement for another reason; the SQLSTATE says which.
     DatabaseRefused,
     /// A migration could not be applied.

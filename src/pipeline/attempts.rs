@@ -35,7 +35,7 @@ impl Context<'_> {
             target.tell(&mut attempt.end.errors);
             if late == LateConstraints::AtCommit
                 && attempt.end.errors.is_empty()
-                && self.violates_late_constraints(&attempt).await?
+                && self.violates_late_constraints(&mut attempt).await
             {
                 // Once more, with each row checked at once, so that those at fault are found.
                 late = LateConstraints::Immediate;

@@ -15,6 +15,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::report::{LoadReport, LoadState};
 use crate::sink::classify::is_row_fault_code;
 
+/// How many requests to cancel may come late.
+const LATE_CANCELS: usize = 3;
+
 impl Context<'_> {
     /// Puts the rows of an attempt in place, if it is complete. What keeps it from being so is among its errors then.
     pub(super) async fn place(
@@ -78,7 +81,7 @@ impl Context<'_> {
             interrupted |= attempt.end.errors.len() < before;
         }
         let is_kept = is_published || !target.route.is_all_or_nothing();
-        let loaded_rows = match &merged_rows {
+        let mut loaded_rows = match &merged_rows {
             Some(merged) => merged.loaded(),
             None if is_kept => counters.loaded_rows,
             None => 0,
@@ -89,7 +92,8 @@ impl Context<'_> {
             (true, false) => LoadState::Complete,
         };
         if !is_published {
-            self.take_back_rows(target, recording, &mut attempt, state, &counters)
+            loaded_rows = self
+                .take_back_rows(target, recording, &mut attempt, state, &counters)
                 .await;
         }
         self.progress.enter(Phase::Done);
@@ -152,21 +156,25 @@ impl Context<'_> {
         }
     }
 
-    /// Whether all rows were taken, and yet a constraint that is checked at the end refuses them.
-    pub(super) async fn violates_late_constraints(&self, attempt: &Attempt) -> Result<bool> {
+    /// Whether all rows were taken, and yet a constraint that is checked at the end refuses them. What is no row's fault
+    /// is among the attempt's errors then: the transaction has failed.
+    pub(super) async fn violates_late_constraints(&self, attempt: &mut Attempt) -> bool {
         let Some(transaction) = &attempt.transaction else {
-            return Ok(false);
+            return false;
         };
-        match transaction.check_late_constraints().await {
-            Ok(()) => Ok(false),
-            Err(error) => {
-                let sqlstate = error.facts().sqlstate.as_deref();
-                Ok(sqlstate.is_some_and(is_row_fault_code))
-            }
+        let Err(error) = transaction.check_late_constraints().await else {
+            return false;
+        };
+        let sqlstate = error.facts().sqlstate.as_deref();
+        let is_row_fault = sqlstate.is_some_and(is_row_fault_code);
+        if !is_row_fault {
+            attempt.end.errors.push(error);
         }
+        is_row_fault
     }
 
-    /// Takes back what an incomplete load leaves, as far as it may not stay, and records its end.
+    /// Takes back what an incomplete load leaves, as far as it may not stay, and records its end. Gives the rows that
+    /// stay.
     async fn take_back_rows(
         &self,
         target: &Target,
@@ -174,60 +182,84 @@ impl Context<'_> {
         attempt: &mut Attempt,
         state: LoadState,
         counters: &Snapshot,
-    ) {
+    ) -> u64 {
         let errors = &mut attempt.end.errors;
         if let Some(transaction) = &attempt.transaction {
             // A connection that is lost has rolled back by itself.
             let _rolled_back = transaction.roll_back().await;
         }
         // What may pass is gone on with by `sheetload resume`, from the rows that are staged.
-        let may_go_on = recording.is_some() && errors.iter().any(Error::is_transient);
+        let in_doubt = |error: &Error| error.kind() == ErrorKind::OutcomeUnknown;
+        let may_go_on = recording.is_some()
+            && errors
+                .iter()
+                .any(|error| error.is_transient() || in_doubt(error));
         let is_staged = matches!(target.route, Route::Staged { .. });
         if !(is_staged && may_go_on) {
-            self.clean_up(target, recording, counters.loaded_rows, errors)
-                .await;
+            self.clean_up(target, recording, errors).await;
         }
-        let Some(recording) = recording else { return };
-        let rows = [
-            counters.read_rows,
-            if target.route.is_all_or_nothing() {
-                0
-            } else {
-                counters.loaded_rows
-            },
-            counters.rejected_rows,
-        ];
+        let is_kept = !target.route.is_all_or_nothing();
+        let counted = if is_kept { counters.loaded_rows } else { 0 };
+        let Some(recording) = recording else {
+            return counted;
+        };
+        // Those of attempts before, and of batches whose commits were not answered, are not all counted here.
+        let loaded = match is_kept {
+            true => recording
+                .committed_rows(self.database)
+                .await
+                .unwrap_or(counted),
+            false => 0,
+        };
+        let rows = [counters.read_rows, loaded, counters.rejected_rows];
         let name = match state {
             LoadState::Interrupted => "interrupted",
             LoadState::Complete | LoadState::Failed => "failed",
         };
         let ending = ending(name, errors, rows, serde_json::Value::Null, &target.route);
         recording.end(self.database, &target.name, &ending).await;
+        loaded
     }
 
     async fn clean_up(
         &self,
         target: &Target,
         recording: Option<&Recording>,
-        committed: u64,
         errors: &mut Vec<Error>,
     ) {
-        let cleaned = match self.database.get().await {
-            Ok(client) => match target.clean_up(&client, committed).await {
-                Ok(true) => match recording {
-                    Some(recording) => ledger::forget_batches(&client, recording.load_id).await,
-                    None => Ok(()),
-                },
-                Ok(false) => Ok(()),
-                Err(error) => Err(error),
-            },
-            Err(error) => Err(error),
-        };
+        let cleaned = self.remove_made(target, recording).await;
         // A lost server is named once, by the error that ended the load.
         if let Err(error) = cleaned
             && errors.is_empty()
         {
             errors.push(error);
+        }
+    }
+
+    /// Removes the table that was made for the load, as far as it may not stay, and the records of its rows.
+    pub(super) async fn remove_made(
+        &self,
+        target: &Target,
+        recording: Option<&Recording>,
+    ) -> Result<()> {
+        let mut removed = self.remove_made_once(target, recording).await;
+        // Requests to cancel go to one connection after the other: the last ones may come when this runs already.
+        for _ in 0..LATE_CANCELS {
+            match &removed {
+                Err(error) if is_cancelled_statement(error) => {
+                    removed = self.remove_made_once(target, recording).await;
+                }
+                _ => break,
+            }
+        }
+        removed
+    }
+
+    async fn remove_made_once(&self, target: &Target, recording: Option<&Recording>) -> Result<()> {
+        let mut client = self.database.get().await?;
+        match (target.clean_up(&mut client).await?, recording) {
+            (true, Some(recording)) => ledger::forget_batches(&client, recording.load_id).await,
+            _ => Ok(()),
         }
     }
 

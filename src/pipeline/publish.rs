@@ -128,17 +128,17 @@ impl Target {
         }
     }
 
-    /// Removes what [`Self::prepare`] created, if the load left nothing of worth in it, and says whether it did.
+    /// Removes what [`Self::prepare`] created, if there is nothing of worth in it, and says whether it did.
     ///
     /// # Errors
     /// What the server says.
-    pub(super) async fn clean_up(&self, client: &Client, committed_rows: u64) -> Result<bool> {
-        let removed = match &self.route {
-            Route::Staged { staging, .. } => staging,
-            Route::InPlace(Before::Create) if committed_rows == 0 => &self.name,
-            _ => return Ok(false),
-        };
-        ddl::drop_table(client, removed).await.map(|()| true)
+    pub(super) async fn clean_up(&self, client: &mut Client) -> Result<bool> {
+        match &self.route {
+            Route::Staged { staging, .. } => ddl::drop_table(client, staging).await.map(|()| true),
+            // Whose rows they are does not matter: an attempt before may have committed them, or somebody else.
+            Route::InPlace(Before::Create) => ddl::drop_empty_table(client, &self.name).await,
+            _ => Ok(false),
+        }
     }
 }
 

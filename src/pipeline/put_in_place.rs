@@ -72,9 +72,9 @@ impl Context<'_> {
                             self.record_end(client, target, recording, &ending).await
                         })
                         .await?;
-                    match transaction.commit().await {
+                    match sure(transaction.commit().await, target, recording) {
                         Err(error) if error.kind() == ErrorKind::ConnectionLost => {
-                            self.settled(recording, error).await.map(|()| None)
+                            self.settled(target, recording, error).await.map(|()| None)
                         }
                         committed => committed.map(|()| None),
                     }
@@ -146,7 +146,7 @@ impl Context<'_> {
             // Once a connection was lost, what it began may have been done whatever the next one says.
             was_lost |= error.kind() == ErrorKind::ConnectionLost;
             let settled = match was_lost {
-                true => self.settled(placed.recording, error).await,
+                true => self.settled(target, placed.recording, error).await,
                 false => Err(error),
             };
             match settled {
@@ -180,7 +180,8 @@ impl Context<'_> {
         }
         self.record_end(transaction.client(), target, placed.recording, &ending)
             .await?;
-        transaction.commit().await.map_err(failed)
+        let committed = transaction.commit().await.map_err(failed);
+        sure(committed, target, placed.recording)
     }
 
     /// The cells of rows that were refused in the merge.
@@ -244,7 +245,12 @@ impl Context<'_> {
     }
 
     /// Finds out whether what failed was committed nevertheless: the connection may have been lost after that.
-    async fn settled(&self, recording: Option<&Recording>, error: Error) -> Result<()> {
+    async fn settled(
+        &self,
+        target: &Target,
+        recording: Option<&Recording>,
+        error: Error,
+    ) -> Result<()> {
         let Some(recording) = recording else {
             return Err(error);
         };
@@ -263,9 +269,37 @@ impl Context<'_> {
                 // Nothing can be known before the server is back.
                 Err(unknown) => match tries.pause_after(unknown).await {
                     Ok(()) => {}
-                    Err(_unknown) => return Err(error),
+                    Err(_unknown) => {
+                        return Err(outcome_unknown(&error, target).next_step(format!(
+                            "Look with `sheetload history` whether load {} is complete; if it is not, run `sheetload resume {}`",
+                            recording.load_id, recording.load_id
+                        )));
+                    }
                 },
             }
         }
     }
+}
+
+/// A commit without a ledger that could be asked whether it was done.
+fn sure(committed: Result<()>, target: &Target, recording: Option<&Recording>) -> Result<()> {
+    committed.map_err(|error| match (recording, error.kind()) {
+        (None, ErrorKind::ConnectionLost) => outcome_unknown(&error, target).next_step(
+            "Look which rows the table has before you load the file again; without --no-ledger this is looked up",
+        ),
+        _ => error,
+    })
+}
+
+/// The rows may or may not be in place, and nothing can tell.
+fn outcome_unknown(error: &Error, target: &Target) -> Error {
+    let table = target.name.plain();
+    Error::new(
+        ErrorKind::OutcomeUnknown,
+        format!(
+            "{}; nothing tells whether the rows are in {table}",
+            error.message()
+        ),
+    )
+    .in_table(&table)
 }

@@ -10,7 +10,7 @@ use super::route::{Route, oid_of};
 use super::target::Target;
 use crate::config::commit::{OnConflict, SameFile, Verify};
 use crate::config::import::{IfExists, ImportConfig};
-use crate::db::ledger::{self, EarlierState, Ending, NewLoad};
+use crate::db::ledger::{self, EarlierLoad, EarlierState, Ending, NewLoad};
 use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::selection::Area;
@@ -110,6 +110,21 @@ impl Recording {
     }
 }
 
+impl Recording {
+    /// The rows in the table, by the ledger's word; none where it cannot be asked.
+    pub(super) async fn committed_rows(&self, database: &Database) -> Option<u64> {
+        let rows = match ledger::committed_rows(&self.session, self.load_id).await {
+            Ok(rows) => rows,
+            // The session may have been lost with the server.
+            Err(_lost) => {
+                let client = database.get().await.ok()?;
+                ledger::committed_rows(&client, self.load_id).await.ok()?
+            }
+        };
+        u64::try_from(rows).ok()
+    }
+}
+
 /// The sheets' names.
 pub(super) fn sheet_names(sources: &[Box<dyn RowSource>]) -> Vec<String> {
     let sheets = sources.iter().map(|source| source.describe());
@@ -145,8 +160,7 @@ pub(super) async fn refuse_same_file(
     let Some(oid) = oid_of(client, table).await? else {
         return Ok(());
     };
-    let (sheets, selection) = (sheet_names(sources), selection(config));
-    let found = ledger::find_same(client, &fingerprint.sha256, Some(oid), &sheets, &selection);
+    let found = find_same(client, config, fingerprint, oid, sources, None);
     let Some(earlier) = found.await? else {
         return Ok(());
     };
@@ -173,6 +187,57 @@ pub(super) async fn refuse_same_file(
         .in_file(&config.file)
         .in_table(table.plain())
         .next_step(step))
+}
+
+async fn find_same(
+    client: &Client,
+    config: &ImportConfig,
+    fingerprint: &Fingerprint,
+    table_oid: u32,
+    sources: &[Box<dyn RowSource>],
+    except: Option<Uuid>,
+) -> Result<Option<EarlierLoad>> {
+    let (sheets, selection) = (sheet_names(sources), selection(config));
+    let (sha256, oid) = (&fingerprint.sha256, Some(table_oid));
+    ledger::find_same(client, sha256, oid, &sheets, &selection, except).await
+}
+
+/// Makes sure that no other load brought the rows of an unfinished one into the table since.
+///
+/// # Errors
+/// `AlreadyLoaded`, with the way on.
+pub(super) async fn refuse_loaded_since(
+    client: &Client,
+    config: &ImportConfig,
+    fingerprint: &Fingerprint,
+    (table, load_id): (&TableName, Uuid),
+    sources: &[Box<dyn RowSource>],
+) -> Result<()> {
+    if config.same_file == SameFile::Again || !adds_rows(config) {
+        return Ok(());
+    }
+    let Some(oid) = oid_of(client, table).await? else {
+        return Ok(());
+    };
+    let found = find_same(client, config, fingerprint, oid, sources, Some(load_id));
+    let Some(other) = found.await? else {
+        return Ok(());
+    };
+    Err(Error::new(
+        ErrorKind::AlreadyLoaded,
+        format!(
+            "load {} of {} brought rows of {} into table {} besides load {load_id}",
+            other.id,
+            other.started,
+            config.file.display(),
+            table.plain()
+        ),
+    )
+    .in_file(&config.file)
+    .in_table(table.plain())
+    .next_step(format!(
+        "Take back what load {load_id} left with `sheetload undo {load_id}`; to load all rows once more nevertheless, say `sheetload import --again`"
+    )))
 }
 
 /// Whether a second load of the same rows would add to those of the first. One that needs a table of its own finds that

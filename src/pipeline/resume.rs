@@ -14,7 +14,7 @@ use super::groups::{Group, Prepared, prepare};
 use super::import::{Imported, Run, import_or_resume};
 use super::lineage;
 use super::recorded_columns::SheetColumns;
-use super::recording::Recording;
+use super::recording::{Recording, refuse_loaded_since};
 use super::route::{Before, Publish, Route, oid_of};
 use super::sampled_again::sampled_again;
 use super::target::Target;
@@ -112,6 +112,14 @@ pub async fn resume(mut resumed: Resumed, config: &ImportConfig, run: Run<'_>) -
     prepared.keep_table(&resumed.unfinished.table, config)?;
     let sheets = prepared.sheet_names();
     let mut client = run.database.get().await?;
+    if let Some(fingerprint) = &prepared.fingerprint {
+        let sources = prepared
+            .groups
+            .first()
+            .map_or(&[][..], |group| &group.sources);
+        let load = (&resumed.unfinished.table, resumed.unfinished.id);
+        refuse_loaded_since(&client, config, fingerprint, load, sources).await?;
+    }
     let attempt = resumed.unfinished.attempt;
     resumed.unfinished.attempt =
         ledger::begin_again(&mut client, resumed.unfinished.id, attempt).await?;

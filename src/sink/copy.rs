@@ -7,7 +7,7 @@ use super::encode::EncodedBatch;
 use super::ledger::{BatchLedger, BatchRecord};
 use super::retry::Retry;
 use super::{Connections, Sink, WriteFailure, Written};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::column::TargetColumn;
 use crate::model::table::TableName;
 
@@ -125,9 +125,9 @@ pub(super) fn abandon(client: Object) {
 }
 
 /// The batch may or may not be committed, and nothing can tell.
-fn outcome_unknown(error: &Error, table: &TableName) -> Error {
+fn outcome_unknown(table: &TableName) -> Error {
     Error::new(
-        error.kind(),
+        ErrorKind::OutcomeUnknown,
         format!(
             "the connection was lost while a batch for {} was being committed; without a ledger nothing tells whether it was",
             table.plain()
@@ -140,15 +140,15 @@ fn outcome_unknown(error: &Error, table: &TableName) -> Error {
 impl<C: Connections> Sink for CopySink<C> {
     async fn set_columns(&mut self, columns: &[TargetColumn]) -> Result<()> {
         self.columns = columns.to_vec();
-        if let Some((client, statements)) = &mut self.open {
-            *statements = CopyStatements::prepare(
-                client,
-                &self.table,
-                columns,
-                self.ledger,
-                self.retry.answers,
-            )
-            .await?;
+        // Prepared for the new columns with the next batch, which is tried again where this is not.
+        let Some((client, _)) = self.open.take() else {
+            return Ok(());
+        };
+        let (ledger, answers) = (self.ledger, self.retry.answers);
+        match CopyStatements::prepare(&client, &self.table, columns, ledger, answers).await {
+            Ok(statements) => self.open = Some((client, statements)),
+            Err(error) if error.is_transient() => abandon(client),
+            Err(error) => return Err(error),
         }
         Ok(())
     }
@@ -163,8 +163,8 @@ impl<C: Connections> Sink for CopySink<C> {
         loop {
             let error = match self.try_once(batch, record, &mut pending).await {
                 Ok(written) => return Ok(written),
-                Err(error) if pending.is_some() && self.ledger.is_none() => {
-                    return Err(outcome_unknown(&error, &self.table).into());
+                Err(_lost) if pending.is_some() && self.ledger.is_none() => {
+                    return Err(outcome_unknown(&self.table).into());
                 }
                 Err(error) => error,
             };

@@ -100,7 +100,8 @@ impl CopyStatements {
             Err(error) => match row_fault(&error) {
                 None => return Err(failed(error)),
                 Some(fault) => {
-                    frame.begin_again(client).await.map_err(failed)?;
+                    let begun = self.answered(frame.begin_again(client)).await?;
+                    begun.map_err(failed)?;
                     self.without_bad_rows(client, batch, Some(fault)).await?
                 }
             },
@@ -164,8 +165,10 @@ impl CopyStatements {
         let written = match self.fill(client, Frame::Savepoint, batch, record).await {
             Ok(written) => written,
             Err(error) => {
-                // A connection that is lost cannot roll back, and need not.
-                let _rolled_back = Frame::Savepoint.undo(client).await;
+                // A connection that is lost cannot roll back, and need not; and of one that is silent nothing more is asked.
+                if error.kind() != ErrorKind::ConnectionLost {
+                    let _rolled_back = self.answered(Frame::Savepoint.undo(client)).await;
+                }
                 return Err(error);
             }
         };

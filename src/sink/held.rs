@@ -10,6 +10,7 @@ use tokio_postgres::Client;
 use super::copy::abandon;
 use super::copy_batch::CopyStatements;
 use super::encode::EncodedBatch;
+use super::frame::COMMIT;
 use super::ledger::{BatchLedger, BatchRecord};
 use super::retry::Retry;
 use super::{Sink, WriteFailure, Written, write_error};
@@ -47,8 +48,10 @@ impl HeldTransaction {
             LateConstraints::AtCommit => "begin",
             LateConstraints::Immediate => "begin; set constraints all immediate",
         };
-        let begun = client.batch_execute(sql).await;
-        begun.map_err(|error| write_error(error, table))?;
+        if let Err(error) = client.batch_execute(sql).await {
+            abandon(client);
+            return Err(write_error(error, table));
+        }
         Ok(Self {
             client: Arc::new(Mutex::new(Some(client))),
             table: table.clone(),
@@ -97,7 +100,7 @@ impl HeldTransaction {
     /// # Errors
     /// What the server says. When the connection was lost, whether it was committed is unknown.
     pub async fn commit(&self) -> Result<()> {
-        self.end("commit", "commit the rows of").await
+        self.end(COMMIT, "commit the rows of").await
     }
 
     /// Takes everything back. A connection that is lost has done so by itself.

@@ -122,6 +122,16 @@ impl BatchRecorder {
             .await
     }
 
+    /// Records the rows that were rejected before they were written, of a batch that is recorded already.
+    pub(super) async fn record_rejected(
+        &self,
+        client: &Client,
+        record: &dyn BatchRecord,
+    ) -> Result<(), Error> {
+        let (id, sheet) = (self.ledger.load_id, record.sheet());
+        insert_rejects(client, &self.rejects, id, sheet, record.rejected()).await
+    }
+
     async fn insert(
         &self,
         client: &Client,

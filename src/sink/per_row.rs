@@ -176,7 +176,7 @@ async fn write_once(
 /// The row may or may not be there, and nothing can tell.
 fn outcome_unknown(error: &Error, table: &TableName) -> Error {
     Error::new(
-        error.kind(),
+        ErrorKind::OutcomeUnknown,
         format!(
             "{}; without a ledger nothing tells whether the last row was loaded",
             error.message()
@@ -191,8 +191,12 @@ impl<C: Connections> Sink for PerRowSink<C> {
         self.columns = columns.to_vec();
         if let Some((client, _)) = self.open.take() {
             let prepared = RowStatements::prepare(&client, &self.table, columns, self.ledger).await;
-            let statements = prepared.map_err(|error| write_error(error, &self.table))?;
-            self.open = Some((client, statements));
+            match prepared.map_err(|error| write_error(error, &self.table)) {
+                Ok(statements) => self.open = Some((client, statements)),
+                // Prepared anew with the next batch, which is tried again.
+                Err(error) if error.is_transient() => abandon(client),
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }

@@ -78,8 +78,10 @@ impl RowStatements {
             return Ok(Recorded::Yes);
         };
         client.batch_execute("begin").await?;
-        // After a commit whose outcome was unknown it may be there.
-        if !ledger.recorder.is_recorded(client, record).await? {
+        // After a commit whose outcome was unknown it may be there; or of an attempt before, with fewer rows than now.
+        if ledger.recorder.is_recorded(client, record).await? {
+            ledger.recorder.record_rejected(client, record).await?;
+        } else {
             let recorded = ledger.recorder.record_begun(client, record).await?;
             if recorded == Recorded::Superseded {
                 client.batch_execute("rollback").await?;

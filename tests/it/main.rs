@@ -11,6 +11,7 @@ mod chaos;
 mod columns;
 mod compare;
 mod conformance;
+mod exactly_once;
 mod formats;
 mod fuzz_smoke;
 mod hazards;

@@ -328,6 +328,7 @@ fn the_json_document_has_every_figure() {
       "empty_sheets": [],
       "error_cells_as_null": 0,
       "error_count": 13,
+      "errors": [],
       "file": "listings.xlsx",
       "hidden": {
         "columns": 0,

@@ -5,6 +5,7 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
+use super::history::IS_ALIVE;
 use super::install::telling_rights;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::table::TableName;
@@ -314,9 +315,12 @@ pub async fn end(
     if ending.state == "complete" && ending.replaces {
         client
             .execute(
-                "update sheetload.loads set superseded_by = $1 \
-                 where id <> $1 and superseded_by is null and state not in ('running', 'undone') \
-                   and table_schema = $2 and table_name = $3",
+                // One that was killed counts as running until it is gone on with.
+                &format!(
+                    "update sheetload.loads l set superseded_by = $1 \
+                     where id <> $1 and superseded_by is null and state <> 'undone' \
+                       and (state <> 'running' or not {IS_ALIVE}) and table_schema = $2 and table_name = $3"
+                ),
                 &[
                     &id,
                     &table.schema.as_deref().unwrap_or_default(),

@@ -18,4 +18,4 @@ pub use begin::{
 };
 pub use install::{install, is_installed};
 pub use same_file::{EarlierLoad, EarlierState, find_same};
-pub use unfinished::{Unfinished, committed, find_unfinished, rejected};
+pub use unfinished::{Unfinished, committed, committed_rows, find_unfinished, rejected};

@@ -180,6 +180,20 @@ pub async fn committed(client: &Client, id: Uuid) -> Result<HashMap<i32, Vec<(u3
     Ok(ranges)
 }
 
+/// The number of rows that are committed.
+///
+/// # Errors
+/// What the server says.
+pub async fn committed_rows(client: &Client, id: Uuid) -> Result<i64> {
+    let found = client
+        .query_one(
+            "select coalesce(sum(rows_loaded), 0)::bigint from sheetload.batches where load_id = $1",
+            &[&id],
+        )
+        .await;
+    found.map(|row| row.get(0)).map_err(not_recorded)
+}
+
 /// The rows that were rejected, for each sheet by their number.
 ///
 /// # Errors
