@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// Rows tried at once after a bad one. Doubles while all is well, so that bad rows far apart cost little and bad rows
+/// The most rows tried at once after a bad one. Doubles while all is well, so that bad rows far apart cost little and bad rows
 /// close together do not send the whole rest again for each of them.
 const ROWS_AFTER_A_FAULT: usize = 64;
 
@@ -18,6 +18,8 @@ pub struct Search {
     suspect_end: usize,
     /// How many rows the next try takes.
     window: usize,
+    /// Where the search went on after the last bad row.
+    after_last_fault: usize,
 }
 
 impl Search {
@@ -29,6 +31,7 @@ impl Search {
             done: 0,
             suspect_end: 0,
             window: rows,
+            after_last_fault: 0,
         }
     }
 
@@ -54,7 +57,9 @@ impl Search {
         let Some(tried) = self.next() else {
             return;
         };
-        match good_before.filter(|good| *good < tried.len()) {
+        // Of an error at the end of the statement the last line may be named, whichever row it is about: then halving finds
+        // it sooner than taking the server's word for one row after the other.
+        match good_before.filter(|good| good.saturating_add(1) < tried.len()) {
             Some(good) => {
                 self.suspect_end = tried.start + good + 1;
                 self.window = good.max(1);
@@ -68,9 +73,12 @@ impl Search {
 
     /// The last try was one row, and it is refused.
     pub fn refused(&mut self) {
+        // As many rows as were good before this one: where all are bad each is tried once and alone.
+        let good = self.done - self.after_last_fault;
+        self.window = good.clamp(1, ROWS_AFTER_A_FAULT);
         self.done += 1;
         self.suspect_end = self.done;
-        self.window = ROWS_AFTER_A_FAULT;
+        self.after_last_fault = self.done;
     }
 }
 
@@ -146,6 +154,11 @@ mod tests {
             "{tries} tries for {} bad rows",
             bad.len()
         );
+        let all: BTreeSet<usize> = (0..10_000).collect();
+        for context in [Context::Right, Context::Missing, Context::Last] {
+            let (_, _, tries) = play(10_000, &all, context);
+            assert!(tries <= 10_100, "{tries} tries for 10,000 bad rows");
+        }
         let (_, _, tries) = play(1_000_000, &BTreeSet::from([777_777]), Context::Missing);
         assert!(tries <= 45, "{tries} tries for one bad row in a million");
     }
