@@ -5,7 +5,7 @@ SHEETLOAD := cargo run --release --locked --quiet --
 # The demo works on the private server, whatever database the environment names.
 unexport DATABASE_URL PGHOST PGHOSTADDR PGPORT PGUSER PGPASSWORD PGDATABASE PGSERVICE
 
-.PHONY: demo test install-missing
+.PHONY: demo test chaos install-missing
 
 # The main job on the sample: a private server, its table, 10,000 listings of which 13 cannot be loaded.
 demo: install-missing
@@ -18,6 +18,12 @@ demo: install-missing
 # All tests, against throw-away PostgreSQL servers that they start and stop themselves.
 test: install-missing
 	cargo test --locked
+
+# Kills the program hundreds of times over all ways to load, and breaks connections and servers in proportion.
+KILLS = 600
+SEED = $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+chaos: install-missing
+	SHEETLOAD_CHAOS_KILLS=$(KILLS) SHEETLOAD_CHAOS_SEED=$(SEED) cargo test --locked --test it chaos::
 
 install-missing:
 	@./.ci/install-missing

@@ -11,12 +11,12 @@
 //! | `main`, [`cli`] | arguments to settings, calls, what people see | the only place that knows clap, and that prints |
 //! | [`compare`] | the modes against each other, in throw-away tables | never touches the target |
 //! | [`sample`] | deterministic workbooks and the figures they must give | knows nothing of reading or loading |
-//! | [`pipeline`] | reader, workers, supervision, progress, the report; inspection | the only place that spawns tasks |
-//! | [`db`] | connections, TLS, migrations, what tables look like, the private server | |
-//! | [`config`] | settings as plain data | no I/O but finding the connection's settings |
+//! | [`pipeline`] | reader, workers, attempts, putting in place, progress, report; inspection | the only place that spawns |
+//! | [`db`] | connections, what tables look like, replacing, merging, the ledger, the private server | |
+//! | [`config`] | settings as plain data and as documents | no I/O but finding the connection's settings |
 //! | [`source`] | workbooks to flat batches | the only place that knows file formats |
 //! | [`transform`] | pure: types, names, mapping, cells to values | knows neither files nor servers |
-//! | [`sink`] | values to bytes, COPY, INSERT, finding the bad row, files of rejected rows | never converts, never decides |
+//! | [`sink`] | bytes, COPY, INSERT, a batch's record, finding the bad row, files of them | never converts, never decides |
 //! | [`model`], [`error`], [`exit`], [`telemetry`] | what all share | |
 //!
 //! # How a row travels
@@ -31,28 +31,46 @@
 //!    cells are joined in a lattice ([`transform::infer`]); reading twice is the price of a table that holds all.
 //!    With a sample of the rows instead, the reader looks at each batch before it hands it over: when a column does
 //!    not hold a cell, it waits until the workers are done, has the column widened, and goes on.
-//! 3. The reader, on a blocking thread of its own, fills a flat [`model::batch::Batch`]: 16-byte cells, one arena for
+//! 3. A route is chosen, which says where rows are written and what becomes of them at the end. A table that is created
+//!    or replaced, or merged into by a key, gets its rows by way of a staging table; rows that are added are written to
+//!    it in one transaction, or, under `--commit batch` and `row`, batch by batch. Then the load is recorded
+//!    ([`db::ledger`]): a connection of its own speaks for it as long as it runs.
+//! 4. The reader, on a blocking thread of its own, fills a flat [`model::batch::Batch`]: 16-byte cells, one arena for
 //!    texts, the sheet's row numbers. Batches are recycled; neither a cell nor a row costs an allocation.
-//! 4. A batch closes at its rows (few at first, doubling, so that a small sheet keeps all workers busy) or its bytes,
+//! 5. A batch closes at its rows (few at first, doubling, so that a small sheet keeps all workers busy) or its bytes,
 //!    and goes into a bounded channel. A full channel stops the reader: that is
 //!    all the back-pressure there is. Batches in memory are at most `queue + workers + 1`, with as many places in the
 //!    queue as there are workers; on top come each worker's encoded batch and the workbook's shared strings.
-//! 5. A worker makes a [`model::value::Value`] of each cell ([`transform::coerce`]) and encodes it
+//! 6. A worker makes a [`model::value::Value`] of each cell ([`transform::coerce`]) and encodes it
 //!    ([`sink::encode`]). A cell that does not fit rejects its row, and only that, with sheet, cell, column and reason.
-//! 6. The sink writes. `sequential` and `concurrent` run a prepared INSERT for each row, `batch` one COPY for the
+//!    What the columns hold is added up on the way, for the receipt ([`model::receipt`]).
+//! 7. The sink writes. `sequential` and `concurrent` run a prepared INSERT for each row, `batch` one COPY for the
 //!    batch. When the server refuses a batch for what a row holds, the row is searched for under savepoints by the
-//!    COPY's line or by halving, and the others are loaded.
-//! 7. Counters go up as batches are committed ([`pipeline::progress`]); whoever listens draws bars or lines.
-//! 8. [`pipeline::Pipeline::wait`] joins reader and workers, collects every error, and the report is written
-//!    ([`model::report::LoadReport`]).
+//!    COPY's line or by halving, and the others are loaded. The batch's record is written in the same transaction
+//!    ([`sink::ledger`]). What may pass is tried again ([`sink::retry`]); after a connection was lost in the midst of a
+//!    commit, the ledger knows whether the batch is in.
+//! 8. Counters go up as batches are written ([`pipeline::progress`]); whoever listens draws bars or lines.
+//! 9. [`pipeline::Pipeline::wait`] joins reader and workers, and collects every error.
+//! 10. A load that read all rows is put in place: in one transaction the rows are compared to the receipt if that is
+//!     asked for, the staging table is renamed or merged ([`db::replace`], [`db::merge`]), and the ledger says that the
+//!     load is complete. One that did not is taken back, as far as it may not stay. Then the report is written
+//!     ([`model::report::LoadReport`]).
+//! 11. `sheetload resume` ([`pipeline::resume`]) goes through the same steps with the settings from the ledger. All rows
+//!     are read again; those that the ledger has are not written again, but counted for the receipt.
 //!
 //! # Invariants
 //!
-//! - `total_records = success_count + error_count` for every complete load; blank rows are counted apart.
-//! - A batch is committed whole but for its rejected rows, or not at all.
+//! - For every complete load, rows read = loaded + rejected + left out, each with its reason: kept in the table, superseded
+//!   by a row of the same key, left out by the table's triggers or rules. Blank rows are counted apart.
+//! - Under `--commit all` the table holds all of a load's rows or what it held before, however the load ends.
+//! - A batch is committed whole but for its rejected rows, or not at all, and together with its record: the ledger and
+//!   the table never differ.
+//! - A batch commits only under the attempt that the ledger names. Two programs cannot both write the rows of a load.
+//! - What is refused before a load begins leaves nothing behind, no ledger either.
 //! - A text column takes what the sheet displays; no value is rounded, cut or guessed to make it fit.
 //! - Names are quoted, values are never part of SQL text, passwords are in no message and no `Debug`.
-//! - No task outlives its load. A stop, by a signal or a failure, lets every worker finish the batch in hand.
+//! - No task outlives its load. A stop, by a signal or a failure, lets every worker finish the batch in hand; in one
+//!   transaction, of which nothing stays then, no further batch is begun.
 //!
 //! # As a library
 //!

@@ -85,7 +85,8 @@ pub struct Latency {
     pub p99: f64,
 }
 
-/// What a load did. `total_records = success_count + error_count` holds for every complete load.
+/// What a load did. For every complete load `total_records` is `success_count + error_count`, and the records that were
+/// left out: `left_out_by_table`, `kept_in_table` and `superseded`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LoadReport {
     /// The load's id, which `_load_id` holds in each row with lineage.

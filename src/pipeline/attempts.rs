@@ -41,6 +41,7 @@ impl Context<'_> {
                 late = LateConstraints::Immediate;
             } else {
                 self.place(target, recording, &mut attempt).await;
+                target.tell(&mut attempt.end.errors);
                 let Some(reason) = self.may_begin_again(target, &attempt) else {
                     return self.attempted(target, recording, attempt).await;
                 };

@@ -73,10 +73,12 @@ impl Context<'_> {
                         })
                         .await?;
                     let committed = transaction.commit().await;
-                    let committed = sure(committed, target, recording);
-                    self.settled(target, recording, committed)
-                        .await
-                        .map(|()| None)
+                    match sure(committed, target, recording) {
+                        Err(error) if error.kind() == ErrorKind::ConnectionLost => {
+                            self.settled(target, recording, error).await.map(|()| None)
+                        }
+                        committed => committed.map(|()| None),
+                    }
                 }
                 None => {
                     let mut placed = Placing {
@@ -137,10 +139,18 @@ impl Context<'_> {
     /// Puts staged rows in place, if there are any, and records the end; again after what may pass.
     async fn publish(&self, target: &Target, placed: &mut Placing<'_>) -> Result<()> {
         let retry = self.retry();
-        let mut tries = retry.tries();
+        let (mut tries, mut was_lost) = (retry.tries(), false);
         loop {
-            let published = self.publish_once(target, placed).await;
-            match self.settled(target, placed.recording, published).await {
+            let Err(error) = self.publish_once(target, placed).await else {
+                return Ok(());
+            };
+            // Once a connection was lost, what it began may have been done whatever the next one says.
+            was_lost |= error.kind() == ErrorKind::ConnectionLost;
+            let settled = match was_lost {
+                true => self.settled(target, placed.recording, error).await,
+                false => Err(error),
+            };
+            match settled {
                 Ok(()) => return Ok(()),
                 Err(error) => tries.pause_after(error).await?,
             }
@@ -240,12 +250,8 @@ impl Context<'_> {
         &self,
         target: &Target,
         recording: Option<&Recording>,
-        done: Result<()>,
+        error: Error,
     ) -> Result<()> {
-        let Err(error) = done else { return Ok(()) };
-        if error.kind() != ErrorKind::ConnectionLost {
-            return Err(error);
-        }
         let Some(recording) = recording else {
             return Err(error);
         };

@@ -306,7 +306,7 @@ mod tests {
             batch: &EncodedBatch,
             _record: &dyn BatchRecord,
         ) -> Result<Written, WriteFailure> {
-            while self.progress.snapshot().read_rows < 2 {
+            while self.progress.snapshot().reader != ReaderState::Done {
                 tokio::task::yield_now().await;
             }
             self.interrupt.cancel();

@@ -467,6 +467,47 @@ fn a_missing_right_is_named_before_anything_is_done() {
 }
 
 #[test]
+fn a_ledger_of_another_user_is_no_reason_to_fail_in_the_dark() {
+    let case = Case::new();
+    let (role, url) = case.role("");
+    case.database
+        .query(&format!("grant insert on stock to {role}"));
+    let file = case.good();
+    let owner = case.database.url();
+    let load = |url: &str, args: &[&str]| {
+        sheetload()
+            .arg("import")
+            .arg(&file)
+            .args(["--table", "stock", "--database-url", url])
+            .args(args)
+            .output()
+            .unwrap()
+    };
+    assert_eq!(load(&owner, &[]).status.code(), Some(0));
+    // Without any right, and without all that it takes.
+    for right in [
+        "usage on schema sheetload",
+        "select on all tables in schema sheetload",
+    ] {
+        let message = case.refused_as(&url, 5, &file, &["--table", "stock"]);
+        assert!(
+            message.contains(" the ledger: permission denied for ")
+                && message.contains("Ask for usage on the schema sheetload and for select, ")
+                && message.contains("--no-ledger"),
+            "{message}"
+        );
+        case.database.query(&format!("grant {right} to {role}"));
+    }
+    let without = load(&url, &["--no-ledger"]);
+    assert_eq!(without.status.code(), Some(0), "{without:?}");
+    case.database.query(&format!(
+        "grant insert, update, delete on all tables in schema sheetload to {role}"
+    ));
+    assert_eq!(load(&url, &[]).status.code(), Some(7));
+    assert_eq!(load(&url, &["--again"]).status.code(), Some(0));
+}
+
+#[test]
 fn a_server_that_does_not_let_one_in_is_named_without_the_password() {
     let case = Case::new();
     let file = case.good();

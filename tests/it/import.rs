@@ -533,3 +533,109 @@ fn values_that_a_new_table_loses_are_warned_of_unless_the_column_is_declared() {
     assert_eq!(declared, Vec::<String>::new());
     assert_eq!(warnings(&["--types", "text"]), Vec::<String>::new());
 }
+
+#[test]
+fn the_same_rows_are_refused_for_the_same_table_alone() {
+    let database = TestDatabase::create();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("book.xlsx");
+    let mut workbook = rust_xlsxwriter::Workbook::new();
+    for name in ["one", "two"] {
+        let sheet = workbook.add_worksheet();
+        sheet.set_name(name).unwrap();
+        sheet.write_row(0, 0, ["id", "name"]).unwrap();
+        for row in 1..=4_u32 {
+            sheet.write(row, 0, row).unwrap();
+            sheet.write(row, 1, name).unwrap();
+        }
+    }
+    workbook.save(&file).unwrap();
+    let path = file.to_str().unwrap();
+    let code = |args: &[&str]| {
+        let output = run(&database, &[&["import", path], args].concat());
+        output.status.code().unwrap()
+    };
+    let count = |table: &str| database.value(&format!("select count(*)::text from {table}"));
+    let into_all = |args: &[&str]| code(&[&["--table", "everything"], args].concat());
+    assert_eq!(into_all(&["--sheet", "one"]), 0);
+    assert_eq!(into_all(&["--sheet", "one"]), 7);
+    // The cells may be the same ones.
+    assert_eq!(into_all(&["--sheet", "one", "--range", "A1:B2"]), 7);
+    assert_eq!(into_all(&["--all-sheets", "--union"]), 7);
+    assert_eq!(count("everything"), "4");
+    assert_eq!(into_all(&["--sheet", "two"]), 0);
+    assert_eq!(count("everything"), "8");
+    assert_eq!(code(&["--sheet", "one", "--table", "another"]), 0);
+    // Other bytes under the same name are another file.
+    let other = directory.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    let renamed = other.join("renamed.xlsx");
+    std::fs::copy(&file, &renamed).unwrap();
+    let args = ["import", renamed.to_str().unwrap(), "--table", "everything"];
+    assert_eq!(run(&database, &args).status.code(), Some(7));
+    // What may be repeated leaves the table as it was after the first time.
+    for _ in 0..2 {
+        assert_eq!(into_all(&["--sheet", "one", "--if-exists", "replace"]), 0);
+        assert_eq!(count("everything"), "4");
+        assert_eq!(into_all(&["--sheet", "two", "--if-exists", "truncate"]), 0);
+        assert_eq!(count("everything"), "4");
+    }
+    // Its rows made way for others.
+    assert_eq!(into_all(&["--sheet", "one"]), 0);
+    assert_eq!(count("everything"), "8");
+    for _ in 0..2 {
+        for what in ["update", "ignore"] {
+            let args = ["--table", "keyed", "--key", "id", "--on-conflict", what];
+            assert_eq!(code(&args), 0);
+            assert_eq!(count("keyed"), "4");
+        }
+    }
+    assert_eq!(code(&["--table", "keyed", "--key", "id"]), 7);
+    // A table of the same name is another one.
+    database.query("drop table another");
+    assert_eq!(code(&["--sheet", "one", "--table", "another"]), 0);
+    // Nobody knows of what is not recorded.
+    for rows in ["4", "8"] {
+        assert_eq!(code(&["--table", "unknown", "--no-ledger"]), 0);
+        assert_eq!(count("unknown"), rows);
+    }
+}
+
+#[test]
+fn an_aborted_load_keeps_what_was_committed_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("numbered.xlsx");
+    let mut workbook = rust_xlsxwriter::Workbook::new();
+    let sheet = workbook.add_worksheet();
+    sheet.write(0, 0, "id").unwrap();
+    for row in 1..=300_u32 {
+        sheet.write(row, 0, row).unwrap();
+    }
+    sheet.write(251, 0, "not a number").unwrap();
+    workbook.save(&file).unwrap();
+    for (args, kept) in [
+        (&["--mode", "batch"][..], 0),
+        (&["--commit", "batch"], 200),
+        (&["--mode", "sequential"], 200),
+    ] {
+        let database = TestDatabase::create();
+        database.query("create table numbered (id integer)");
+        let always = [
+            "--on-error",
+            "abort",
+            "--batch-size",
+            "100",
+            "--workers",
+            "1",
+        ];
+        let (code, report) = import(&database, &file, &[&always[..], args].concat());
+        assert_eq!(code, 6, "{report}");
+        assert_eq!(report["success_count"], kept, "{args:?}");
+        assert_eq!(report["rejects"][0]["cell"], "Sheet1!A252");
+        let found = database.value("select count(*)::text from numbered");
+        assert_eq!(found, kept.to_string(), "{args:?}");
+        let recorded =
+            database.value("select format('%s %s', state, rows_loaded) from sheetload.loads");
+        assert_eq!(recorded, format!("failed {kept}"));
+    }
+}

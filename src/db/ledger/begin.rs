@@ -6,6 +6,7 @@ use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
 use super::history::IS_ALIVE;
+use super::install::telling_rights;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::table::TableName;
 
@@ -355,5 +356,5 @@ pub async fn is_complete(client: &mut Client, id: Uuid, attempt: i32) -> Result<
 }
 
 pub(super) fn not_recorded(error: tokio_postgres::Error) -> Error {
-    error_from_postgres(error, "write the ledger")
+    telling_rights(error_from_postgres(error, "write the ledger"))
 }

@@ -22,7 +22,17 @@ pub async fn is_installed(client: &Client) -> Result<bool> {
         .await;
     found
         .map(|row| row.get(0))
-        .map_err(|error| error_from_postgres(error, "look for the ledger"))
+        .map_err(|error| telling_rights(error_from_postgres(error, "look for the ledger")))
+}
+
+/// Says which rights a role needs for a ledger that another one made.
+pub(super) fn telling_rights(error: Error) -> Error {
+    if error.kind() != ErrorKind::PermissionDenied {
+        return error;
+    }
+    error.next_step(
+        "Ask for usage on the schema sheetload and for select, insert, update and delete on its tables; a load does without if --no-ledger is said",
+    )
 }
 
 /// Makes the ledger's schema and tables, or brings them up to date.

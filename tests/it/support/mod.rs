@@ -2,5 +2,7 @@
 
 pub(crate) mod import;
 pub(crate) mod program;
+mod protocol;
+pub(crate) mod proxy;
 pub(crate) mod server;
 pub(crate) mod tls_server;

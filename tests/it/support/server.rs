@@ -121,16 +121,23 @@ where
 /// A database of one test's own, dropped at the end together with whoever is still connected to it.
 pub(crate) struct TestDatabase {
     name: String,
+    server: Running,
 }
 
 impl TestDatabase {
     /// Creates an empty database in the shared server. For `#[test]` and `#[tokio::test]` alike.
     pub(crate) fn create() -> Self {
+        Self::create_in(shared_server())
+    }
+
+    /// The same in a server of a test's own. It may be restarted meanwhile.
+    pub(crate) fn create_in(server: &Running) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         // The server is this process's alone: a number is enough.
         let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        run_in("postgres", &format!("CREATE DATABASE {name}"));
-        Self { name }
+        let server = server.clone();
+        run_in(&server, "postgres", &format!("CREATE DATABASE {name}"));
+        Self { name, server }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -139,20 +146,28 @@ impl TestDatabase {
 
     /// A connection URL over TCP, with the password.
     pub(crate) fn url(&self) -> String {
-        let server = shared_server();
+        self.url_through(self.port())
+    }
+
+    /// The same by way of a proxy that listens on this port.
+    pub(crate) fn url_through(&self, port: u16) -> String {
         format!(
-            "postgresql://{}:{}@{}:{}/{}",
-            server.user(),
-            server.password().expose(),
-            server.host(),
-            server.port(),
+            "postgresql://{}:{}@{}:{port}/{}",
+            self.server.user(),
+            self.server.password().expose(),
+            self.server.host(),
             self.name
         )
     }
 
+    /// The server's TCP port.
+    pub(crate) fn port(&self) -> u16 {
+        self.server.port()
+    }
+
     /// Runs statements and gives the rows of the last ones as text, NULL as nothing.
     pub(crate) fn query(&self, statements: &str) -> Vec<Vec<Option<String>>> {
-        run_in(&self.name, statements)
+        run_in(&self.server, &self.name, statements)
     }
 
     /// The single value of a query's single row.
@@ -165,26 +180,27 @@ impl TestDatabase {
 
     /// A connection, driven by a task of the calling test's runtime.
     pub(crate) async fn connect(&self) -> Client {
-        connect_to(&self.name).await
+        connect_to(&self.server, &self.name).await
     }
 }
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         // A failed test is unwinding already; a second panic would end all tests.
-        let name = self.name.clone();
+        let (name, server) = (self.name.clone(), self.server.clone());
         let dropped = std::panic::catch_unwind(|| {
-            run_in("postgres", &format!("DROP DATABASE {name} WITH (FORCE)"))
+            let statement = format!("DROP DATABASE {name} WITH (FORCE)");
+            run_in(&server, "postgres", &statement)
         });
         assert!(
             dropped.is_ok() || std::thread::panicking(),
-            "could not drop {name}"
+            "could not drop {}",
+            self.name
         );
     }
 }
 
-async fn connect_to(database: &str) -> Client {
-    let server = shared_server();
+async fn connect_to(server: &Running, database: &str) -> Client {
     let (client, connection) = tokio_postgres::Config::new()
         .host_path(server.socket_directory())
         .port(server.port())
@@ -198,9 +214,9 @@ async fn connect_to(database: &str) -> Client {
     client
 }
 
-fn run_in(database: &str, statements: &str) -> Vec<Vec<Option<String>>> {
+fn run_in(server: &Running, database: &str, statements: &str) -> Vec<Vec<Option<String>>> {
     block_on(async {
-        let client = connect_to(database).await;
+        let client = connect_to(server, database).await;
         let messages = client
             .simple_query(statements)
             .await
