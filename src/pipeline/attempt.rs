@@ -124,10 +124,7 @@ impl Context<'_> {
         let taken_back = match &attempt.transaction {
             Some(transaction) => transaction.roll_back().await,
             None if self.resumed.is_some() => Ok(()),
-            None => match self.database.get().await {
-                Ok(mut client) => target.clean_up(&mut client).await.map(|_| ()),
-                Err(error) => Err(error),
-            },
+            None => self.remove_made(target, None).await,
         };
         if let Err(error) = taken_back {
             tracing::debug!(%error, "what was made for the load could not be removed");

@@ -15,8 +15,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::report::{LoadReport, LoadState};
 use crate::sink::classify::is_row_fault_code;
 
-/// How many requests to cancel a statement are on their way at most: one for each signal.
-const LATE_CANCELS: usize = 2;
+/// How many requests to cancel may come late.
+const LATE_CANCELS: usize = 3;
 
 impl Context<'_> {
     /// Puts the rows of an attempt in place, if it is complete. What keeps it from being so is among its errors then.
@@ -227,14 +227,7 @@ impl Context<'_> {
         recording: Option<&Recording>,
         errors: &mut Vec<Error>,
     ) {
-        let mut cleaned = self.clean_up_once(target, recording).await;
-        // What was asked to stop the load may arrive late, and stop this instead.
-        for _late in 0..LATE_CANCELS {
-            if !cleaned.as_ref().is_err_and(is_cancelled_statement) {
-                break;
-            }
-            cleaned = self.clean_up_once(target, recording).await;
-        }
+        let cleaned = self.remove_made(target, recording).await;
         // A lost server is named once, by the error that ended the load.
         if let Err(error) = cleaned
             && errors.is_empty()
@@ -243,7 +236,26 @@ impl Context<'_> {
         }
     }
 
-    async fn clean_up_once(&self, target: &Target, recording: Option<&Recording>) -> Result<()> {
+    /// Removes the table that was made for the load, as far as it may not stay, and the records of its rows.
+    pub(super) async fn remove_made(
+        &self,
+        target: &Target,
+        recording: Option<&Recording>,
+    ) -> Result<()> {
+        let mut removed = self.remove_made_once(target, recording).await;
+        // Requests to cancel go to one connection after the other: the last ones may come when this runs already.
+        for _ in 0..LATE_CANCELS {
+            match &removed {
+                Err(error) if is_cancelled_statement(error) => {
+                    removed = self.remove_made_once(target, recording).await;
+                }
+                _ => break,
+            }
+        }
+        removed
+    }
+
+    async fn remove_made_once(&self, target: &Target, recording: Option<&Recording>) -> Result<()> {
         let mut client = self.database.get().await?;
         match (target.clean_up(&mut client).await?, recording) {
             (true, Some(recording)) => ledger::forget_batches(&client, recording.load_id).await,

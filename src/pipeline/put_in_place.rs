@@ -72,8 +72,7 @@ impl Context<'_> {
                             self.record_end(client, target, recording, &ending).await
                         })
                         .await?;
-                    let committed = transaction.commit().await;
-                    match sure(committed, target, recording) {
+                    match sure(transaction.commit().await, target, recording) {
                         Err(error) if error.kind() == ErrorKind::ConnectionLost => {
                             self.settled(target, recording, error).await.map(|()| None)
                         }

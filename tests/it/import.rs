@@ -602,6 +602,25 @@ fn the_same_rows_are_refused_for_the_same_table_alone() {
 }
 
 #[test]
+fn a_load_of_which_no_row_was_taken_does_not_count_as_one() {
+    let database = TestDatabase::create();
+    database.query("create table countries (name text check (name <> 'Lemuria'), country text)");
+    let directory = tempfile::tempdir().unwrap();
+    let file = countries(directory.path(), &[["Lemuria", "nowhere"]]);
+    for _ in 0..2 {
+        let (code, report) = import(&database, &file, &["--table", "countries"]);
+        assert_eq!(code, 3, "{report}");
+        assert_eq!(report["success_count"], 0);
+    }
+    database.query("alter table countries drop constraint countries_name_check");
+    let (code, report) = import(&database, &file, &["--table", "countries"]);
+    assert_eq!((code, &report["success_count"]), (0, &1.into()), "{report}");
+    let path = file.to_str().unwrap();
+    let again = run(&database, &["import", path, "--table", "countries"]);
+    assert_eq!(again.status.code(), Some(7));
+}
+
+#[test]
 fn an_aborted_load_keeps_what_was_committed_before() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("numbered.xlsx");

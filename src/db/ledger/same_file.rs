@@ -29,7 +29,7 @@ pub enum EarlierState {
     Running,
     /// It stopped, and some of its rows are in the table.
     Partly,
-    /// It stopped, and none of its rows are in the table.
+    /// It brought no row into the table, or stopped, and none of its rows stayed.
     Nothing,
 }
 
@@ -51,7 +51,7 @@ pub async fn find_same(
             &format!("select l.id, l.state, l.route, \
                     coalesce((select sum(b.rows_loaded) from sheetload.batches b where b.load_id = l.id), 0)::bigint, \
                     {IS_ALIVE}, \
-                    pg_catalog.to_char(l.started_at, 'YYYY-MM-DD HH24:MI') \
+                    pg_catalog.to_char(l.started_at, 'YYYY-MM-DD HH24:MI'), l.rows_loaded is distinct from 0 \
              from sheetload.loads l \
              where l.file_sha256 = $1 and l.table_oid = $2 and l.superseded_by is null and l.state <> 'undone' \
                and l.sheets && $3 and (l.selection = $4 or l.selection = '' or $4 = '') \
@@ -63,11 +63,12 @@ pub async fn find_same(
         .map_err(not_recorded)?;
     let earlier = found.iter().map(|row| {
         let (state, route): (String, String) = (row.get(1), row.get(2));
-        let (rows, is_alive): (i64, bool) = (row.get(3), row.get(4));
+        let (rows, is_alive, brought_rows): (i64, bool, bool) =
+            (row.get(3), row.get(4), row.get(6));
         EarlierLoad {
             id: row.get(0),
             state: match (state.as_str(), is_alive, route.as_str()) {
-                ("complete", _, _) => EarlierState::Complete,
+                ("complete", _, _) if brought_rows => EarlierState::Complete,
                 ("running", true, _) => EarlierState::Running,
                 (_, _, "in_place") if rows > 0 => EarlierState::Partly,
                 _ => EarlierState::Nothing,

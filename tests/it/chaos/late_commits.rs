@@ -38,11 +38,15 @@ impl Stage<'_> {
     /// Lets a commit wait for an advisory lock.
     fn hold_up(&self, commit: Commit) {
         let (table, event, condition) = match commit {
-            Commit::InTheMiddle => (
-                "batches",
-                "insert or update",
-                "new.last_row between 160 and 310",
-            ),
+            // Row by row, each row moves on the record of its batch.
+            Commit::InTheMiddle => {
+                let event = if self.route.is_per_row() {
+                    "update"
+                } else {
+                    "insert"
+                };
+                ("batches", event, "new.last_row between 160 and 310")
+            }
             Commit::Last => ("loads", "update", "new.state = 'complete'"),
         };
         self.database.query(&format!(
