@@ -2,10 +2,6 @@
 
 use tokio_postgres::{Client, Error};
 
-/// The server takes the commit of a transaction that has failed for a rollback, and calls it none of a failure. The
-/// statement before fails in such a transaction, and what follows is not done.
-pub(super) const COMMIT: &str = "select; commit";
-
 /// The statements around a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Frame {
@@ -40,7 +36,7 @@ impl Frame {
     pub(super) async fn end(self, client: &Client) -> Result<(), Error> {
         client
             .batch_execute(match self {
-                Self::Transaction => COMMIT,
+                Self::Transaction => "commit",
                 Self::Savepoint => "release savepoint sheetload_batch",
             })
             .await

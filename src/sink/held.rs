@@ -10,7 +10,6 @@ use tokio_postgres::Client;
 use super::copy::abandon;
 use super::copy_batch::CopyStatements;
 use super::encode::EncodedBatch;
-use super::frame::COMMIT;
 use super::ledger::{BatchLedger, BatchRecord};
 use super::retry::Retry;
 use super::{Sink, WriteFailure, Written, write_error};
@@ -100,7 +99,23 @@ impl HeldTransaction {
     /// # Errors
     /// What the server says. When the connection was lost, whether it was committed is unknown.
     pub async fn commit(&self) -> Result<()> {
-        self.end(COMMIT, "commit the rows of").await
+        let doing = "commit the rows of";
+        // The server takes the commit of a transaction that has failed for a rollback, and says that all is well; any
+        // other statement fails in such a transaction.
+        let is_sound = self
+            .run(async |client| {
+                let asked = client.batch_execute("select").await;
+                asked.map_err(|error| self.failed(error, doing))
+            })
+            .await;
+        match is_sound {
+            Ok(()) => self.end("commit", doing).await,
+            Err(error) => {
+                // A connection that is lost has rolled back by itself.
+                let _rolled_back = self.roll_back().await;
+                Err(error)
+            }
+        }
     }
 
     /// Takes everything back. A connection that is lost has done so by itself.
@@ -118,9 +133,13 @@ impl HeldTransaction {
         let ended = client.batch_execute(sql).await;
         ended.map_err(|error| {
             abandon(client);
-            error_from_postgres(error, &format!("{doing} {}", self.table.plain()))
-                .in_table(self.table.plain())
+            self.failed(error, doing)
         })
+    }
+
+    fn failed(&self, error: tokio_postgres::Error, doing: &str) -> Error {
+        error_from_postgres(error, &format!("{doing} {}", self.table.plain()))
+            .in_table(self.table.plain())
     }
 
     fn is_over(&self) -> Error {
