@@ -8,8 +8,10 @@
 
 mod bad_input;
 mod columns;
+mod commits;
 mod compare;
 mod conformance;
+mod dry_run;
 mod formats;
 mod fuzz_smoke;
 mod hazards;

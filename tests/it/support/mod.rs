@@ -3,4 +3,5 @@
 pub(crate) mod import;
 pub(crate) mod program;
 pub(crate) mod server;
+pub(crate) mod sheet;
 pub(crate) mod tls_server;
