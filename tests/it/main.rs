@@ -30,5 +30,6 @@ mod structure;
 mod support;
 mod tls;
 mod types;
+mod upsert;
 mod verify;
 mod widening;
