@@ -196,6 +196,45 @@ pub async fn give_own_sequences(client: &Client, table: &TableName) -> Result<()
     Ok(())
 }
 
+/// Lets numbers that are drawn from a table's sequences in the open transaction be taken back with it: an altered
+/// sequence is a copy until the commit (PostgreSQL documentation, "ALTER SEQUENCE"). Until then nobody else draws from
+/// it. What belongs to another owner stays as it is, and its numbers are gone.
+///
+/// # Errors
+/// What the server says.
+pub async fn detach_sequences(client: &Client, table: &TableName) -> Result<()> {
+    let failed = |error| {
+        error_from_postgres(error, &format!("copy the sequences of {}", table.plain()))
+            .in_table(table.plain())
+    };
+    let found = client
+        .query(OWN_SEQUENCES, &[&table.to_string()])
+        .await
+        .map_err(failed)?;
+    for row in found {
+        let (sequence, increment): (String, i64) = (row.get(0), row.get(1));
+        // That it is said is enough.
+        let sql = format!("alter sequence {sequence} increment by {increment}");
+        client.batch_execute(&sql).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// The sequences that a table's columns draw from, by way of an identity or a default, and that the user may alter.
+const OWN_SEQUENCES: &str = "\
+    select distinct pg_catalog.format('%I.%I', n.nspname, c.relname), s.seqincrement \
+    from pg_catalog.pg_sequence s \
+    join pg_catalog.pg_class c on c.oid = s.seqrelid \
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
+    where pg_catalog.pg_has_role(c.relowner, 'usage') \
+      and (exists (select from pg_catalog.pg_depend d \
+                   where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid \
+                     and d.refobjid = pg_catalog.to_regclass($1)::pg_catalog.oid and d.deptype = 'i') \
+           or exists (select from pg_catalog.pg_attrdef a join pg_catalog.pg_depend d \
+                          on d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass and d.objid = a.oid \
+                      where a.adrelid = pg_catalog.to_regclass($1)::pg_catalog.oid and d.refobjid = c.oid)) \
+    order by 1";
+
 /// A default that draws from a sequence which does not belong to its table: the column, the default, and the sequence
 /// as it is written there (PostgreSQL documentation, "pg_depend": the default depends on the sequence, and a sequence
 /// depends automatically on the table that owns it).

@@ -169,7 +169,8 @@ const COLUMNS: &str = "\
     join pg_catalog.pg_namespace tn on tn.oid = t.typnamespace \
     order by a.attnum";
 
-/// The columns of constraints and of indexes without one.
+/// The columns of constraints and of indexes without one, and of a domain's constraints where one column alone has the
+/// domain: the server names the constraint that refuses a value, but no column.
 const CONSTRAINT_COLUMNS: &str = "\
     select conname::text, array(select a.attname::text from pg_catalog.pg_attribute a \
                                 where a.attrelid = conrelid and a.attnum = any (conkey)) \
@@ -177,7 +178,13 @@ const CONSTRAINT_COLUMNS: &str = "\
     union \
     select c.relname::text, array(select a.attname::text from pg_catalog.pg_attribute a \
                                   where a.attrelid = i.indrelid and a.attnum = any (i.indkey::int2[])) \
-    from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid where i.indrelid = $1";
+    from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid where i.indrelid = $1 \
+    union \
+    select d.conname::text, pg_catalog.array_agg(a.attname::text) \
+    from pg_catalog.pg_constraint d join pg_catalog.pg_attribute a on a.atttypid = d.contypid \
+    where d.contypid <> 0 and a.attrelid = $1 and a.attnum > 0 and not a.attisdropped \
+      and not exists (select from pg_catalog.pg_constraint t where t.conrelid = $1 and t.conname = d.conname) \
+    group by d.conname having pg_catalog.count(*) = 1";
 
 fn table_column(row: &tokio_postgres::Row) -> TableColumn {
     let base_type: String = row.get(2);

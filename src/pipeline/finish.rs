@@ -109,7 +109,11 @@ impl Context<'_> {
             receipt: std::mem::take(&mut attempt.receipt),
             commit: self.config.commit_mode(),
             rehearsal: self.config.rehearsal,
-            merged: merged_rows.as_ref().map(|rows| rows.merged.clone()),
+            // A rehearsal has one without a key, too.
+            merged: merged_rows
+                .as_ref()
+                .filter(|_| self.config.upsert.is_some())
+                .map(|rows| rows.merged.clone()),
         };
         let mut errors = std::mem::take(&mut attempt.end.errors);
         if state == LoadState::Interrupted {

@@ -313,7 +313,8 @@ impl Context<'_> {
         // Not before all else is known to fit: what is refused leaves nothing behind.
         ledger::install(&mut session).await?;
         let (id, config) = (self.load_id, self.config);
-        Recording::begin(session, id, config, fingerprint, target, sources).await
+        let begun = Recording::begin(session, id, config, fingerprint, target, sources);
+        begun.await.map_err(ledger::or_do_without)
     }
 }
 

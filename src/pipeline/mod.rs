@@ -251,7 +251,16 @@ impl Pipeline {
         };
         let database = || writing.database.clone();
         match (writing.mode, &writing.transaction) {
-            (Mode::Sequential | Mode::Concurrent, _) => {
+            // A rehearsal of the other modes, too: what no other connection sees they could not write to.
+            (_, Some(transaction)) => {
+                let prepare =
+                    || HeldSink::prepare(transaction.clone(), &columns, ledger, retry.clone());
+                match sinks(writing.workers, prepare).await {
+                    Ok(sinks) => Ok(Self::launch(load, sinks, stop, progress)?),
+                    Err(error) => Err(NotStarted::with(error, load)),
+                }
+            }
+            (Mode::Sequential | Mode::Concurrent, None) => {
                 let prepare =
                     || PerRowSink::prepare(database(), table, &columns, ledger, retry.clone());
                 match sinks(writing.workers, prepare).await {
@@ -262,14 +271,6 @@ impl Pipeline {
             (Mode::Batch, None) => {
                 let prepare =
                     || CopySink::prepare(database(), table, &columns, ledger, retry.clone());
-                match sinks(writing.workers, prepare).await {
-                    Ok(sinks) => Ok(Self::launch(load, sinks, stop, progress)?),
-                    Err(error) => Err(NotStarted::with(error, load)),
-                }
-            }
-            (Mode::Batch, Some(transaction)) => {
-                let prepare =
-                    || HeldSink::prepare(transaction.clone(), &columns, ledger, retry.clone());
                 match sinks(writing.workers, prepare).await {
                     Ok(sinks) => Ok(Self::launch(load, sinks, stop, progress)?),
                     Err(error) => Err(NotStarted::with(error, load)),

@@ -68,7 +68,13 @@ impl Target {
                         let [ordinal, _] = merge::staging_columns();
                         add_columns(client, copy, &[ordinal]).await?;
                     }
-                    Rehearsed::Merge(_) => merge::create_staging(client, copy, &self.name).await?,
+                    Rehearsed::Merge { creates: true, .. } => {
+                        columns.extend(merge::staging_columns());
+                        ddl::create_table_for(client, copy, &columns, name).await?;
+                    }
+                    Rehearsed::Merge { creates: false, .. } => {
+                        merge::create_staging(client, copy, &self.name).await?;
+                    }
                 }
                 add_columns(client, copy, &self.added).await?;
             }
@@ -116,8 +122,7 @@ impl Target {
             Publish::Merge { upsert, creates } => {
                 let client = transaction.client();
                 if *creates {
-                    ddl::create_table(client, name, &columns).await?;
-                    ddl::add_primary_key(client, name, &upsert.key).await?;
+                    create_with_key(client, name, &columns, upsert).await?;
                 } else {
                     add_columns(client, name, &self.added).await?;
                 }
@@ -140,6 +145,17 @@ impl Target {
             _ => Ok(false),
         }
     }
+}
+
+/// Creates the table that rows are merged into.
+pub(super) async fn create_with_key(
+    client: &Client,
+    table: &TableName,
+    columns: &[TargetColumn],
+    upsert: &Upsert,
+) -> Result<()> {
+    ddl::create_table(client, table, columns).await?;
+    ddl::add_primary_key(client, table, &upsert.key).await
 }
 
 pub(super) async fn merge_rows(

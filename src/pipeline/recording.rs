@@ -151,17 +151,18 @@ pub(super) async fn refuse_same_file(
     table: &TableName,
     sources: &[Box<dyn RowSource>],
 ) -> Result<()> {
-    if config.same_file == SameFile::Again
-        || !adds_rows(config)
-        || !ledger::is_installed(client).await?
-    {
+    if config.same_file == SameFile::Again || !adds_rows(config) {
+        return Ok(());
+    }
+    let is_installed = ledger::is_installed(client).await;
+    if !is_installed.map_err(ledger::or_do_without)? {
         return Ok(());
     }
     let Some(oid) = oid_of(client, table).await? else {
         return Ok(());
     };
     let found = find_same(client, config, fingerprint, oid, sources, None);
-    let Some(earlier) = found.await? else {
+    let Some(earlier) = found.await.map_err(ledger::or_do_without)? else {
         return Ok(());
     };
     let file = config.file.display();

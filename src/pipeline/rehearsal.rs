@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use deadpool_postgres::Object;
 use tokio_postgres::Client;
 
-use super::publish::merge_rows;
+use super::publish::{create_with_key, merge_rows};
 use super::route::{Rehearsed, Route};
 use super::target::Target;
 use crate::db::conflicts::{Conflict, find_conflicts};
+use crate::db::ddl;
 use crate::db::merge::{Merged, ORDINAL_COLUMN};
 use crate::error::{Result, error_from_postgres};
 use crate::sink::Refusal;
@@ -37,8 +38,13 @@ pub(super) async fn rehearse(
             let conflicts = find_conflicts(client, &target.name, copy, &names, ORDINAL_COLUMN);
             beside(conflicts.await?, rows).map(Some)
         }
-        Rehearsed::Merge(upsert) => {
-            require_added(client, target).await?;
+        Rehearsed::Merge { upsert, creates } => {
+            if *creates {
+                create_with_key(client, &target.name, &columns, upsert).await?;
+            } else {
+                require_added(client, target).await?;
+                ddl::detach_sequences(client, &target.name).await?;
+            }
             // Begins within the transaction, about which the server warns and nothing more; what it ends with is a
             // rollback of all.
             let mut transaction = client.transaction().await.map_err(|error| {

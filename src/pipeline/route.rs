@@ -43,7 +43,12 @@ pub(crate) enum Rehearsed {
     /// A table, which they would be added to.
     BesideRows,
     /// A table, which they would be merged into.
-    Merge(Upsert),
+    Merge {
+        /// The key, and what happens to rows that have it.
+        upsert: Upsert,
+        /// Whether there is no such table yet.
+        creates: bool,
+    },
 }
 
 /// What happens to the table before the first row.
@@ -78,9 +83,16 @@ impl Route {
     pub(super) fn to_new_table(config: &ImportConfig, table: &TableName, load_id: Uuid) -> Self {
         let staging = staging_name(table, load_id);
         if config.rehearsal == Rehearsal::DryRun {
+            let purpose = match &config.upsert {
+                None => Rehearsed::NewTable,
+                Some(upsert) => Rehearsed::Merge {
+                    upsert: upsert.clone(),
+                    creates: true,
+                },
+            };
             return Self::Rehearsed {
                 copy: staging,
-                purpose: Rehearsed::NewTable,
+                purpose,
             };
         }
         match (&config.upsert, config.commit_mode()) {
@@ -119,7 +131,10 @@ impl Route {
                 (None, _) => Rehearsed::BesideRows,
                 (Some(upsert), _) => {
                     merge::check_key(client, table, &upsert.key).await?;
-                    Rehearsed::Merge(upsert.clone())
+                    Rehearsed::Merge {
+                        upsert: upsert.clone(),
+                        creates: false,
+                    }
                 }
             };
             if config.if_exists == IfExists::Replace {
@@ -160,7 +175,7 @@ impl Route {
                 publish: Publish::Merge { .. },
                 ..
             } | Self::Rehearsed {
-                purpose: Rehearsed::BesideRows | Rehearsed::Merge(_),
+                purpose: Rehearsed::BesideRows | Rehearsed::Merge { .. },
                 ..
             }
         )
@@ -179,7 +194,10 @@ impl Route {
                 publish,
                 Publish::Create | Publish::Merge { creates: true, .. }
             ),
-            Self::Rehearsed { purpose, .. } => matches!(purpose, Rehearsed::NewTable),
+            Self::Rehearsed { purpose, .. } => matches!(
+                purpose,
+                Rehearsed::NewTable | Rehearsed::Merge { creates: true, .. }
+            ),
         }
     }
 
@@ -207,10 +225,10 @@ impl Route {
                 Publish::Merge { creates: false, .. } => "upsert",
             },
             Self::Rehearsed { purpose, .. } => match purpose {
-                Rehearsed::NewTable => "create",
+                Rehearsed::NewTable | Rehearsed::Merge { creates: true, .. } => "create",
                 Rehearsed::InPlaceOfRows => "replace",
                 Rehearsed::BesideRows => "append",
-                Rehearsed::Merge(_) => "upsert",
+                Rehearsed::Merge { creates: false, .. } => "upsert",
             },
         }
     }

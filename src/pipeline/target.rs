@@ -209,7 +209,8 @@ impl Target {
             }
             Route::InPlace(_) | Route::OneTransaction(_) => self.name = found.name,
         }
-        self.constraint_columns = found.constraint_columns;
+        // Rows that wait are refused by the constraints of the table that they are for, too.
+        self.constraint_columns.extend(found.constraint_columns);
         Ok(())
     }
 

@@ -9,8 +9,10 @@
 mod bad_input;
 mod chaos;
 mod columns;
+mod commits;
 mod compare;
 mod conformance;
+mod dry_run;
 mod exactly_once;
 mod formats;
 mod fuzz_smoke;
@@ -30,5 +32,6 @@ mod structure;
 mod support;
 mod tls;
 mod types;
+mod upsert;
 mod verify;
 mod widening;

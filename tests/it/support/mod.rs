@@ -5,4 +5,5 @@ pub(crate) mod program;
 mod protocol;
 pub(crate) mod proxy;
 pub(crate) mod server;
+pub(crate) mod sheet;
 pub(crate) mod tls_server;
