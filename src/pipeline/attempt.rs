@@ -103,7 +103,7 @@ impl Context<'_> {
         let transaction = if target.route.is_one_transaction() {
             let client = self.database.get().await?;
             let table = target.written_table();
-            Some(HeldTransaction::begin(client, table, late).await?)
+            Some(HeldTransaction::begin(client, table, late, self.retry().answers).await?)
         } else {
             None
         };

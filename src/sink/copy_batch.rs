@@ -1,7 +1,7 @@
 //! One batch by COPY: whole if it can be, else without its bad rows, and recorded with what became of it.
 
 use deadpool_postgres::Object;
-use tokio_postgres::error::{DbError, Severity, SqlState};
+use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::{Client, Statement};
 
 use super::answers::Answers;
@@ -10,9 +10,9 @@ use super::copy_stream::copy_rows;
 use super::encode::{EncodedBatch, FieldForm};
 use super::frame::Frame;
 use super::isolate::{Isolation, WrittenColumns, load_without_bad_rows};
-use super::ledger::{BatchLedger, BatchRecord, BatchRecorder, Recorded};
+use super::ledger::{BatchLedger, BatchRecord, BatchRecorder, Recorded, record_error};
 use super::{Written, superseded, write_error};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::model::column::TargetColumn;
 use crate::model::table::{TableName, quote_identifier};
 
@@ -136,13 +136,10 @@ impl CopyStatements {
             return Ok(());
         };
         let recorded = recorder.record(client, record, written.loaded, &written.refused);
-        let recorded =
-            self.answered(recorded).await?.map_err(|error| {
-                match is_recorded_meanwhile(&error) {
-                    true => outcome_arrived(self.table()),
-                    false => write_error(error, self.table()),
-                }
-            })?;
+        let recorded = self
+            .answered(recorded)
+            .await?
+            .map_err(|error| record_error(error, self.table()))?;
         match recorded {
             Recorded::Yes => Ok(()),
             Recorded::Superseded => Err(superseded(self.table())),
@@ -277,23 +274,6 @@ impl CopyStatements {
 fn is_rolled_back(error: &tokio_postgres::Error) -> bool {
     let severity = error.as_db_error().and_then(DbError::parsed_severity);
     severity == Some(Severity::Error)
-}
-
-/// Whether the batch was recorded while this was tried: a commit whose outcome was unknown took its time.
-fn is_recorded_meanwhile(error: &tokio_postgres::Error) -> bool {
-    error.as_db_error().is_some_and(|error| {
-        *error.code() == SqlState::UNIQUE_VIOLATION && error.constraint() == Some("batches_pkey")
-    })
-}
-
-/// An error that passes: at the next try the ledger has the batch.
-fn outcome_arrived(table: &TableName) -> Error {
-    Error::new(
-        ErrorKind::DatabaseRefused,
-        format!("a batch for {} was committed meanwhile", table.plain()),
-    )
-    .in_table(table.plain())
-    .with_sqlstate(SqlState::T_R_SERIALIZATION_FAILURE.code())
 }
 
 fn copy_sql(table: &TableName, columns: &[TargetColumn]) -> String {

@@ -7,6 +7,7 @@ use deadpool_postgres::Object;
 use tokio::sync::Mutex;
 use tokio_postgres::Client;
 
+use super::answers::Answers;
 use super::copy::abandon;
 use super::copy_batch::CopyStatements;
 use super::encode::EncodedBatch;
@@ -35,6 +36,7 @@ pub struct HeldTransaction {
     /// None once it is over.
     client: Arc<Mutex<Option<Object>>>,
     table: TableName,
+    answers: Answers,
 }
 
 impl HeldTransaction {
@@ -42,7 +44,12 @@ impl HeldTransaction {
     ///
     /// # Errors
     /// What the server says.
-    pub async fn begin(client: Object, table: &TableName, late: LateConstraints) -> Result<Self> {
+    pub async fn begin(
+        client: Object,
+        table: &TableName,
+        late: LateConstraints,
+        answers: Answers,
+    ) -> Result<Self> {
         let sql = match late {
             LateConstraints::AtCommit => "begin",
             LateConstraints::Immediate => "begin; set constraints all immediate",
@@ -54,6 +61,7 @@ impl HeldTransaction {
         Ok(Self {
             client: Arc::new(Mutex::new(Some(client))),
             table: table.clone(),
+            answers,
         })
     }
 
@@ -88,8 +96,9 @@ impl HeldTransaction {
     pub async fn check_late_constraints(&self) -> Result<()> {
         let table = &self.table;
         self.run(async |client| {
-            let checked = client.batch_execute("set constraints all immediate").await;
-            checked.map_err(|error| write_error(error, table))
+            let checked = client.batch_execute("set constraints all immediate");
+            let checked = self.answers.wait(checked, table);
+            checked.await?.map_err(|error| write_error(error, table))
         })
         .await
     }
@@ -104,8 +113,10 @@ impl HeldTransaction {
         // other statement fails in such a transaction.
         let is_sound = self
             .run(async |client| {
-                let asked = client.batch_execute("select").await;
-                asked.map_err(|error| self.failed(error, doing))
+                let asked = self
+                    .answers
+                    .wait(client.batch_execute("select"), &self.table);
+                asked.await?.map_err(|error| self.failed(error, doing))
             })
             .await;
         match is_sound {
@@ -130,11 +141,11 @@ impl HeldTransaction {
         let Some(client) = self.client.lock().await.take() else {
             return Err(self.is_over());
         };
-        let ended = client.batch_execute(sql).await;
-        ended.map_err(|error| {
-            abandon(client);
-            self.failed(error, doing)
-        })
+        let ended = self.answers.wait(client.batch_execute(sql), &self.table);
+        let ended = ended
+            .await
+            .and_then(|ended| ended.map_err(|error| self.failed(error, doing)));
+        ended.inspect_err(|_error| abandon(client))
     }
 
     fn failed(&self, error: tokio_postgres::Error, doing: &str) -> Error {

@@ -1,10 +1,13 @@
 //! The record of a batch, written in the transaction that writes its rows.
 
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, Statement};
 use uuid::Uuid;
 
-use super::Refusal;
+use super::{Refusal, write_error};
+use crate::error::ErrorKind;
 use crate::model::reject::Reject;
+use crate::model::table::TableName;
 
 /// Which load and which attempt at it the batches belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -240,6 +243,23 @@ async fn insert_rejects(
         )
         .await
         .map(|_| ())
+}
+
+/// Why a batch could not be recorded. That it is recorded already passes: a commit whose outcome was unknown took its
+/// time, and at the next try the ledger has the batch.
+pub(super) fn record_error(error: Error, table: &TableName) -> crate::Error {
+    let is_recorded_meanwhile = error.as_db_error().is_some_and(|error| {
+        *error.code() == SqlState::UNIQUE_VIOLATION && error.constraint() == Some("batches_pkey")
+    });
+    if !is_recorded_meanwhile {
+        return write_error(error, table);
+    }
+    crate::Error::new(
+        ErrorKind::DatabaseRefused,
+        format!("a batch for {} was committed meanwhile", table.plain()),
+    )
+    .in_table(table.plain())
+    .with_sqlstate(SqlState::T_R_SERIALIZATION_FAILURE.code())
 }
 
 /// A sheet's row number as the ledger stores it. No sheet has more rows than it holds.

@@ -5,7 +5,7 @@ use deadpool_postgres::Object;
 use super::classify::{refusal, row_fault};
 use super::copy::abandon;
 use super::encode::EncodedBatch;
-use super::ledger::{BatchLedger, BatchRecord, Recorded};
+use super::ledger::{BatchLedger, BatchRecord, Recorded, record_error};
 use super::retry::{Retry, Tries};
 use super::row_statements::{RowState, RowStatements};
 use super::{Connections, Refusal, Sink, WriteFailure, Written, superseded, write_error};
@@ -98,7 +98,7 @@ impl<C: Connections> PerRowSink<C> {
             let begun = self
                 .over(async |client, statements, table| {
                     let begun = statements.begin_batch(client, record).await;
-                    match begun.map_err(|error| write_error(error, table))? {
+                    match begun.map_err(|error| record_error(error, table))? {
                         Recorded::Yes => Ok(()),
                         Recorded::Superseded => Err(superseded(table)),
                     }
