@@ -329,9 +329,11 @@ impl Resumed {
 }
 
 impl Prepared {
-    /// Lets the one table of these sheets be the one that the load began with: a search path may have changed.
+    /// Lets the one table of these sheets be the one that the load began with: a search path may have changed, or the
+    /// name of the file that it is named after.
     fn keep_table(&mut self, table: &TableName, config: &ImportConfig) -> Result<()> {
-        let wanted = |group: &Group| group.table.table == table.table;
+        let is_only = self.groups.len() == 1;
+        let wanted = |group: &Group| is_only || group.table.table == table.table;
         let groups = std::mem::take(&mut self.groups);
         self.groups = groups.into_iter().filter(wanted).collect();
         match self.groups.as_mut_slice() {

@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 
 use crate::support::import::{Run, columns, rows, tables};
 use crate::support::server::TestDatabase;
-use crate::support::sheet::{Cells, Started, add_gate, run_as, url_of, wait_for_waiting, workbook};
+use crate::support::sheet::{
+    Cells, Started, add_gate, run, run_as, url_of, wait_for, wait_for_waiting, workbook,
+    workbook_of,
+};
 
 /// Each way to write rows and to commit them.
 const WAYS: [&[&str]; 5] = [
@@ -676,7 +679,7 @@ async fn a_lock_that_goes_away_is_waited_for_as_long_as_is_said() {
                        where application_name = 'sheetload' and wait_event_type = 'Lock' \
                          and datname = current_database()";
         let first = rows(&database, waiting);
-        crate::support::sheet::wait_for("another try", || {
+        wait_for("another try", || {
             let now = rows(&database, waiting);
             !now.is_empty() && now.iter().all(|one| !first.contains(one))
         });
@@ -760,7 +763,7 @@ fn a_file_is_loaded_once_unless_it_is_said_again_or_it_is_gone() {
         (name, titles, rows)
     };
     let sheets = vec![sheet("One", 1), sheet("Two", 11)];
-    let file = crate::support::sheet::workbook_of(directory.path(), "numbered.xlsx", sheets);
+    let file = workbook_of(directory.path(), "numbered.xlsx", sheets);
     let database = TestDatabase::create();
     database.query(NUMBERED);
     let import = |args: &[&str]| Run::import(&database, &file, args);
@@ -791,8 +794,7 @@ fn a_file_is_loaded_once_unless_it_is_said_again_or_it_is_gone() {
     let lineage = ["--table", "traced", "--sheet", "Two", "--lineage"];
     let traced = report_of(&lineage);
     import(&lineage).assert_fails(7, &["traced already"]);
-    let undone =
-        crate::support::sheet::run(&database, &["undo", traced["load_id"].as_str().unwrap()]);
+    let undone = run(&database, &["undo", traced["load_id"].as_str().unwrap()]);
     assert_eq!(undone.code, 0, "{}", undone.stderr);
     report_of(&lineage);
     database.query("drop table numbered");

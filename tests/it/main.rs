@@ -26,6 +26,7 @@ mod output;
 mod private_server;
 mod publish;
 mod rejects;
+mod resume;
 mod sample;
 mod selection;
 mod structure;
