@@ -190,6 +190,11 @@ const BEHIND_THE_LEDGER: &str = "\
                pg_catalog.current_setting('search_path'), '^\\s*\"\\$user\"\\s*,\\s*(.*)$', '\\1, \"$user\"'), false) \
     where current_user = 'sheetload'";
 
+/// A load's connections wait for rows, and one of them speaks for the load by being there: they are not idle.
+const NEVER_IDLE: &str = "\
+    select pg_catalog.set_config(name, '0', false) from pg_catalog.pg_settings \
+    where name in ('idle_session_timeout', 'idle_in_transaction_session_timeout')";
+
 /// Sets the timeouts of each new connection (PostgreSQL documentation, "Client Connection Defaults"), and sees to its
 /// search path.
 fn settings_of_connections(patience: Patience) -> Hook {
@@ -201,7 +206,7 @@ fn settings_of_connections(patience: Patience) -> Hook {
         setting("statement_timeout", patience.statement_timeout),
         setting("lock_timeout", patience.lock_timeout),
     ];
-    let mut sql = vec![BEHIND_THE_LEDGER.to_owned()];
+    let mut sql = vec![BEHIND_THE_LEDGER.to_owned(), NEVER_IDLE.to_owned()];
     sql.extend(settings.into_iter().flatten());
     let sql: Arc<str> = sql.join("; ").into();
     Hook::async_fn(move |client, _metrics| {

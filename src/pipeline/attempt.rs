@@ -154,6 +154,12 @@ impl Context<'_> {
                     let failed =
                         |error| error_from_postgres(error, &format!("prepare table {table}"));
                     let mut client = self.database.get().await?;
+                    if let Some(recording) = recording
+                        && ledger::is_prepared(&client, recording.load_id).await?
+                    {
+                        // The answer to it was lost.
+                        return target.look_at_written(&client).await;
+                    }
                     let transaction = client.transaction().await.map_err(failed)?;
                     target.prepare(transaction.client()).await?;
                     if let Some(recording) = recording {
@@ -198,6 +204,7 @@ impl Context<'_> {
             target.columns_of(index),
             target.constraint_columns().clone(),
         );
+        load.known_as = target.known_as();
         load.untitled = target.untitled(index).to_vec();
         load.sheet_place = i32::try_from(index).unwrap_or(i32::MAX);
         load.earlier = self.earlier(load.sheet_place);

@@ -18,6 +18,8 @@ pub(super) struct Locator {
     first_column: u32,
     /// The columns of the table's constraints and indexes, by name: an error names only these.
     constraint_columns: HashMap<String, Vec<String>>,
+    /// Names in a staging table, and those by which people know them.
+    known_as: Vec<(String, String)>,
 }
 
 impl Locator {
@@ -29,7 +31,19 @@ impl Locator {
             sheet: sheet.sheet.clone(),
             first_column: sheet.header.first_column,
             constraint_columns,
+            known_as: Vec::new(),
         }
+    }
+
+    /// Lets refusals name what people know, where rows are written to another table first.
+    pub(super) fn known_as(mut self, known_as: Vec<(String, String)>) -> Self {
+        self.known_as = known_as;
+        self
+    }
+
+    fn known(&self, text: String) -> String {
+        let names = self.known_as.iter();
+        names.fold(text, |text, (staged, known)| text.replace(staged, known))
     }
 
     /// A row with a cell that does not fit its column.
@@ -69,8 +83,10 @@ impl Locator {
         Reject {
             reason: reason(&refusal.sqlstate),
             sqlstate: refusal.sqlstate,
-            message: refusal.message,
-            expected: constraint.cloned().or_else(|| column.map(expected)),
+            message: self.known(refusal.message),
+            expected: constraint
+                .map(|name| self.known(name.clone()))
+                .or_else(|| column.map(expected)),
             ..self.at(batch, row, column)
         }
     }

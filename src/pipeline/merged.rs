@@ -108,7 +108,8 @@ pub(super) fn find_refused(
         let sheet = source.describe();
         let keeper = CellKeeper::new(sheet);
         let mut find = Find {
-            locator: Locator::new(sheet, target.constraint_columns().clone()),
+            locator: Locator::new(sheet, target.constraint_columns().clone())
+                .known_as(target.known_as()),
             columns: target.columns_of(place),
             wanted,
             keeper: &keeper,

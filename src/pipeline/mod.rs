@@ -112,6 +112,8 @@ pub struct Load {
     reject_limits: RejectLimits,
     /// The columns of the table's constraints and indexes, by name, to find the cell that violates one.
     pub constraint_columns: HashMap<String, Vec<String>>,
+    /// Names in a staging table, and those by which people know them.
+    known_as: Vec<(String, String)>,
 }
 
 impl Load {
@@ -145,6 +147,7 @@ impl Load {
                 max_errors: config.max_errors,
             },
             constraint_columns,
+            known_as: Vec::new(),
             source,
         }
     }
@@ -302,7 +305,8 @@ impl Pipeline {
         progress.reader_begins();
         let plan = RowPlan {
             sheet_place: load.sheet_place,
-            locator: Locator::new(load.source.describe(), load.constraint_columns),
+            locator: Locator::new(load.source.describe(), load.constraint_columns)
+                .known_as(load.known_as),
             columns: load.columns,
             lineage: load.lineage,
             ordinals: load.ordinals,

@@ -82,6 +82,16 @@ impl Target {
         self.look_at_written(client).await
     }
 
+    /// Names in the table that is written, and those by which people know them; the longer ones first.
+    pub(super) fn known_as(&self) -> Vec<(String, String)> {
+        let Some(staging) = self.route.staging() else {
+            return Vec::new();
+        };
+        let mut known = self.index_names.clone();
+        known.push((staging.table.clone(), self.name.table.clone()));
+        known
+    }
+
     /// Lets errors name the table, where rows are written to another one first.
     pub(super) fn tell(&self, errors: &mut [Error]) {
         let Some(staging) = self.route.staging() else {

@@ -271,6 +271,7 @@ impl Resumed {
                 .into_iter()
                 .map(|columns| columns.untitled)
                 .collect(),
+            index_names: Vec::new(),
         };
         Ok((target, sources))
     }

@@ -14,7 +14,7 @@ use super::lineage;
 use super::new_table::{Sampled, new_table};
 use super::progress::Progress;
 use super::recorded_columns::SheetColumns;
-use super::route::Route;
+use super::route::{Publish, Route};
 use super::widen::Widening;
 use crate::config::import::{IfExists, ImportConfig};
 use crate::db::introspect::{Table, find_table, require_rights};
@@ -42,6 +42,8 @@ pub struct Target {
     pub(super) warnings: Vec<String>,
     /// For each sheet, its columns that are left out because they have no title.
     pub(super) untitled: Vec<Vec<usize>>,
+    /// Names of indexes in the staging table, and in the table.
+    pub(super) index_names: Vec<(String, String)>,
 }
 
 /// What a target is found for.
@@ -143,6 +145,7 @@ impl Target {
                     added: Vec::new(),
                     warnings: new.warnings,
                     untitled: Vec::new(),
+                    index_names: Vec::new(),
                 };
                 target.require_key(config)?;
                 Ok((target, sources))
@@ -182,6 +185,7 @@ impl Target {
             added: table.added,
             warnings: Vec::new(),
             untitled: table.untitled,
+            index_names: Vec::new(),
         }
     }
 
@@ -211,6 +215,22 @@ impl Target {
         }
         // Rows that wait are refused by the constraints of the table that they are for, too.
         self.constraint_columns.extend(found.constraint_columns);
+        if let Route::Staged {
+            staging,
+            publish: Publish::Replace(replacement),
+        } = &self.route
+        {
+            let names = self.constraint_columns.keys();
+            self.index_names = names
+                .filter_map(|name| {
+                    let original = replacement.original_name(staging, name)?;
+                    Some((name.clone(), original.to_owned()))
+                })
+                .collect();
+            // One name may be the beginning of another.
+            self.index_names
+                .sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+        }
         Ok(())
     }
 

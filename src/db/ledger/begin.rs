@@ -246,6 +246,21 @@ pub async fn speak_for(client: &Client, id: Uuid, attempt: i32) -> Result<()> {
     set.map(|_| ()).map_err(not_recorded)
 }
 
+/// Whether the table is as the first row needs it: asked when the answer to that was lost.
+///
+/// # Errors
+/// What the server says.
+pub async fn is_prepared(client: &Client, id: Uuid) -> Result<bool> {
+    let found = client
+        .query_opt(
+            "select is_prepared from sheetload.loads where id = $1 for share",
+            &[&id],
+        )
+        .await;
+    let found = found.map_err(not_recorded)?;
+    Ok(found.is_some_and(|row| row.get(0)))
+}
+
 /// How a load ended.
 #[derive(Debug, Clone)]
 pub struct Ending {

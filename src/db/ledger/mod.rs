@@ -13,8 +13,8 @@ pub mod undo;
 mod unfinished;
 
 pub use begin::{
-    Ending, NewLoad, NewRoute, begin, begin_again, end, forget_batches, is_complete, lock_file,
-    set_prepared, set_route, speak_for,
+    Ending, NewLoad, NewRoute, begin, begin_again, end, forget_batches, is_complete, is_prepared,
+    lock_file, set_prepared, set_route, speak_for,
 };
 pub use install::{install, is_installed, or_do_without};
 pub use same_file::{EarlierLoad, EarlierState, find_same};
