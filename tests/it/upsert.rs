@@ -103,7 +103,7 @@ fn rows_find_theirs_by_a_key_of_two_columns() {
             ),
             (
                 "ignore",
-                // Both rows of b are kept out by the table's.
+                // Of the two rows of b the first one counts, which the table keeps out.
                 [3, 0, 2, 2, 0],
                 0,
                 [
