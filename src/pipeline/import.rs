@@ -314,7 +314,7 @@ impl Context<'_> {
         ledger::install(&mut session).await?;
         let (id, config) = (self.load_id, self.config);
         let begun = Recording::begin(session, id, config, fingerprint, target, sources);
-        begun.await.map_err(ledger::or_do_without)
+        begun.await.map_err(ledger::telling_rights)
     }
 }
 

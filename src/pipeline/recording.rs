@@ -155,14 +155,14 @@ pub(super) async fn refuse_same_file(
         return Ok(());
     }
     let is_installed = ledger::is_installed(client).await;
-    if !is_installed.map_err(ledger::or_do_without)? {
+    if !is_installed.map_err(ledger::telling_rights)? {
         return Ok(());
     }
     let Some(oid) = oid_of(client, table).await? else {
         return Ok(());
     };
     let found = find_same(client, config, fingerprint, oid, sources, None);
-    let Some(earlier) = found.await.map_err(ledger::or_do_without)? else {
+    let Some(earlier) = found.await.map_err(ledger::telling_rights)? else {
         return Ok(());
     };
     let file = config.file.display();

@@ -26,7 +26,7 @@ pub async fn is_installed(client: &Client) -> Result<bool> {
 }
 
 /// Says which rights a role needs for a ledger that another one made.
-pub(super) fn telling_rights(error: Error) -> Error {
+pub fn telling_rights(error: Error) -> Error {
     if error.kind() != ErrorKind::PermissionDenied {
         return error;
     }
@@ -42,7 +42,7 @@ pub(super) fn telling_rights(error: Error) -> Error {
 pub async fn install(client: &mut Client) -> Result<()> {
     let failed = |error| error_from_postgres(error, "make the ledger");
     let is_current = migrate::ledger_is_current(client).await;
-    if is_current.map_err(or_do_without)? {
+    if is_current.map_err(telling_rights)? {
         return Ok(());
     }
     let locked = client
@@ -68,17 +68,6 @@ async fn make(client: &mut Client) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(without_ledger(&error)),
         Err(error) => Err(error),
     }
-}
-
-/// Names the way to load without a ledger, where it is another one's.
-#[must_use]
-pub fn or_do_without(error: Error) -> Error {
-    if error.kind() != ErrorKind::PermissionDenied {
-        return error;
-    }
-    error.next_step(
-        "Ask the owner of schema sheetload for the rights to its tables, or load with --no-ledger; such a load cannot be resumed",
-    )
 }
 
 fn without_ledger(cause: &Error) -> Error {

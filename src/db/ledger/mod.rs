@@ -16,6 +16,6 @@ pub use begin::{
     Ending, NewLoad, NewRoute, begin, begin_again, end, forget_batches, is_complete, is_prepared,
     lock_file, set_prepared, set_route, speak_for,
 };
-pub use install::{install, is_installed, or_do_without};
+pub use install::{install, is_installed, telling_rights};
 pub use same_file::{EarlierLoad, EarlierState, find_same};
 pub use unfinished::{Unfinished, committed, committed_rows, find_unfinished, rejected};
