@@ -119,6 +119,10 @@ impl Surroundings {
                 }
                 Err(stop) => Err(stop),
             };
+            if written.is_err() {
+                // The reader and the others need not wait until the supervisor hears of it.
+                self.stop.cancel();
+            }
             // What was rejected is told even if it ends the load.
             let delivered = self.deliver(sequence, &batch, &mut account).await;
             written.and(delivered)?;
