@@ -41,8 +41,8 @@ impl Context<'_> {
                 late = LateConstraints::Immediate;
             } else {
                 self.place(target, recording, &mut attempt).await;
-                target.tell(&mut attempt.end.errors);
-                let Some(reason) = self.may_begin_again(target, &attempt) else {
+                let reason = self.may_begin_again(target, &attempt);
+                let Some(reason) = reason.filter(|_| attempt.sources.len() == sheets) else {
                     return self.attempted(target, recording, attempt).await;
                 };
                 let error = attempt.end.errors.swap_remove(reason);

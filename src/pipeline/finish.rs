@@ -80,6 +80,9 @@ impl Context<'_> {
                 .retain(|error| !is_cancelled_statement(error));
             interrupted |= attempt.end.errors.len() < before;
         }
+        if !is_published && !interrupted {
+            require_reason(&mut attempt.end.errors);
+        }
         let is_kept = is_published || !target.route.is_all_or_nothing();
         let mut loaded_rows = match &merged_rows {
             Some(merged) => merged.loaded(),
@@ -288,5 +291,15 @@ impl Context<'_> {
             &target.route,
         );
         recording.end(self.database, &target.name, &ending).await;
+    }
+}
+
+/// A load whose rows are not in place is never complete by the mere absence of errors.
+fn require_reason(errors: &mut Vec<Error>) {
+    if errors.is_empty() {
+        errors.push(Error::new(
+            ErrorKind::Internal,
+            "the load ended without an error, but its rows were not put in place",
+        ));
     }
 }
