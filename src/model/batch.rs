@@ -1,6 +1,9 @@
 //! The flat batch: many rows in three allocations.
 
+use std::sync::Arc;
+
 use super::cell::{Cell, TextSpan};
+use super::shared_strings::SharedStrings;
 use crate::error::{Error, ErrorKind, Result};
 
 /// When a batch is full.
@@ -20,6 +23,9 @@ pub struct Batch {
     cells: Vec<Cell>,
     sheet_rows: Vec<u32>,
     text: String,
+    strings: Arc<SharedStrings>,
+    /// Bytes of the shared strings that its cells refer to, each as often as it is referred to.
+    shared_bytes: usize,
 }
 
 /// One row of a batch.
@@ -41,6 +47,8 @@ impl Batch {
             cells: Vec::new(),
             sheet_rows: Vec::new(),
             text: String::new(),
+            strings: Arc::default(),
+            shared_bytes: 0,
         }
     }
 
@@ -95,6 +103,16 @@ impl Batch {
         Ok(TextSpan { start, len })
     }
 
+    /// A cell that refers to a shared string of so many bytes. The strings of one workbook grow while it is read: a
+    /// string keeps its number.
+    pub fn refer(&mut self, index: u32, bytes: usize, strings: &Arc<SharedStrings>) -> Cell {
+        if !Arc::ptr_eq(&self.strings, strings) {
+            self.strings = Arc::clone(strings);
+        }
+        self.shared_bytes = self.shared_bytes.saturating_add(bytes);
+        Cell::Shared(index)
+    }
+
     /// The text of a span that [`Self::push_text`] of this batch gave.
     #[must_use]
     pub fn text(&self, span: TextSpan) -> &str {
@@ -109,6 +127,7 @@ impl Batch {
     pub fn text_of(&self, cell: Cell) -> &str {
         match cell {
             Cell::Text(span) | Cell::Iso(span) => self.text(span),
+            Cell::Shared(index) => self.strings.get(index).unwrap_or_default(),
             _ => "",
         }
     }
@@ -125,10 +144,10 @@ impl Batch {
         self.width
     }
 
-    /// Bytes of cells and texts.
+    /// Bytes of cells and texts, shared ones included: what its rows make of them is not shared.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.cells.len() * size_of::<Cell>() + self.text.len()
+        self.cells.len() * size_of::<Cell>() + self.text.len() + self.shared_bytes
     }
 
     /// Whether one of its limits is reached.
@@ -142,6 +161,7 @@ impl Batch {
         self.cells.clear();
         self.sheet_rows.clear();
         self.text.clear();
+        self.shared_bytes = 0;
     }
 
     /// The row with this index.

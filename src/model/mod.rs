@@ -14,6 +14,7 @@ pub mod rejected_row;
 pub mod report;
 pub mod secret;
 pub mod selection;
+pub mod shared_strings;
 pub mod sheet;
 pub mod sql_type;
 pub mod table;

@@ -137,7 +137,7 @@ impl<'a> RowAssembler<'a> {
     ) -> Result<(), Refusal> {
         if let Some(batch) = &mut self.batch {
             let cell = make(batch)?;
-            let has_text = matches!(cell, Cell::Text(_) | Cell::Iso(_));
+            let has_text = matches!(cell, Cell::Text(_) | Cell::Iso(_) | Cell::Shared(_));
             if has_text && batch.bytes() as u64 > self.full_at {
                 return Err(Refusal::RowText);
             }

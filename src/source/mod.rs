@@ -19,7 +19,6 @@ mod merged;
 mod ods;
 mod package;
 mod select;
-mod shared_strings;
 mod sheet;
 mod workbook;
 mod xls;

@@ -259,6 +259,7 @@ fn to_cell(batch: &mut Batch, content: Content<'_>, format: FormatId) -> Result<
         Content::Bool(truth) => Cell::Bool(truth),
         Content::Number(value) => Cell::Number { value, format },
         Content::Text(text) => Cell::Text(batch.push_text(text)?),
+        Content::Shared(shared) => batch.refer(shared.index, shared.bytes, shared.strings),
         Content::Iso(text) => Cell::Iso(batch.push_text(text)?),
         Content::Error(error) => Cell::Error(error),
         Content::Uncached => Cell::Empty,

@@ -82,7 +82,7 @@ impl Coercion {
             Cell::Number { value, format } => {
                 InferredType::of_number(value, *self.class(format), self.date_system)
             }
-            Cell::Text(_) => match self.text_rules.content(text) {
+            Cell::Text(_) | Cell::Shared(_) => match self.text_rules.content(text) {
                 Some(_) => InferredType::Text,
                 None => InferredType::Unknown,
             },

@@ -13,6 +13,7 @@ mod value;
 mod workbook_part;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sheet::SheetScan;
 use styles::Styles;
@@ -21,12 +22,12 @@ use workbook_part::WorkbookPart;
 
 use super::input::Input;
 use super::package::{Package, PartKind};
-use super::shared_strings::SharedStrings;
 use super::workbook::{SheetVisitor, Workbook, broken};
 use crate::error::Result;
 use crate::model::address::CellRange;
 use crate::model::limits::Limits;
 use crate::model::number_format::NumberFormat;
+use crate::model::shared_strings::SharedStrings;
 use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetKind, SheetTable};
 
 /// Opens a workbook and reads its lists.
@@ -57,7 +58,7 @@ struct Xlsx {
 /// The shared strings are read when the first sheet is.
 enum Strings {
     NotRead,
-    Read(Option<SharedStrings>),
+    Read(Option<Arc<SharedStrings>>),
 }
 
 impl Xlsx {
@@ -120,7 +121,8 @@ impl Workbook for Xlsx {
         let part = self.part_of(sheet)?.to_string();
         if let Strings::NotRead = self.strings {
             let strings = &self.workbook.shared_strings;
-            self.strings = Strings::Read(shared_strings::read(&mut self.package, strings)?);
+            self.strings =
+                Strings::Read(shared_strings::read(&mut self.package, strings)?.map(Arc::new));
         }
         let strings = match &self.strings {
             Strings::Read(Some(strings)) => Some(strings),

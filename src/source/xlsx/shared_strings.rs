@@ -4,8 +4,8 @@ use quick_xml::events::Event;
 
 use super::text;
 use crate::error::Result;
+use crate::model::shared_strings::{SharedStrings, SharedStringsBuilder};
 use crate::source::package::{Package, PartKind};
-use crate::source::shared_strings::SharedStrings;
 
 /// Reads the table; `None` without that part. The numbers it claims to hold are not believed.
 ///
@@ -16,7 +16,7 @@ pub(super) fn read(package: &mut Package, part: &str) -> Result<Option<SharedStr
     let Some(mut reader) = package.xml(part, PartKind::Stream)? else {
         return Ok(None);
     };
-    let mut strings = SharedStrings::default();
+    let mut strings = SharedStringsBuilder::default();
     let mut scratch = String::new();
     loop {
         match reader.next()? {
@@ -35,6 +35,5 @@ pub(super) fn read(package: &mut Package, part: &str) -> Result<Option<SharedStr
             .end_within(&limits)
             .map_err(|limit| reader.over(limit))?;
     }
-    strings.finish();
-    Ok(Some(strings))
+    Ok(Some(strings.finish()))
 }

@@ -1,6 +1,7 @@
 //! The cells of a worksheet part (ECMA-376 Part 1, §18.3.1.99 worksheet), as a stream.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use quick_xml::events::Event;
 
@@ -12,8 +13,8 @@ use super::text;
 use super::value::{self, CellType};
 use crate::error::Result;
 use crate::model::address::MAX_ROWS;
-use crate::source::shared_strings::SharedStrings;
-use crate::source::workbook::{Content, Flow, SheetVisitor, address};
+use crate::model::shared_strings::SharedStrings;
+use crate::source::workbook::{Content, Flow, SharedText, SheetVisitor, address};
 use crate::source::xml::{self, XmlReader, is_blank};
 
 /// One reading of a sheet.
@@ -291,13 +292,13 @@ fn shared<'t>(
     around: &Surroundings<'t>,
 ) -> Result<Option<Content<'t>>> {
     let index = value::index(value).and_then(|index| u32::try_from(index).ok());
-    let found = |strings: &'t SharedStrings| strings.get(index?);
+    let found = |strings: &'t Arc<SharedStrings>| SharedText::find(strings, index?);
     let text = around.strings.and_then(found);
     match text {
-        Some(text) => Ok((!text.is_empty()).then_some(Content::Text(text))),
+        Some(text) => Ok((text.bytes > 0).then_some(Content::Shared(text))),
         None => {
             let at = address(around.path, cell.row, cell.column)?;
-            let count = around.strings.map_or(0, SharedStrings::len);
+            let count = around.strings.map_or(0, |strings| strings.len());
             let value = shown(value);
             Err(around.broken(&format!(
                 "refers in {at} to the shared string {value:?} of {count}"

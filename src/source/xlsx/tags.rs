@@ -1,6 +1,7 @@
 //! What the tags of a worksheet part say (ECMA-376 Part 1, §18.3.1).
 
 use std::path::Path;
+use std::sync::Arc;
 
 use quick_xml::events::BytesStart;
 
@@ -8,7 +9,7 @@ use super::styles::Styles;
 use super::value::{self, CellType};
 use crate::error::{Error, Result};
 use crate::model::address::MAX_COLUMNS;
-use crate::source::shared_strings::SharedStrings;
+use crate::model::shared_strings::SharedStrings;
 use crate::source::workbook::broken;
 use crate::source::xml;
 
@@ -19,7 +20,7 @@ pub(super) struct Surroundings<'a> {
     /// The sheet's name.
     pub(super) sheet: &'a str,
     /// The shared strings, if the workbook has that part.
-    pub(super) strings: Option<&'a SharedStrings>,
+    pub(super) strings: Option<&'a Arc<SharedStrings>>,
     /// The styles.
     pub(super) styles: &'a Styles,
 }

@@ -178,6 +178,7 @@ impl SheetVisitor for Seen {
             Content::Bool(truth) => Held::Bool(truth),
             Content::Number(number) => Held::Number(number),
             Content::Text(text) => Held::Text(text.to_string()),
+            Content::Shared(shared) => Held::Text(shared.text().to_string()),
             Content::Iso(text) => Held::Iso(text.to_string()),
             Content::Error(error) => Held::Error(error),
             Content::Uncached => Held::Uncached,

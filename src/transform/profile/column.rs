@@ -94,7 +94,7 @@ impl ColumnProfile {
                 self.value(u64::from(truth) + 1, || Sample::Bool(truth));
             }
             Cell::Number { value, format } => self.number(value, format, row, rules),
-            Cell::Text(span) => self.text(batch.text(span), row),
+            Cell::Text(_) | Cell::Shared(_) => self.text(batch.text_of(cell), row),
             Cell::Iso(span) => self.iso(batch.text(span), row),
         }
     }

@@ -200,8 +200,8 @@ impl LossyValues {
                         let class = self.rules.class(format);
                         column.number(row, value, class, self.rules.date_system);
                     }
-                    Cell::Text(span) => {
-                        if let Some(text) = self.text_rules.content(batch.text(span)) {
+                    Cell::Text(_) | Cell::Shared(_) => {
+                        if let Some(text) = self.text_rules.content(batch.text_of(*cell)) {
                             column.text(row, text);
                         }
                     }
