@@ -64,6 +64,15 @@ impl SharedStrings {
         self.count == 0
     }
 
+    /// Adds strings behind the last one. Those that are there must fill their segments, as [`SharedStringsBuilder::take`]
+    /// gives them; otherwise nothing is added.
+    pub fn append(&mut self, next: Self) {
+        if self.count == self.segments.len() * SEGMENT_STRINGS {
+            self.count += next.count;
+            self.segments.extend(next.segments);
+        }
+    }
+
     fn place(&self, index: u32) -> Option<(&Segment, usize)> {
         let index = usize::try_from(index).ok()?;
         let segment = self.segments.get(index / SEGMENT_STRINGS)?;
@@ -76,7 +85,8 @@ impl SharedStrings {
 pub struct SharedStringsBuilder {
     whole: SharedStrings,
     open: Segment,
-    /// Bytes of the texts of all segments but the open one.
+    /// The strings, and the bytes of their texts, of all segments but the open one.
+    count: usize,
     text_bytes: u64,
 }
 
@@ -96,7 +106,7 @@ impl SharedStringsBuilder {
         if end.saturating_sub(last) as u64 > limits.string_bytes {
             return Err(Limit::String);
         }
-        if (self.whole.count + self.open.ends.len()) as u64 >= limits.shared_strings {
+        if (self.count + self.open.ends.len()) as u64 >= limits.shared_strings {
             return Err(Limit::SharedStrings);
         }
         let fits = self.text_bytes.saturating_add(end as u64) <= limits.shared_text_bytes;
@@ -111,13 +121,13 @@ impl SharedStringsBuilder {
         Ok(SegmentState::Closed)
     }
 
-    /// The strings of the segments that are whole.
+    /// The strings of the segments that became whole since they were taken last.
     #[must_use]
-    pub fn so_far(&self) -> &SharedStrings {
-        &self.whole
+    pub fn take(&mut self) -> SharedStrings {
+        std::mem::take(&mut self.whole)
     }
 
-    /// All strings. A text that was not ended is dropped.
+    /// All strings that were not taken. A text that was not ended is dropped.
     #[must_use]
     pub fn finish(mut self) -> SharedStrings {
         if !self.open.ends.is_empty() {
@@ -133,6 +143,7 @@ impl SharedStringsBuilder {
         segment.text.shrink_to_fit();
         segment.ends.shrink_to_fit();
         self.text_bytes = self.text_bytes.saturating_add(end as u64);
+        self.count += segment.ends.len();
         self.whole.count += segment.ends.len();
         self.whole.segments.push(Arc::new(segment));
     }
@@ -143,7 +154,7 @@ impl SharedStringsBuilder {
 pub enum SegmentState {
     /// More strings go into it.
     Open,
-    /// It is among those of [`SharedStringsBuilder::so_far`].
+    /// It can be taken.
     Closed,
 }
 
@@ -183,6 +194,28 @@ mod tests {
             }
             assert_eq!(shared.get(count as u32), None);
             assert_eq!(shared.byte_len(u32::MAX), None);
+        }
+    }
+
+    #[test]
+    fn strings_taken_in_parts_are_those_taken_at_once() {
+        let (mut builder, mut parts) = (SharedStringsBuilder::default(), SharedStrings::default());
+        let count = 3 * SEGMENT_STRINGS + 5;
+        for number in 0..count {
+            builder.text_mut().push_str(&number.to_string());
+            let state = builder.end_within(&Limits::default()).unwrap();
+            assert_eq!(
+                state == SegmentState::Closed,
+                (number + 1) % SEGMENT_STRINGS == 0
+            );
+            if number == SEGMENT_STRINGS || state == SegmentState::Closed {
+                parts.append(builder.take());
+            }
+        }
+        parts.append(builder.finish());
+        assert_eq!(parts.len(), count);
+        for index in [0, SEGMENT_STRINGS - 1, SEGMENT_STRINGS, count - 1] {
+            assert_eq!(parts.get(index as u32), Some(&*index.to_string()));
         }
     }
 

@@ -15,9 +15,11 @@ mod header;
 mod hostile;
 mod inflate;
 mod input;
+mod member;
 mod merged;
 mod ods;
 mod package;
+mod read_ahead;
 mod select;
 mod sheet;
 mod workbook;
@@ -220,7 +222,7 @@ fn open_workbook(path: &Path, options: &ReadOptions) -> Result<Box<dyn Workbook>
         return open_decrypted(path, package, limits);
     }
     let file = File::open(path).map_err(|error| container::unreadable(path, error))?;
-    let input = Input::File(file);
+    let input = Input::of_file(file);
     match container {
         Container::Xlsx => xlsx::open(path, input, limits),
         Container::Xlsb => xlsb::open(path, input, limits),

@@ -1,6 +1,7 @@
 //! Office Open XML workbooks (ECMA-376 Part 1, §18): xlsx and xlsm, as a stream.
 
 mod plain_cell;
+mod plain_item;
 mod shared_strings;
 mod sheet;
 mod styles;
@@ -13,8 +14,8 @@ mod value;
 mod workbook_part;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
+use shared_strings::SharedTexts;
 use sheet::SheetScan;
 use styles::Styles;
 use tags::Surroundings;
@@ -22,12 +23,12 @@ use workbook_part::WorkbookPart;
 
 use super::input::Input;
 use super::package::{Package, PartKind};
+use super::read_ahead::Ahead;
 use super::workbook::{SheetVisitor, Workbook, broken};
 use crate::error::Result;
 use crate::model::address::CellRange;
 use crate::model::limits::Limits;
 use crate::model::number_format::NumberFormat;
-use crate::model::shared_strings::SharedStrings;
 use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetKind, SheetTable};
 
 /// Opens a workbook and reads its lists.
@@ -36,29 +37,27 @@ use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetKind, SheetTa
 /// `WorkbookBroken`, `WorkbookEncrypted`, `WorkbookTooLarge`, `FileUnreadable`.
 pub(super) fn open(path: &Path, input: Input, limits: &Limits) -> Result<Box<dyn Workbook>> {
     let mut package = Package::open(path, input, limits)?;
+    package.set_ahead(Ahead::Yes);
     let workbook = WorkbookPart::read(&mut package)?;
     let styles = Styles::read(&mut package, &workbook.styles)?;
     Ok(Box::new(Xlsx {
         path: path.to_path_buf(),
         package,
+        ahead: Ahead::Yes,
         workbook,
         styles,
-        strings: Strings::NotRead,
+        strings: None,
     }))
 }
 
 struct Xlsx {
     path: PathBuf,
     package: Package,
+    ahead: Ahead,
     workbook: WorkbookPart,
     styles: Styles,
-    strings: Strings,
-}
-
-/// The shared strings are read when the first sheet is.
-enum Strings {
-    NotRead,
-    Read(Option<Arc<SharedStrings>>),
+    /// The shared strings, once they were all read.
+    strings: Option<SharedTexts>,
 }
 
 impl Xlsx {
@@ -119,14 +118,12 @@ impl Workbook for Xlsx {
 
     fn read_sheet(&mut self, sheet: usize, visitor: &mut dyn SheetVisitor) -> Result<()> {
         let part = self.part_of(sheet)?.to_string();
-        if let Strings::NotRead = self.strings {
-            let strings = &self.workbook.shared_strings;
-            self.strings =
-                Strings::Read(shared_strings::read(&mut self.package, strings)?.map(Arc::new));
-        }
-        let strings = match &self.strings {
-            Strings::Read(Some(strings)) => Some(strings),
-            _ => None,
+        // Those of a reading that was broken off are read anew: it did not need many.
+        let mut strings = match self.strings.take() {
+            Some(strings) => strings,
+            None => {
+                SharedTexts::open(&mut self.package, &self.workbook.shared_strings, self.ahead)?
+            }
         };
         let Some(reader) = self.package.xml(&part, PartKind::Stream)? else {
             return Ok(());
@@ -138,9 +135,17 @@ impl Workbook for Xlsx {
                 .sheets
                 .get(sheet)
                 .map_or("", |entry| &entry.name),
-            strings,
+            strings: &mut strings,
             styles: &self.styles,
         };
-        SheetScan::new(reader, surroundings, visitor).run()
+        if SheetScan::new(reader, surroundings, visitor)
+            .run()?
+            .is_continue()
+        {
+            // Damage in the table is damage of the workbook, whether this sheet refers to what comes behind it or not.
+            strings.read_all()?;
+            self.strings = Some(strings);
+        }
+        Ok(())
     }
 }

@@ -1,7 +1,6 @@
 //! The cells of a worksheet part (ECMA-376 Part 1, §18.3.1.99 worksheet), as a stream.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use quick_xml::events::Event;
 
@@ -11,10 +10,9 @@ use super::tags::{
 };
 use super::text;
 use super::value::{self, CellType};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::address::MAX_ROWS;
-use crate::model::shared_strings::SharedStrings;
-use crate::source::workbook::{Content, Flow, SharedText, SheetVisitor, address};
+use crate::source::workbook::{Content, Flow, SheetVisitor, address};
 use crate::source::xml::{self, XmlReader, is_blank};
 
 /// One reading of a sheet.
@@ -70,7 +68,7 @@ impl<'a> SheetScan<'a> {
     ///
     /// # Errors
     /// Whatever the visitor returns, and what is wrong with the file.
-    pub(super) fn run(mut self) -> Result<()> {
+    pub(super) fn run(mut self) -> Flow {
         let mut has_root = false;
         loop {
             let event = self.reader.next()?;
@@ -96,16 +94,17 @@ impl<'a> SheetScan<'a> {
                     }
                     "sheetData" => {
                         if !is_whole && self.rows()?.is_break() {
-                            return Ok(());
+                            return Ok(ControlFlow::Break(()));
                         }
-                        return self.reader.drain();
+                        self.reader.drain()?;
+                        return Ok(ControlFlow::Continue(()));
                     }
                     _ => {}
                 },
                 Event::Eof if !has_root => {
                     return Err(self.around.broken("is in a part that is empty"));
                 }
-                Event::Eof => return Ok(()),
+                Event::Eof => return Ok(ControlFlow::Continue(())),
                 _ => {}
             }
         }
@@ -189,16 +188,16 @@ impl<'a> SheetScan<'a> {
             self.row = tag.row;
             self.next_row = tag.row.saturating_add(1);
             self.next_column = tag.column.saturating_add(1);
+            let (path, format) = (self.around.path, self.around.styles.format(tag.style));
             let content = match value {
                 None => None,
                 Some(value) if tag.cell_type == CellType::SharedString => {
-                    shared(tag, value, &self.around)?
+                    shared(tag, value, &mut self.around)?
                 }
                 Some(value) => value::content(tag.cell_type, value),
             };
             if let Some(content) = content {
-                let at = address(self.around.path, tag.row, tag.column)?;
-                let format = self.around.styles.format(tag.style);
+                let at = address(path, tag.row, tag.column)?;
                 if self.visitor.cell(at, content, format)?.is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
@@ -247,11 +246,11 @@ impl<'a> SheetScan<'a> {
                 break;
             }
         }
-        let Some(content) = content(cell, elements, texts, &self.around)? else {
+        let (path, format) = (self.around.path, self.around.styles.format(cell.style));
+        let Some(content) = content(cell, elements, texts, &mut self.around)? else {
             return Ok(ControlFlow::Continue(()));
         };
-        let at = address(self.around.path, cell.row, cell.column)?;
-        let format = self.around.styles.format(cell.style);
+        let at = address(path, cell.row, cell.column)?;
         self.visitor.cell(at, content, format)
     }
 }
@@ -261,7 +260,7 @@ fn content<'t>(
     cell: CellTag,
     elements: Elements,
     texts: &'t mut Texts,
-    around: &Surroundings<'t>,
+    around: &'t mut Surroundings<'_>,
 ) -> Result<Option<Content<'t>>> {
     let of_item = cell.cell_type == CellType::InlineString || !elements.value;
     if elements.inline && of_item && !(texts.decoded.is_empty() && elements.value) {
@@ -289,20 +288,24 @@ fn content<'t>(
 fn shared<'t>(
     cell: CellTag,
     value: &str,
-    around: &Surroundings<'t>,
+    around: &'t mut Surroundings<'_>,
 ) -> Result<Option<Content<'t>>> {
     let index = value::index(value).and_then(|index| u32::try_from(index).ok());
-    let found = |strings: &'t Arc<SharedStrings>| SharedText::find(strings, index?);
-    let text = around.strings.and_then(found);
-    match text {
-        Some(text) => Ok((text.bytes > 0).then_some(Content::Shared(text))),
-        None => {
-            let at = address(around.path, cell.row, cell.column)?;
-            let count = around.strings.map_or(0, |strings| strings.len());
-            let value = shown(value);
-            Err(around.broken(&format!(
-                "refers in {at} to the shared string {value:?} of {count}"
-            )))
-        }
-    }
+    let index = match index {
+        Some(index) if around.strings.reach(index)? => index,
+        _ => return Err(no_string(cell, value, around)?),
+    };
+    let text = around.strings.get(index).filter(|text| text.bytes > 0);
+    Ok(text.map(Content::Shared))
+}
+
+/// The error of a cell that refers to a string that is not there.
+#[cold]
+fn no_string(cell: CellTag, value: &str, around: &mut Surroundings<'_>) -> Result<Error> {
+    let at = address(around.path, cell.row, cell.column)?;
+    let count = around.strings.read_all()?;
+    let value = shown(value);
+    Ok(around.broken(&format!(
+        "refers in {at} to the shared string {value:?} of {count}"
+    )))
 }

@@ -1,15 +1,14 @@
 //! What the tags of a worksheet part say (ECMA-376 Part 1, §18.3.1).
 
 use std::path::Path;
-use std::sync::Arc;
 
 use quick_xml::events::BytesStart;
 
+use super::shared_strings::SharedTexts;
 use super::styles::Styles;
 use super::value::{self, CellType};
 use crate::error::{Error, Result};
 use crate::model::address::MAX_COLUMNS;
-use crate::model::shared_strings::SharedStrings;
 use crate::source::workbook::broken;
 use crate::source::xml;
 
@@ -19,8 +18,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) path: &'a Path,
     /// The sheet's name.
     pub(super) sheet: &'a str,
-    /// The shared strings, if the workbook has that part.
-    pub(super) strings: Option<&'a Arc<SharedStrings>>,
+    /// The shared strings.
+    pub(super) strings: &'a mut SharedTexts,
     /// The styles.
     pub(super) styles: &'a Styles,
 }

@@ -699,7 +699,7 @@ fn samples_read_as_calamine_reads_them() {
         "businesses.xlsx",
     ] {
         let path = sample(name);
-        let file = Input::File(std::fs::File::open(&path).unwrap());
+        let file = Input::of_file(std::fs::File::open(&path).unwrap());
         let mut workbook = open(&path, file, &Limits::default()).unwrap();
         for (index, sheet) in workbook.sheets().to_vec().iter().enumerate() {
             if sheet.kind != SheetKind::Worksheet {
