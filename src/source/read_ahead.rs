@@ -20,6 +20,13 @@ pub(super) enum Ahead {
     Yes,
 }
 
+impl Ahead {
+    /// On a thread of their own if that is wanted.
+    pub(super) fn when(is_wanted: bool) -> Self {
+        if is_wanted { Self::Yes } else { Self::No }
+    }
+}
+
 /// A reader whose bytes are made ahead. When it is dropped, its thread has ended.
 #[derive(Debug)]
 pub(super) struct ReadAhead<R> {

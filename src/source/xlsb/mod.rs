@@ -15,11 +15,13 @@ use std::sync::Arc;
 
 use super::input::Input;
 use super::package::{Package, PartKind, Relationship};
+use super::read_ahead::Ahead;
 use super::workbook::{SheetVisitor, Workbook, broken};
 use crate::error::Result;
 use crate::model::address::CellRange;
 use crate::model::limits::Limits;
 use crate::model::number_format::NumberFormat;
+use crate::model::selection::ReaderThreads;
 use crate::model::shared_strings::SharedStrings;
 use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetKind, SheetTable};
 use lists::{Lists, SheetRecord};
@@ -50,8 +52,14 @@ enum StringsPart {
 ///
 /// # Errors
 /// `WorkbookBroken`, `WorkbookEncrypted`, `WorkbookTooLarge`, `FileUnreadable`.
-pub(super) fn open(path: &Path, input: Input, limits: &Limits) -> Result<Box<dyn Workbook>> {
+pub(super) fn open(
+    path: &Path,
+    input: Input,
+    limits: &Limits,
+    threads: ReaderThreads,
+) -> Result<Box<dyn Workbook>> {
     let mut package = Package::open(path, input, limits)?;
+    package.set_ahead(Ahead::when(threads.inflates_ahead()));
     let main = package.main_part()?;
     let relationships = package.relationships(&main)?;
     let part = required_part(&mut package, path, &main, PartKind::List)?;
@@ -345,6 +353,7 @@ mod tests {
             Path::new("a.xlsb"),
             Input::Decrypted(Cursor::new(bytes.into())),
             &Limits::default(),
+            ReaderThreads::default(),
         )
     }
 

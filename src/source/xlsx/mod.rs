@@ -29,21 +29,27 @@ use crate::error::Result;
 use crate::model::address::CellRange;
 use crate::model::limits::Limits;
 use crate::model::number_format::NumberFormat;
+use crate::model::selection::ReaderThreads;
 use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetKind, SheetTable};
 
 /// Opens a workbook and reads its lists.
 ///
 /// # Errors
 /// `WorkbookBroken`, `WorkbookEncrypted`, `WorkbookTooLarge`, `FileUnreadable`.
-pub(super) fn open(path: &Path, input: Input, limits: &Limits) -> Result<Box<dyn Workbook>> {
+pub(super) fn open(
+    path: &Path,
+    input: Input,
+    limits: &Limits,
+    threads: ReaderThreads,
+) -> Result<Box<dyn Workbook>> {
     let mut package = Package::open(path, input, limits)?;
-    package.set_ahead(Ahead::Yes);
+    package.set_ahead(Ahead::when(threads.inflates_ahead()));
     let workbook = WorkbookPart::read(&mut package)?;
     let styles = Styles::read(&mut package, &workbook.styles)?;
     Ok(Box::new(Xlsx {
         path: path.to_path_buf(),
         package,
-        ahead: Ahead::Yes,
+        strings_ahead: Ahead::when(threads.reads_strings_ahead()),
         workbook,
         styles,
         strings: None,
@@ -53,7 +59,7 @@ pub(super) fn open(path: &Path, input: Input, limits: &Limits) -> Result<Box<dyn
 struct Xlsx {
     path: PathBuf,
     package: Package,
-    ahead: Ahead,
+    strings_ahead: Ahead,
     workbook: WorkbookPart,
     styles: Styles,
     /// The shared strings, once they were all read.
@@ -121,9 +127,11 @@ impl Workbook for Xlsx {
         // Those of a reading that was broken off are read anew: it did not need many.
         let mut strings = match self.strings.take() {
             Some(strings) => strings,
-            None => {
-                SharedTexts::open(&mut self.package, &self.workbook.shared_strings, self.ahead)?
-            }
+            None => SharedTexts::open(
+                &mut self.package,
+                &self.workbook.shared_strings,
+                self.strings_ahead,
+            )?,
         };
         let Some(reader) = self.package.xml(&part, PartKind::Stream)? else {
             return Ok(());

@@ -68,3 +68,87 @@ fn entity(text: &str) -> Option<(char, &str)> {
     let found = |(name, character): &(&str, char)| Some((*character, text.strip_prefix(name)?));
     ENTITIES.iter().find_map(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::limits::Limits;
+    use crate::source::xlsx::text;
+    use crate::source::xml::XmlReader;
+
+    #[test]
+    fn only_whole_items_in_the_common_shape_are_taken() {
+        for (item, wanted) in [
+            ("<si><t>a</t></si><si>", Some("a")),
+            ("<si><t></t></si>", Some("")),
+            ("<si><t> a\t</t></si>", Some("a")),
+            ("<si><t xml:space=\"preserve\"> a </t></si>", Some(" a ")),
+            (
+                "<si><t>&lt;&amp;amp;&gt;&quot;&apos;</t></si>",
+                Some("<&amp;>\"'"),
+            ),
+            ("<si><t>a_b__</t></si>", Some("a_b__")),
+            ("<si><t>a__x</t></si>", None),
+            ("<si><t>_x000D_</t></si>", None),
+            ("<si><t>&#65;</t></si>", None),
+            ("<si><t>a\rb</t></si>", None),
+            ("<si><r><t>a</t></r></si>", None),
+            ("<si><t>a</t><rPh/></si>", None),
+            ("<si><t>a</t></s", None),
+            ("<si><t>a", None),
+            ("<x:si><t>a</t></x:si>", None),
+            ("<si><t xml:space=\"default\">a</t></si>", None),
+        ] {
+            let mut text = String::from("before ");
+            let taken = plain_item(item.as_bytes(), &mut text);
+            assert_eq!(
+                text.strip_prefix("before "),
+                Some(wanted.unwrap_or_default())
+            );
+            let whole = item.find("</si>").map(|end| end + "</si>".len());
+            assert_eq!(taken, wanted.and(whole), "{item}");
+        }
+        let mut text = String::new();
+        assert_eq!(plain_item(b"<si><t>\xFF</t></si>", &mut text), None);
+    }
+
+    /// What the XML parser makes of an item.
+    fn parsed(item: &str) -> Option<String> {
+        let limits = Limits::default();
+        let part = std::io::Cursor::new(format!("<sst>{item}</sst>").into_bytes());
+        let mut reader = XmlReader::open("a.xlsx".as_ref(), "part", part, &limits).unwrap();
+        let (mut scratch, mut text) = (String::new(), String::new());
+        let (_sst, _si) = (reader.next().map(drop).ok()?, reader.next().map(drop).ok()?);
+        text::read_item(&mut reader, &mut scratch, &mut text).ok()?;
+        Some(text)
+    }
+
+    proptest! {
+        #[test]
+        fn items_read_as_the_parser_reads_them(
+            pieces in proptest::collection::vec(
+                prop_oneof![
+                    "[ -~]{0,6}".prop_map(|text| text.replace(['<', '&'], "")),
+                    "\\PC{0,3}".prop_map(|text| text.replace(['<', '&'], "")),
+                    "_x[0-9A-F]{4}_",
+                    Just("_".to_owned()),
+                    prop::sample::select(vec!["&amp;", "&lt;", "&gt;", "&quot;", "&apos;", "&#65;", "&#x20;", "&nbsp;"])
+                        .prop_map(String::from),
+                    prop::sample::select(vec![" ", "\t", "\n", "\r", "\r\n", "\u{a0}"]).prop_map(String::from),
+                ],
+                0..8,
+            ),
+            kept: bool,
+        ) {
+            let space = if kept { " xml:space=\"preserve\"" } else { "" };
+            let item = format!("<si><t{space}>{}</t></si>", pieces.concat());
+            let mut text = String::new();
+            if let Some(bytes) = plain_item(item.as_bytes(), &mut text) {
+                prop_assert_eq!(bytes, item.len());
+                prop_assert_eq!(Some(text), parsed(&item));
+            }
+        }
+    }
+}

@@ -120,6 +120,7 @@ fn open_bytes(bytes: Vec<u8>) -> Result<Box<dyn Workbook>> {
         Path::new("a.xlsx"),
         Input::Decrypted(Cursor::new(bytes.into())),
         &Limits::default(),
+        ReaderThreads::default(),
     )
 }
 
@@ -700,7 +701,7 @@ fn samples_read_as_calamine_reads_them() {
     ] {
         let path = sample(name);
         let file = Input::of_file(std::fs::File::open(&path).unwrap());
-        let mut workbook = open(&path, file, &Limits::default()).unwrap();
+        let mut workbook = open(&path, file, &Limits::default(), ReaderThreads::default()).unwrap();
         for (index, sheet) in workbook.sheets().to_vec().iter().enumerate() {
             if sheet.kind != SheetKind::Worksheet {
                 continue;
