@@ -132,6 +132,12 @@ impl Batch {
         }
     }
 
+    /// Whether one of its texts, or any of the workbook's shared strings, may hold U+0000.
+    #[must_use]
+    pub fn may_have_nul(&self) -> bool {
+        self.strings.has_nul() || memchr::memchr(0, self.text.as_bytes()).is_some()
+    }
+
     /// How many rows it holds.
     #[must_use]
     pub fn row_count(&self) -> usize {

@@ -15,6 +15,7 @@ const SEGMENT_STRINGS: usize = 1 << 13;
 pub struct SharedStrings {
     segments: Vec<Arc<Segment>>,
     count: usize,
+    has_nul: bool,
 }
 
 #[derive(Debug, Default)]
@@ -70,7 +71,14 @@ impl SharedStrings {
         if self.count == self.segments.len() * SEGMENT_STRINGS {
             self.count += next.count;
             self.segments.extend(next.segments);
+            self.has_nul |= next.has_nul;
         }
+    }
+
+    /// Whether one of them holds U+0000, which no text in PostgreSQL can.
+    #[must_use]
+    pub fn has_nul(&self) -> bool {
+        self.has_nul
     }
 
     fn place(&self, index: u32) -> Option<(&Segment, usize)> {
@@ -145,6 +153,7 @@ impl SharedStringsBuilder {
         self.text_bytes = self.text_bytes.saturating_add(end as u64);
         self.count += segment.ends.len();
         self.whole.count += segment.ends.len();
+        self.whole.has_nul |= memchr::memchr(0, segment.text.as_bytes()).is_some();
         self.whole.segments.push(Arc::new(segment));
     }
 }

@@ -18,6 +18,7 @@ mod lineage;
 mod locate;
 mod merged;
 mod new_table;
+mod observe;
 pub mod progress;
 mod publish;
 mod put_in_place;

@@ -1,5 +1,6 @@
 //! Pure functions between reading and writing: types, names, mapping, conversion.
 
+mod blocks;
 pub mod coerce;
 pub mod column_spec;
 pub mod date_format;

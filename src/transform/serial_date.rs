@@ -10,7 +10,7 @@ const EPOCH_2000_FROM_1904: i64 = 35_064;
 /// The 1900 system's 29 February 1900, which never was. Serials below it are one day late.
 const PHANTOM_DAY: i64 = 60;
 /// 9999-12-31 in the 1900 system, the last day a spreadsheet knows.
-const LAST_SERIAL: f64 = 2_958_466.0;
+pub(super) const LAST_SERIAL: f64 = 2_958_466.0;
 
 /// A moment: microseconds since 2000-01-01 00:00. `None` for serials that are no date: below 0, beyond the year 9999,
 /// or the 29 February 1900.

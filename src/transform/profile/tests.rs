@@ -15,7 +15,7 @@ use crate::transform::text_rules::TextRules;
 
 /// A cell with its text.
 #[derive(Debug, Clone, PartialEq)]
-enum Given {
+pub(super) enum Given {
     Empty,
     Bool(bool),
     /// A number and which of [`FORMATS`] it has.
@@ -31,7 +31,7 @@ const FIXED: u16 = 1;
 const PADDED: u16 = 2;
 const DATE: u16 = 3;
 
-fn sheet(titles: &[&str]) -> SheetDescription {
+pub(super) fn sheet(titles: &[&str]) -> SheetDescription {
     SheetDescription {
         file: "book.xlsx".into(),
         sheet: "Sheet1".into(),
@@ -51,7 +51,7 @@ fn sheet(titles: &[&str]) -> SheetDescription {
 }
 
 /// A batch of rows, each with its number in the sheet.
-fn batch(rows: &[(u32, Vec<Given>)]) -> Batch {
+pub(super) fn batch(rows: &[(u32, Vec<Given>)]) -> Batch {
     let limits = BatchLimits {
         rows: usize::MAX,
         bytes: usize::MAX,
@@ -504,7 +504,7 @@ fn words_that_stand_for_null_make_no_column_mixed() {
     );
 }
 
-fn any_given() -> impl Strategy<Value = Given> {
+pub(super) fn any_given() -> impl Strategy<Value = Given> {
     prop_oneof![
         Just(Given::Empty),
         any::<bool>().prop_map(Given::Bool),
