@@ -1,6 +1,7 @@
 //! Pure functions between reading and writing: types, names, mapping, conversion.
 
 pub mod coerce;
+pub mod column_coercion;
 pub mod column_spec;
 pub mod date_format;
 pub mod display;
