@@ -32,6 +32,7 @@ mod rejects;
 mod report;
 pub mod resume;
 mod route;
+mod row_encoding;
 mod row_plan;
 mod sampled_again;
 mod shutdown;

@@ -2,6 +2,7 @@
 
 mod blocks;
 pub mod coerce;
+pub mod column_coercion;
 pub mod column_spec;
 pub mod date_format;
 pub mod display;
