@@ -166,6 +166,11 @@ impl<'a> XmlReader<'a> {
         self.reader.get_mut().consume(bytes);
     }
 
+    /// What the part may cost.
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// How many elements are open.
     pub(super) fn depth(&self) -> u32 {
         self.depth

@@ -1,6 +1,8 @@
 //! Office Open XML workbooks (ECMA-376 Part 1, §18): xlsx and xlsm, as a stream.
 
+mod digits;
 mod plain_cell;
+mod plain_row;
 mod shared_strings;
 mod sheet;
 mod styles;
