@@ -65,6 +65,7 @@ impl Batch {
     }
 
     /// Puts a cell into the row started last. A column at or beyond the width is ignored.
+    #[inline]
     pub fn set(&mut self, column: usize, cell: Cell) {
         if column < self.width && !self.sheet_rows.is_empty() {
             let row_start = self.cells.len() - self.width;
@@ -91,6 +92,7 @@ impl Batch {
     ///
     /// # Errors
     /// `WorkbookTooLarge` when the batch's texts pass 4 GiB, which needs a single row of that size.
+    #[inline]
     pub fn push_text(&mut self, text: &str) -> Result<TextSpan> {
         let (Ok(start), Ok(len)) = (u32::try_from(self.text.len()), u32::try_from(text.len()))
         else {
@@ -105,6 +107,7 @@ impl Batch {
 
     /// A cell that refers to a shared string of so many bytes. The strings of one workbook grow while it is read: a
     /// string keeps its number.
+    #[inline]
     pub fn refer(&mut self, index: u32, bytes: usize, strings: &Arc<SharedStrings>) -> Cell {
         if !Arc::ptr_eq(&self.strings, strings) {
             self.strings = Arc::clone(strings);
@@ -152,12 +155,14 @@ impl Batch {
 
     /// Bytes of cells and texts, shared ones included: what its rows make of them is not shared.
     #[must_use]
+    #[inline]
     pub fn bytes(&self) -> usize {
         self.cells.len() * size_of::<Cell>() + self.text.len() + self.shared_bytes
     }
 
     /// Whether one of its limits is reached.
     #[must_use]
+    #[inline]
     pub fn is_full(&self) -> bool {
         self.row_count() >= self.limits.rows || self.bytes() >= self.limits.bytes
     }

@@ -26,6 +26,7 @@ struct Segment {
 }
 
 impl Segment {
+    #[inline]
     fn span(&self, index: usize) -> Option<(usize, usize)> {
         let end = *self.ends.get(index)? as usize;
         let start = match index.checked_sub(1) {
@@ -47,6 +48,7 @@ impl SharedStrings {
 
     /// How many bytes the string with this number has. Does not look at the text itself.
     #[must_use]
+    #[inline]
     pub fn byte_len(&self, index: u32) -> Option<usize> {
         let (segment, within) = self.place(index)?;
         let (start, end) = segment.span(within)?;
@@ -81,6 +83,7 @@ impl SharedStrings {
         self.has_nul
     }
 
+    #[inline]
     fn place(&self, index: u32) -> Option<(&Segment, usize)> {
         let index = usize::try_from(index).ok()?;
         let segment = self.segments.get(index / SEGMENT_STRINGS)?;

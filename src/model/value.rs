@@ -222,9 +222,8 @@ mod tests {
         };
         let digits = (1_u32..=15).prop_flat_map(|digits| 0..10_u64.pow(digits));
         let short = (digits, 0..=10_i32).prop_map(written);
-        let half_way = (0..10_u64.pow(15), 0..20_i32).prop_map(move |(digits, places)| {
-            written((digits * 10 + 5, places))
-        });
+        let half_way = (0..10_u64.pow(15), 0..20_i32)
+            .prop_map(move |(digits, places)| written((digits * 10 + 5, places)));
         prop_oneof![
             3 => short.clone(),
             2 => (short.clone(), short.clone()).prop_map(|(a, b)| a - b),

@@ -98,6 +98,7 @@ pub(super) struct SharedText<'a> {
 
 impl<'a> SharedText<'a> {
     /// The string with this number; none where there is none.
+    #[inline]
     pub(super) fn find(strings: &'a Arc<SharedStrings>, index: u32) -> Option<Self> {
         let bytes = strings.byte_len(index)?;
         Some(Self {
@@ -123,16 +124,22 @@ impl PartialEq for SharedText<'_> {
 ///
 /// # Errors
 /// `WorkbookBroken` beyond the last row or column that a sheet has.
+#[inline]
 pub(super) fn address(path: &Path, row: u32, column: u32) -> Result<CellAddress> {
     if row < MAX_ROWS && column < MAX_COLUMNS {
         return Ok(CellAddress { row, column });
     }
+    Err(outside(path, row, column))
+}
+
+#[cold]
+fn outside(path: &Path, row: u32, column: u32) -> Error {
     let place = format!(
         "it has a cell in row {} and column {}, outside of any sheet",
         u64::from(row) + 1,
         u64::from(column) + 1
     );
-    Err(broken(path, &place))
+    broken(path, &place)
 }
 
 /// A workbook that is damaged, and how.

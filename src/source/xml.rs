@@ -171,6 +171,11 @@ impl<'a> XmlReader<'a> {
         (&self.path, &self.part)
     }
 
+    /// What the part may cost.
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// How many elements are open.
     pub(super) fn depth(&self) -> u32 {
         self.depth

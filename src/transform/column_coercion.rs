@@ -46,7 +46,9 @@ impl Usual {
     fn of(column: &TargetColumn, coercion: &Coercion) -> Self {
         let integer = |least: i64, most: i64| Self::Integer { least, most };
         match column.kind {
-            ColumnKind::Text | ColumnKind::OtherText if keep_all(&coercion.text_rules) => Self::Text,
+            ColumnKind::Text | ColumnKind::OtherText if keep_all(&coercion.text_rules) => {
+                Self::Text
+            }
             ColumnKind::Int2 => integer(i16::MIN.into(), i16::MAX.into()),
             ColumnKind::Int4 => integer(i32::MIN.into(), i32::MAX.into()),
             ColumnKind::Int8 => integer(-(MAX_EXACT_INTEGER as i64), MAX_EXACT_INTEGER as i64),
@@ -94,9 +96,7 @@ impl<'p> ColumnCoercion<'p> {
                 value,
                 error_as_null: false,
             }),
-            None => self
-                .coercion
-                .coerce(cell, batch.text_of(cell), self.column),
+            None => self.coercion.coerce(cell, batch.text_of(cell), self.column),
         }
     }
 
@@ -230,9 +230,8 @@ mod tests {
             (-100_000_i32..3_000_000).prop_map(f64::from),
             (0_u32..2_958_465, 0_u32..86_400)
                 .prop_map(|(day, second)| f64::from(day) + f64::from(second) / 86_400.0),
-            (0_i64..1_000_000_000, 0..6).prop_map(|(digits, places)| {
-                digits as f64 / 10_f64.powi(places)
-            }),
+            (0_i64..1_000_000_000, 0..6)
+                .prop_map(|(digits, places)| { digits as f64 / 10_f64.powi(places) }),
         ];
         // One format more than there are.
         let format = 0..=CODES.len();
@@ -286,8 +285,12 @@ mod tests {
         ];
         let policies = vec![OnCellError::Null, OnCellError::Reject, OnCellError::Text];
         let systems = vec![DateSystem::From1900, DateSystem::From1904];
-        (prop::sample::select(policies), prop::sample::select(rules), prop::sample::select(systems)).prop_map(
-            |(on_cell_error, text_rules, date_system)| Coercion {
+        (
+            prop::sample::select(policies),
+            prop::sample::select(rules),
+            prop::sample::select(systems),
+        )
+            .prop_map(|(on_cell_error, text_rules, date_system)| Coercion {
                 date_system,
                 formats: CODES
                     .iter()
@@ -295,8 +298,7 @@ mod tests {
                     .collect(),
                 on_cell_error,
                 text_rules,
-            },
-        )
+            })
     }
 
     /// What there is to tell values apart: the zeros are equal but not the same.

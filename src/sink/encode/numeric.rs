@@ -56,11 +56,26 @@ fn short_field(decimal: Decimal, buffer: &mut FieldBuffer) -> Option<&[u8]> {
     }
     // Zero has neither a sign nor a weight.
     let is_zero = count == 0;
-    let weight = if is_zero { 0 } else { power + i64::from(count) - 1 };
-    let sign = if decimal.negative && !is_zero { NEGATIVE } else { 0 };
+    let weight = if is_zero {
+        0
+    } else {
+        power + i64::from(count) - 1
+    };
+    let sign = if decimal.negative && !is_zero {
+        NEGATIVE
+    } else {
+        0
+    };
     let behind_point = shown_behind_point(exponent);
     let bytes = HEADER_BYTES + 2 * usize::from(count);
-    let words = [0, bytes as u16, count.into(), clamped(weight) as u16, sign, behind_point];
+    let words = [
+        0,
+        bytes as u16,
+        count.into(),
+        clamped(weight) as u16,
+        sign,
+        behind_point,
+    ];
     let digits = digits.get(MOST_DIGITS - usize::from(count)..)?;
     for (place, word) in buffer.chunks_exact_mut(2).zip(words.iter().chain(digits)) {
         place.copy_from_slice(&word.to_be_bytes());

@@ -1,7 +1,9 @@
 //! Office Open XML workbooks (ECMA-376 Part 1, §18): xlsx and xlsm, as a stream.
 
+mod digits;
 mod plain_cell;
 mod plain_item;
+mod plain_row;
 mod shared_strings;
 mod sheet;
 mod styles;

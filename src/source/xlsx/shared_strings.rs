@@ -57,6 +57,16 @@ impl SharedTexts {
         })
     }
 
+    /// Strings that are all read.
+    #[cfg(test)]
+    pub(super) fn of(strings: SharedStrings) -> Self {
+        Self {
+            known: Arc::new(strings),
+            rest: Rest::None,
+            ahead: Ahead::No,
+        }
+    }
+
     /// Whether there is a string with this number; waits until it is read.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use super::styles::Styles;
 use super::value::{self, CellType};
 use crate::error::{Error, Result};
 use crate::model::address::MAX_COLUMNS;
-use crate::source::workbook::broken;
+use crate::source::workbook::{Content, broken};
 use crate::source::xml;
 
 /// What the cells of a sheet refer to.
@@ -25,6 +25,13 @@ pub(super) struct Surroundings<'a> {
 }
 
 impl Surroundings<'_> {
+    /// The shared string with this number as a cell's content, if it is read and not empty.
+    #[inline]
+    pub(super) fn shared(&self, index: u32) -> Option<Content<'_>> {
+        let text = self.strings.get(index).filter(|text| text.bytes > 0);
+        text.map(Content::Shared)
+    }
+
     /// The error of a sheet that is damaged.
     pub(super) fn broken(&self, how: &str) -> Error {
         broken(self.path, &format!("its sheet {:?} {how}", self.sheet))
