@@ -12,6 +12,7 @@ use super::connection::{self, ConnectionArgs};
 use super::load::{Showing, run_load};
 use super::read::ReadArgs;
 use super::render::progress::ProgressView;
+use super::storage::StorageArgs;
 use crate::config::import::{IfExists, ImportConfig, Lineage, Mode, OnError, SeveralSheets};
 use crate::error::Result;
 use crate::exit;
@@ -69,6 +70,8 @@ pub(super) struct ImportArgs {
     columns: ColumnArgs,
     #[command(flatten)]
     commit: CommitArgs,
+    #[command(flatten)]
+    storage: StorageArgs,
 }
 
 /// The table.
@@ -178,6 +181,7 @@ impl ImportArgs {
         };
         self.columns.apply(&mut config);
         self.commit.apply(&mut config);
+        self.storage.apply(&mut config);
         Ok(config)
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use tokio_postgres::Client;
 
+use crate::config::storage::Persistence;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::column::{ColumnKind, TableColumn, TargetColumn, TypeLimit};
 use crate::model::table::{TableName, quote_identifier};
@@ -17,6 +18,8 @@ pub struct Table {
     pub columns: Vec<TableColumn>,
     /// The columns of its constraints and indexes, by name.
     pub constraint_columns: HashMap<String, Vec<String>>,
+    /// Whether it outlives a crash of the server.
+    pub persistence: Persistence,
 }
 
 /// Looks at a table; `None` if there is none of this name (on the search path, when no schema is named).
@@ -28,7 +31,7 @@ pub async fn find_table(client: &Client, name: &TableName) -> Result<Option<Tabl
     // to_regclass takes a quoted name and gives null for one that does not exist.
     let relation = client
         .query_opt(
-            "select c.oid, n.nspname, c.relname, c.relkind::text \
+            "select c.oid, n.nspname, c.relname, c.relkind::text, c.relpersistence = 'u' \
              from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
              where c.oid = pg_catalog.to_regclass($1)::oid",
             &[&name.to_string()],
@@ -78,6 +81,7 @@ pub async fn find_table(client: &Client, name: &TableName) -> Result<Option<Tabl
         name,
         columns,
         constraint_columns,
+        persistence: Persistence::of_table(relation.get(4)),
     }))
 }
 

@@ -11,6 +11,7 @@ use super::lineage::{Ordinals, RowOrigin};
 use super::merged::MergedRows;
 use super::recording::Recording;
 use super::rejected_cells::CellKeeper;
+use super::storage::Rebuild;
 use super::target::Target;
 use super::worker::RejectFile;
 use super::{Load, LoadEnd, NotStarted, Pipeline, Writing};
@@ -33,6 +34,8 @@ pub(super) struct Attempt {
     pub(super) receipt: Receipt,
     /// What became of the rows at the end; none while they are not in place.
     pub(super) placed: Option<Placed>,
+    /// What became of indexes and foreign keys that waited for the rows.
+    pub(super) rebuild: Rebuild,
 }
 
 /// Rows that are in place.
@@ -65,6 +68,7 @@ impl Context<'_> {
             start: Start::Made,
             receipt: Receipt::default(),
             placed: None,
+            rebuild: Rebuild::Nothing,
         };
         let mut left = sources.into_iter().enumerate();
         for (index, source) in left.by_ref() {
@@ -107,7 +111,8 @@ impl Context<'_> {
         } else {
             None
         };
-        match self.prepare(target, recording, transaction.as_ref()).await {
+        let prepared = self.prepare(target, recording, transaction.as_ref(), late);
+        match prepared.await {
             Ok(()) => Ok(transaction),
             Err(error) => {
                 if let Some(transaction) = transaction {
@@ -138,6 +143,7 @@ impl Context<'_> {
         target: &mut Target,
         recording: Option<&Recording>,
         transaction: Option<&HeldTransaction>,
+        late: LateConstraints,
     ) -> Result<()> {
         let mut preparing = pin!(async {
             if self.goes_on() {
@@ -146,7 +152,11 @@ impl Context<'_> {
             }
             match transaction {
                 Some(transaction) => {
-                    let prepare = async |client: &Client| target.prepare(client).await;
+                    let prepare = async |client: &Client| {
+                        // Before the table is emptied, which an index may not outlive as it was.
+                        target.drop_deferred(client, late).await?;
+                        target.prepare(client).await
+                    };
                     transaction.run(prepare).await
                 }
                 None => {

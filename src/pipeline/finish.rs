@@ -110,6 +110,7 @@ impl Context<'_> {
             load_id: self.load_id.to_string(),
             hidden_columns: sheets.hidden_columns,
             receipt: std::mem::take(&mut attempt.receipt),
+            rebuild: attempt.rebuild,
             commit: self.config.commit_mode(),
             rehearsal: self.config.rehearsal,
             // A rehearsal has one without a key, too.

@@ -34,6 +34,7 @@ mod route;
 mod row_plan;
 mod sampled_again;
 mod shutdown;
+mod storage;
 mod supervisor;
 pub mod target;
 mod totals;
