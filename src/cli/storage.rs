@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::config::import::ImportConfig;
-use crate::config::storage::{Indexes, Persistence};
+use crate::config::storage::{Indexes, Persistence, RowForm};
 
 /// How the server stores the rows.
 #[derive(Debug, Args)]
@@ -16,6 +16,10 @@ pub(super) struct StorageArgs {
     /// load's transaction; the table, and those that its foreign keys point to, are locked against everybody until then
     #[arg(long)]
     defer_indexes: bool,
+    /// Store the rows of a table that is created or emptied frozen, so that no vacuum writes them again: over one
+    /// connection, and a row that the server refuses ends the load
+    #[arg(long)]
+    freeze: bool,
 }
 
 impl StorageArgs {
@@ -26,6 +30,9 @@ impl StorageArgs {
         }
         if self.defer_indexes {
             config.storage.indexes = Indexes::Deferred;
+        }
+        if self.freeze {
+            config.storage.rows = RowForm::Frozen;
         }
     }
 }

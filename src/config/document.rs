@@ -118,7 +118,7 @@ mod tests {
 
     use super::*;
     use crate::config::import::{IfExists, Lineage, Mode, NewTypes, OnError, SeveralSheets};
-    use crate::config::storage::{Indexes, Persistence, StorageOptions};
+    use crate::config::storage::{Indexes, Persistence, RowForm, StorageOptions};
     use crate::model::address::{CellAddress, CellRange, MAX_COLUMNS, MAX_ROWS};
     use crate::model::limits::Limits;
     use crate::model::secret::Password;
@@ -273,8 +273,9 @@ mod tests {
         fn storage()(
             persistence in one_of(&[Persistence::Logged, Persistence::Unlogged]),
             indexes in one_of(&[Indexes::Kept, Indexes::Deferred]),
+            rows in one_of(&[RowForm::Plain, RowForm::Frozen]),
         ) -> StorageOptions {
-            StorageOptions { persistence, indexes }
+            StorageOptions { persistence, indexes, rows }
         }
     }
 
@@ -439,6 +440,7 @@ mod tests {
             json!({ "text_rules": { "date_format": "YYYY" } }),
             json!({ "text_rules": { "trim": "yes" } }),
             json!({ "storage": { "indexes": "deferred" }, "mode": "sequential" }),
+            json!({ "storage": { "rows": "frozen" }, "commit": "batch" }),
             json!({ "storage": { "indexes": true } }),
             json!({ "storage": { "fillfactor": 90 } }),
         ] {

@@ -40,6 +40,18 @@ pub enum Indexes {
     Deferred,
 }
 
+/// How the rows of a table that the load creates or empties are stored (PostgreSQL documentation, "COPY").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowForm {
+    /// As any row.
+    #[default]
+    Plain,
+    /// As VACUUM FREEZE would leave them, so that no page is written again later. It takes one transaction without
+    /// savepoints, so that a row which the server refuses ends the load.
+    Frozen,
+}
+
 /// How the server stores what it knows about the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -48,6 +60,8 @@ pub struct StorageOptions {
     pub persistence: Persistence,
     /// Of a table that exists.
     pub indexes: Indexes,
+    /// Of a table that the load creates or empties.
+    pub rows: RowForm,
 }
 
 impl ImportConfig {
@@ -55,6 +69,9 @@ impl ImportConfig {
     pub(super) fn validate_storage(&self) -> Result<()> {
         if self.storage.indexes == Indexes::Deferred {
             self.require_one_transaction("--defer-indexes")?;
+        }
+        if self.storage.rows == RowForm::Frozen {
+            self.require_one_transaction("--freeze")?;
         }
         Ok(())
     }
@@ -105,9 +122,16 @@ mod tests {
     use crate::config::import::Mode;
 
     #[test]
-    fn deferring_needs_one_transaction_into_the_table_itself() {
+    fn deferring_and_freezing_need_one_transaction_into_the_table_itself() {
         let mut config = ImportConfig::new("a.xlsx".into());
         config.storage.indexes = Indexes::Deferred;
+        needs_one_transaction(&config, "--defer-indexes does not go");
+        config.storage.indexes = Indexes::Kept;
+        config.storage.rows = RowForm::Frozen;
+        needs_one_transaction(&config, "--freeze does not go");
+    }
+
+    fn needs_one_transaction(config: &ImportConfig, message: &str) {
         assert!(config.validate().is_ok());
         for if_exists in [IfExists::Append, IfExists::Truncate, IfExists::Fail] {
             let config = ImportConfig {
@@ -142,7 +166,7 @@ mod tests {
         ] {
             let error = refused.validate().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidOptions);
-            assert!(error.message().starts_with("--defer-indexes does not go"));
+            assert!(error.message().starts_with(message));
         }
     }
 }

@@ -9,6 +9,15 @@ use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::column::{ColumnKind, TableColumn, TargetColumn, TypeLimit};
 use crate::model::table::{TableName, quote_identifier};
 
+/// What holds the rows of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableKind {
+    /// The table itself.
+    Ordinary,
+    /// Its partitions, another server, or the tables behind a view.
+    Other,
+}
+
 /// A table that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
@@ -18,6 +27,8 @@ pub struct Table {
     pub columns: Vec<TableColumn>,
     /// The columns of its constraints and indexes, by name.
     pub constraint_columns: HashMap<String, Vec<String>>,
+    /// What holds its rows.
+    pub kind: TableKind,
     /// Whether it outlives a crash of the server.
     pub persistence: Persistence,
 }
@@ -81,6 +92,10 @@ pub async fn find_table(client: &Client, name: &TableName) -> Result<Option<Tabl
         name,
         columns,
         constraint_columns,
+        kind: match kind.as_str() {
+            "r" => TableKind::Ordinary,
+            _ => TableKind::Other,
+        },
         persistence: Persistence::of_table(relation.get(4)),
     }))
 }

@@ -107,6 +107,8 @@ pub struct LoadReport {
     pub table_created: bool,
     /// Whether a crash of the server empties the table.
     pub table_unlogged: bool,
+    /// Whether its rows were stored frozen.
+    pub frozen: bool,
     /// Indexes and foreign keys that were to be built after the rows; none where none were asked to wait.
     pub deferred: Option<Deferred>,
     /// The mode: `sequential`, `concurrent` or `batch`.

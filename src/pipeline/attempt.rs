@@ -11,7 +11,7 @@ use super::lineage::{Ordinals, RowOrigin};
 use super::merged::MergedRows;
 use super::recording::Recording;
 use super::rejected_cells::CellKeeper;
-use super::storage::Rebuild;
+use super::storage::{Rebuild, stored_rows};
 use super::target::Target;
 use super::worker::RejectFile;
 use super::{Load, LoadEnd, NotStarted, Pipeline, Writing};
@@ -107,7 +107,8 @@ impl Context<'_> {
         let transaction = if target.route.is_one_transaction() {
             let client = self.database.get().await?;
             let table = target.written_table();
-            Some(HeldTransaction::begin(client, table, late, self.retry().answers).await?)
+            let begun = HeldTransaction::begin(client, table, late, self.retry().answers).await?;
+            Some(begun.storing(stored_rows(self.config)))
         } else {
             None
         };

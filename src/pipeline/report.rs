@@ -16,6 +16,7 @@ use crate::model::receipt::Receipt;
 use crate::model::report::{
     HiddenContent, Latency, LoadReport, LoadState, Skipped, StageTimes, Upserted, rate,
 };
+use crate::sink::held::StoredRows;
 use crate::telemetry::peak_memory_bytes;
 
 /// What the counters do not know.
@@ -33,6 +34,7 @@ pub(super) struct Facts<'a> {
     pub(super) merged: Option<Merged>,
     pub(super) rehearsal: Rehearsal,
     pub(super) rebuild: Rebuild,
+    pub(super) rows: StoredRows,
 }
 
 /// When the stages before the load ended, for the report.
@@ -69,6 +71,7 @@ pub(super) fn write(
         table_sql: facts.target.name().to_string(),
         table_created: facts.target.is_new(),
         table_unlogged: facts.target.persistence == Persistence::Unlogged,
+        frozen: is_in_place && facts.rows == StoredRows::Frozen,
         deferred: facts.target.deferred(facts.rebuild, is_in_place),
         mode: facts.mode.name(),
         commit: facts.commit.name(),

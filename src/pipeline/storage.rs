@@ -7,14 +7,15 @@ use tokio_postgres::Client;
 use super::attempt::Attempt;
 use super::progress::Notice;
 use super::target::Target;
-use crate::config::import::ImportConfig;
-use crate::config::storage::{Indexes, Persistence};
-use crate::db::introspect::Table;
+use crate::config::commit::Rehearsal;
+use crate::config::import::{IfExists, ImportConfig};
+use crate::config::storage::{Indexes, Persistence, RowForm};
+use crate::db::introspect::{Table, TableKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::deferred::{Deferred, DeferredOutcome};
 use crate::model::table::TableName;
 use crate::sink::classify::is_row_fault_code;
-use crate::sink::held::LateConstraints;
+use crate::sink::held::{LateConstraints, StoredRows};
 
 /// What became of indexes and foreign keys that were dropped for an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,20 +33,30 @@ pub(super) enum Rebuild {
 /// # Errors
 /// `InvalidOptions`, with the way out.
 pub(super) fn require_for_new_table(config: &ImportConfig, table: &TableName) -> Result<()> {
-    match config.storage.indexes {
-        Indexes::Kept => Ok(()),
-        Indexes::Deferred => Err(Error::new(
-            ErrorKind::InvalidOptions,
+    if config.storage.indexes == Indexes::Deferred {
+        return Err(refused(
+            table,
             format!(
                 "--defer-indexes is for tables that exist, and there is no table {}",
                 table.plain()
             ),
-        )
-        .in_table(table.plain())
-        .next_step(
             "Leave --defer-indexes out: a table that the load creates has no indexes to wait for",
-        )),
+        ));
     }
+    if config.storage.rows == RowForm::Frozen && config.infer_rows.is_some() {
+        return Err(refused(
+            table,
+            "--freeze does not go with --infer-rows: a table whose types change later is written anew".to_owned(),
+            "Leave one of them out",
+        ));
+    }
+    Ok(())
+}
+
+fn refused(table: &TableName, message: String, next_step: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidOptions, message)
+        .in_table(table.plain())
+        .next_step(next_step)
 }
 
 /// The same of a table that exists.
@@ -53,23 +64,52 @@ pub(super) fn require_for_new_table(config: &ImportConfig, table: &TableName) ->
 /// # Errors
 /// `InvalidOptions`, with the way out.
 pub(super) fn require_for_table(config: &ImportConfig, table: &Table) -> Result<()> {
-    if config.storage.persistence == table.persistence
-        || config.storage.persistence == Persistence::Logged
-    {
+    let (wanted, name) = (config.storage, &table.name);
+    if wanted.persistence == Persistence::Unlogged && table.persistence == Persistence::Logged {
+        return Err(refused(
+            name,
+            format!(
+                "--unlogged is for a table that the load creates, and {} exists and stays logged",
+                name.plain()
+            ),
+            format!(
+                "Leave --unlogged out, name another table, or say before: alter table {name} set unlogged"
+            ),
+        ));
+    }
+    if wanted.rows == RowForm::Plain {
         return Ok(());
     }
-    let name = &table.name;
-    Err(Error::new(
-        ErrorKind::InvalidOptions,
-        format!(
-            "--unlogged is for a table that the load creates, and {} exists and stays logged",
-            name.plain()
-        ),
-    )
-    .in_table(name.plain())
-    .next_step(format!(
-        "Leave --unlogged out, name another table, or say before: alter table {name} set unlogged"
-    )))
+    if config.if_exists != IfExists::Truncate {
+        return Err(refused(
+            name,
+            format!(
+                "--freeze is for a table that the load creates or empties, and {} exists",
+                name.plain()
+            ),
+            "Say --if-exists truncate, which removes the rows there are, or leave --freeze out",
+        ));
+    }
+    if table.kind == TableKind::Other {
+        return Err(refused(
+            name,
+            format!(
+                "--freeze does not go with {}, which is partitioned, a view or on another server",
+                name.plain()
+            ),
+            "Load into one of its partitions, or leave --freeze out",
+        ));
+    }
+    Ok(())
+}
+
+/// How the rows of this load are stored.
+pub(super) fn stored_rows(config: &ImportConfig) -> StoredRows {
+    match (config.storage.rows, config.rehearsal) {
+        (RowForm::Frozen, Rehearsal::No) => StoredRows::Frozen,
+        // In a rehearsal every row is tried.
+        (RowForm::Frozen, Rehearsal::DryRun) | (RowForm::Plain, _) => StoredRows::Plain,
+    }
 }
 
 impl Target {

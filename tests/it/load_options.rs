@@ -8,7 +8,8 @@ use crate::support::import::{Run, rows, tables};
 use crate::support::program::sheetload;
 use crate::support::server::TestDatabase;
 use crate::support::sheet::{
-    Started, add_gate, run, run_as, url_of, wait_for, wait_for_waiting, workbook,
+    Cells, Started, add_gate, run, run_as, url_of, wait_for, wait_for_waiting, workbook,
+    workbook_of,
 };
 
 /// Ids from 1 with a name and a city each.
@@ -611,7 +612,293 @@ fn a_table_that_exists_stays_logged_and_a_rehearsal_makes_none() {
 fn the_options_are_told_by_the_help() {
     let help = sheetload().args(["import", "--help"]).output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
-    for option in ["--unlogged", "--defer-indexes"] {
+    for option in ["--unlogged", "--defer-indexes", "--freeze"] {
         assert!(help.contains(option), "{option}");
+    }
+}
+
+/// A transaction that began before a load, and sees of the rows that it brings those alone that count as older than any
+/// transaction.
+struct Before(tokio_postgres::Client);
+
+impl Before {
+    async fn begin(database: &TestDatabase) -> Self {
+        let client = database.connect().await;
+        client
+            .batch_execute("begin isolation level repeatable read; select 1")
+            .await
+            .unwrap();
+        Self(client)
+    }
+
+    async fn sees(&self, table: &str) -> i64 {
+        let counted = format!("select count(*) from {table}");
+        self.0.query_one(&counted, &[]).await.unwrap().get(0)
+    }
+}
+
+/// How many pages of a table nobody needs to write again, of how many; none where the server cannot say.
+fn frozen_pages(database: &TestDatabase, table: &str) -> Option<(String, String)> {
+    let version: u32 = database
+        .value("select current_setting('server_version_num')")
+        .parse()
+        .unwrap();
+    let known =
+        "select (count(*) > 0)::text from pg_available_extensions where name = 'pg_visibility'";
+    if version < 140_000 || database.value(known) == "false" {
+        return None;
+    }
+    database.query("create extension if not exists pg_visibility");
+    let damaged = database.value(&format!(
+        "select count(*)::text from pg_check_frozen('{table}')"
+    ));
+    assert_eq!(damaged, "0");
+    let pages = format!("from pg_visibility_map('{table}')");
+    Some((
+        database.value(&format!(
+            "select count(*)::text {pages} where all_frozen and all_visible"
+        )),
+        database.value(&format!("select count(*)::text {pages}")),
+    ))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_stored_frozen_where_that_is_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = people(directory.path(), 3_000);
+    let full = "create table people (id int primary key, name text, city int); create index by_name on people (name); \
+                insert into people values (0, 'old', 1)";
+    for (setup, args) in [
+        ("select 1", &[][..]),
+        ("select 1", &["--unlogged"]),
+        (full, &["--if-exists", "truncate"]),
+        (full, &["--if-exists", "truncate", "--defer-indexes"]),
+    ] {
+        for (option, seen) in [("--freeze", 3_000), ("--verify", 0)] {
+            let database = TestDatabase::create();
+            database.query(setup);
+            let before = Before::begin(&database).await;
+            let args = with(args, &[option, "--batch-size", "400", "--workers", "3"]);
+            let report = Run::import(&database, &file, &args).document(0);
+            assert_eq!(report["frozen"], option == "--freeze", "{args:?}");
+            assert_eq!(report["success_count"], 3_000, "{args:?}");
+            assert_eq!(report["batches"], 8, "{args:?}");
+            assert_eq!(count(&database, "people"), "3000", "{args:?}");
+            assert_eq!(before.sees("people").await, seen, "{args:?}");
+            if let Some((frozen, all)) = frozen_pages(&database, "people") {
+                assert_eq!(
+                    frozen == all,
+                    option == "--freeze",
+                    "{args:?}: {frozen} of {all}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sheets_and_rows_that_are_rejected_here_are_frozen_and_left_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let titles: &[&str] = &["id", "name"];
+    let sheet = |first: i32| -> Vec<Cells> {
+        let row = |id: i32| match id % 50 {
+            0 => vec![json!("none"), json!("a")],
+            _ => vec![json!(id), json!("b")],
+        };
+        (first..first + 200).map(row).collect()
+    };
+    let sheets = vec![("One", titles, sheet(1)), ("Two", titles, sheet(1_001))];
+    let file = workbook_of(directory.path(), "both.xlsx", sheets);
+    let database = TestDatabase::create();
+    let before = Before::begin(&database).await;
+    let args = [
+        "--freeze",
+        "--all-sheets",
+        "--union",
+        "--table",
+        "joined",
+        "--map",
+        "id=:int",
+        "--lineage",
+    ];
+    let report = Run::import(&database, &file, &args).document(3);
+    assert_eq!(
+        (&report["success_count"], &report["error_count"]),
+        (&json!(392), &json!(8))
+    );
+    assert_eq!(before.sees("joined").await, 392);
+    assert_eq!(report["table_created"], true);
+    let load = report["load_id"].as_str().unwrap();
+    assert_eq!(
+        rows(
+            &database,
+            "select state, route, effect, rows_loaded from sheetload.loads"
+        ),
+        ["complete|one_transaction|create|392"]
+    );
+    let undone = run(&database, &["undo", load]);
+    assert_eq!(undone.code, 0, "{}", undone.stderr);
+    assert!(tables(&database).is_empty());
+}
+
+#[test]
+fn a_row_that_the_server_refuses_ends_a_frozen_load() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = people(directory.path(), 2_000);
+    let database = TestDatabase::create();
+    database.query(
+        "create table people (id int, name text, city int, constraint few check (id <> 1234), constraint less check (id <> 9)); \
+         insert into people values (0, 'old', 1)",
+    );
+    let args = [
+        "--freeze",
+        "--if-exists",
+        "truncate",
+        "--batch-size",
+        "100",
+        "--workers",
+        "4",
+    ];
+    for (drop, cell, constraint) in [("less", "A1235", "few"), ("few", "A10", "less")] {
+        database.query(&format!(
+            "begin; alter table people drop constraint {drop}; commit"
+        ));
+        let run = Run::import(&database, &file, &args);
+        run.assert_fails(
+            6,
+            &[
+                cell,
+                constraint,
+                "Nothing was committed",
+                "without --freeze",
+            ],
+        );
+        assert_eq!(run.document(6)["frozen"], false);
+        assert_eq!(rows(&database, "select * from people"), ["0|old|1"]);
+        if drop == "less" {
+            database.query("alter table people add constraint less check (id <> 9)");
+        }
+    }
+    // A rehearsal finds it, and without the option it is left out.
+    for args in [with(&args, &["--dry-run"]), args[1..].to_vec()] {
+        let report = Run::import(&database, &file, &args).document(3);
+        assert_eq!(report["success_count"], 1_999, "{args:?}");
+        assert_eq!(report["frozen"], false, "{args:?}");
+    }
+}
+
+#[test]
+fn a_deferred_key_that_a_row_violates_ends_a_frozen_load() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = people(directory.path(), 200);
+    let database = TestDatabase::create();
+    database.query(
+        "create table cities (id int primary key); insert into cities values (1), (2); \
+         create table people (id int, name text, city int references cities deferrable initially deferred); \
+         insert into people values (0, 'old', 1)",
+    );
+    for more in [&[][..], &["--defer-indexes"]] {
+        let run = Run::import(
+            &database,
+            &file,
+            &with(&["--freeze", "--if-exists", "truncate"], more),
+        );
+        run.assert_fails(
+            6,
+            &["people_city_fkey", "(city)=(3)", "Nothing was committed"],
+        );
+        assert_eq!(rows(&database, "select * from people"), ["0|old|1"]);
+    }
+}
+
+#[test]
+fn what_cannot_be_frozen_is_refused_before_the_load() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = people(directory.path(), 20);
+    let database = TestDatabase::create();
+    database.query(
+        "create table people (id int primary key, name text, city int); insert into people values (0, 'old', 1); \
+         create table parts (id int, name text, city int) partition by range (id); \
+         create table part partition of parts for values from (0) to (100); \
+         create view seen as select * from people",
+    );
+    for (args, text) in [
+        (&["--mode", "sequential"][..], "--mode sequential"),
+        (&["--mode", "concurrent"], "--mode concurrent"),
+        (&["--commit", "batch"], "--commit batch"),
+        (&["--key", "id"], "--key"),
+        (&["--if-exists", "replace"], "--if-exists truncate"),
+        (&["--if-exists", "append"], "--if-exists truncate"),
+        (&["--table", "fresh", "--infer-rows", "5"], "--infer-rows"),
+        (
+            &["--table", "parts", "--if-exists", "truncate"],
+            "public.parts",
+        ),
+        (
+            &["--table", "seen", "--if-exists", "truncate"],
+            "public.seen",
+        ),
+    ] {
+        let run = Run::import(&database, &file, &with(&["--freeze"], args));
+        run.assert_fails(2, &["--freeze", text]);
+    }
+    assert_eq!(count(&database, "people"), "1");
+    assert_eq!(tables(&database), ["part", "people"]);
+    let report = Run::import(
+        &database,
+        &file,
+        &["--freeze", "--table", "part", "--if-exists", "truncate"],
+    )
+    .document(0);
+    assert_eq!(report["frozen"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_load_that_loses_its_connection_begins_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = people(directory.path(), 500);
+    for patience in ["30s", "0s"] {
+        let database = TestDatabase::create();
+        database.query("create table people (id int, name text, city int); insert into people values (0, 'old', 1)");
+        add_gate(&database, "people", 450);
+        let gatekeeper = database.connect().await;
+        gatekeeper
+            .batch_execute("select pg_advisory_lock(1)")
+            .await
+            .unwrap();
+        let args = [
+            "--freeze",
+            "--if-exists",
+            "truncate",
+            "--batch-size",
+            "100",
+            "--retry-for",
+            patience,
+        ];
+        let load = Started::import(&database, &file, &args);
+        wait_for_waiting(&database, 1);
+        let before = Before::begin(&database).await;
+        database.query(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'sheetload' \
+             and wait_event_type = 'Lock' and datname = current_database()",
+        );
+        gatekeeper
+            .batch_execute("select pg_advisory_unlock(1)")
+            .await
+            .unwrap();
+        let ended = load.end();
+        if patience == "0s" {
+            let failed = ended.document(5);
+            assert_eq!(rows(&database, "select * from people"), ["0|old|1"]);
+            let load = failed["load_id"].as_str().unwrap();
+            let resumed = run(&database, &["resume", load, "--json", "--quiet"]);
+            assert_eq!(resumed.document(0)["frozen"], true);
+        } else {
+            let report = ended.document(0);
+            assert_eq!(report["frozen"], true);
+            assert_ne!(report["retries"], 0);
+        }
+        assert_eq!(count(&database, "people"), "500");
+        assert_eq!(before.sees("people").await, 500);
     }
 }

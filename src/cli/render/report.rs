@@ -76,6 +76,9 @@ fn figures(report: &LoadReport) -> Vec<(&'static str, String)> {
         }
     }
     figures.push(("committed", committed(report).to_owned()));
+    if report.frozen {
+        figures.push(("stored", "frozen".to_owned()));
+    }
     figures.push(("load", report.load_id.clone()));
     if let Some(deferred) = &report.deferred {
         figures.push(("indexes", built(deferred)));
