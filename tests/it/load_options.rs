@@ -736,6 +736,8 @@ async fn sheets_and_rows_that_are_rejected_here_are_frozen_and_left_out() {
         ),
         ["complete|one_transaction|create|392"]
     );
+    // It holds a lock on the table.
+    drop(before);
     let undone = run(&database, &["undo", load]);
     assert_eq!(undone.code, 0, "{}", undone.stderr);
     assert!(tables(&database).is_empty());
