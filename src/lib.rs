@@ -33,8 +33,9 @@
 //!    not hold a cell, it waits until the workers are done, has the column widened, and goes on.
 //! 3. A route is chosen, which says where rows are written and what becomes of them at the end. A table that is created
 //!    or replaced, or merged into by a key, gets its rows by way of a staging table; rows that are added are written to
-//!    it in one transaction, or, under `--commit batch` and `row`, batch by batch. Then the load is recorded
-//!    ([`db::ledger`]): a connection of its own speaks for it as long as it runs.
+//!    it in one transaction, or, under `--commit batch` and `row`, batch by batch. Indexes and foreign keys that may wait
+//!    for the rows are dropped and built in that transaction where this is asked for ([`db::deferral`]). Then the load is
+//!    recorded ([`db::ledger`]): a connection of its own speaks for it as long as it runs.
 //! 4. The reader, on a blocking thread of its own, fills a flat [`model::batch::Batch`]: 16-byte cells, one arena for
 //!    texts, the sheet's row numbers. Batches are recycled; neither a cell nor a row costs an allocation.
 //! 5. A batch closes at its rows (few at first, doubling, so that a small sheet keeps all workers busy) or its bytes,

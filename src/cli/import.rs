@@ -13,6 +13,7 @@ use super::limits::size;
 use super::load::{Showing, run_load};
 use super::read::ReadArgs;
 use super::render::progress::ProgressView;
+use super::storage::StorageArgs;
 use crate::config::import::{IfExists, ImportConfig, Lineage, Mode, OnError, SeveralSheets};
 use crate::error::Result;
 use crate::exit;
@@ -71,6 +72,8 @@ pub(super) struct ImportArgs {
     columns: ColumnArgs,
     #[command(flatten)]
     commit: CommitArgs,
+    #[command(flatten)]
+    storage: StorageArgs,
 }
 
 /// The table.
@@ -206,6 +209,7 @@ impl ImportArgs {
         };
         self.columns.apply(&mut config);
         self.commit.apply(&mut config);
+        self.storage.apply(&mut config);
         Ok(config)
     }
 }

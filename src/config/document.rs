@@ -118,6 +118,7 @@ mod tests {
 
     use super::*;
     use crate::config::import::{IfExists, Lineage, Mode, NewTypes, OnError, SeveralSheets};
+    use crate::config::storage::{Indexes, Persistence, RowForm, StorageOptions};
     use crate::model::address::{CellAddress, CellRange, MAX_COLUMNS, MAX_ROWS};
     use crate::model::limits::Limits;
     use crate::model::secret::Password;
@@ -271,6 +272,16 @@ mod tests {
     }
 
     prop_compose! {
+        fn storage()(
+            persistence in one_of(&[Persistence::Logged, Persistence::Unlogged]),
+            indexes in one_of(&[Indexes::Kept, Indexes::Deferred]),
+            rows in one_of(&[RowForm::Plain, RowForm::Frozen]),
+        ) -> StorageOptions {
+            StorageOptions { persistence, indexes, rows }
+        }
+    }
+
+    prop_compose! {
         fn config()(
             (file, read, table) in (path(), read(), option::of(table())),
             several in one_of(&[SeveralSheets::OneTableEach, SeveralSheets::Union]),
@@ -281,11 +292,11 @@ mod tests {
             if_exists in one_of(&[IfExists::Fail, IfExists::Append, IfExists::Replace, IfExists::Truncate]),
             on_error in one_of(&[OnError::Skip, OnError::Abort]),
             on_cell_error in one_of(&[OnCellError::Null, OnCellError::Reject, OnCellError::Text]),
-            (text_rules, mapping) in (text_rules(), mapping()),
+            (text_rules, mapping, storage) in (text_rules(), mapping(), storage()),
         ) -> ImportConfig {
             ImportConfig {
                 read, several, table, types, lineage, mode, workers, batch_rows, batch_bytes, if_exists, on_error,
-                on_cell_error, text_rules, mapping, infer_rows,
+                on_cell_error, text_rules, mapping, infer_rows, storage,
                 ..ImportConfig::new(file)
             }
         }
@@ -375,7 +386,7 @@ mod tests {
     fn what_a_document_lacks_has_its_default() {
         for document in [
             json!({ "file": "a.xlsx" }),
-            json!({ "file": "a.xlsx", "read": {}, "mapping": {}, "text_rules": {} }),
+            json!({ "file": "a.xlsx", "read": {}, "mapping": {}, "text_rules": {}, "storage": {} }),
         ] {
             let read = ImportConfig::from_document(&document).unwrap();
             assert_eq!(read, ImportConfig::new("a.xlsx".into()));
@@ -430,6 +441,10 @@ mod tests {
             json!({ "mapping": { "specs": [long_name] } }),
             json!({ "text_rules": { "date_format": "YYYY" } }),
             json!({ "text_rules": { "trim": "yes" } }),
+            json!({ "storage": { "indexes": "deferred" }, "mode": "sequential" }),
+            json!({ "storage": { "rows": "frozen" }, "commit": "batch" }),
+            json!({ "storage": { "indexes": true } }),
+            json!({ "storage": { "fillfactor": 90 } }),
         ] {
             let mut document = json!({ "file": "a.xlsx" });
             for (name, value) in part.as_object().unwrap() {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::commit::{
     CommitMode, Ledger, MaxErrors, Patience, Rehearsal, RejectsTo, SameFile, Upsert, Verify,
 };
+use super::storage::StorageOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::batch::BatchLimits;
 use crate::model::selection::{Area, ReadOptions, SheetChoice, SheetPattern};
@@ -172,6 +173,8 @@ pub struct ImportConfig {
     pub rehearsal: Rehearsal,
     /// How patient the load is with the server.
     pub patience: Patience,
+    /// How the server stores the rows.
+    pub storage: StorageOptions,
 }
 
 /// Bytes of a batch's cells and texts. With the queue and the workers it bounds the memory of a load.
@@ -216,6 +219,7 @@ impl ImportConfig {
             verify: Verify::default(),
             rehearsal: Rehearsal::default(),
             patience: Patience::default(),
+            storage: StorageOptions::default(),
         }
     }
 
@@ -276,6 +280,7 @@ impl ImportConfig {
             .next_step("Use at most 1 GiB"));
         }
         self.validate_commits()?;
+        self.validate_storage()?;
         if self.several == SeveralSheets::Union && self.has_placeholder() {
             return Err(Error::new(
                 ErrorKind::InvalidOptions,

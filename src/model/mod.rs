@@ -5,6 +5,7 @@ pub mod batch;
 pub mod calendar;
 pub mod cell;
 pub mod column;
+pub mod deferred;
 pub mod inspection;
 pub mod limits;
 pub mod number_format;

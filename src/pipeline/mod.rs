@@ -36,6 +36,7 @@ mod row_encoding;
 mod row_plan;
 mod sampled_again;
 mod shutdown;
+mod storage;
 mod supervisor;
 pub mod target;
 mod totals;

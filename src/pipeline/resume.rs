@@ -20,6 +20,7 @@ use super::sampled_again::sampled_again;
 use super::target::Target;
 use crate::config::commit::{MaxErrors, PatienceChanges, RejectsTo};
 use crate::config::import::ImportConfig;
+use crate::config::storage::Persistence;
 use crate::db::ddl;
 use crate::db::introspect::{Table, find_table, is_unlogged};
 use crate::db::ledger::{self, Unfinished};
@@ -265,6 +266,10 @@ impl Resumed {
         let Table {
             constraint_columns, ..
         } = found;
+        let persistence = match (self.unfinished.effect.as_str(), staging) {
+            ("create", Some(_)) => config.storage.persistence,
+            _ => Persistence::of_table(is_unlogged(client, table).await?),
+        };
         let target = Target {
             name: table.clone(),
             sheets,
@@ -279,6 +284,8 @@ impl Resumed {
                 .map(|columns| columns.untitled)
                 .collect(),
             index_names: Vec::new(),
+            persistence,
+            deferral: None,
         };
         Ok((target, sources))
     }

@@ -22,6 +22,7 @@ mod import;
 mod inspect;
 mod interrupt;
 mod limits;
+mod load_options;
 mod output;
 mod private_server;
 mod publish;
