@@ -49,7 +49,10 @@ pub(super) fn holds_nul(text: &str) -> bool {
         return bytes.contains(&0);
     };
     let (words, _) = bytes.as_chunks();
-    words.iter().fold(nul_bits(*last), |found, word| found | nul_bits(*word)) != 0
+    words
+        .iter()
+        .fold(nul_bits(*last), |found, word| found | nul_bits(*word))
+        != 0
 }
 
 /// The highest bit of the lowest byte that is 0, and none where no byte is (the borrow of a subtraction of 1 from each
