@@ -17,29 +17,25 @@ impl Decimal {
     /// The decimal that a spreadsheet shows for a number: its nearest with 15 significant digits, without trailing
     /// zeros, so that 0.1+0.2 is 0.3. Whole numbers below 2^53 keep all of their digits. `None` for infinities and NaN.
     #[must_use]
+    #[inline(always)]
     pub fn from_f64(value: f64) -> Option<Self> {
         let magnitude = value.abs();
         let whole = magnitude as u64;
         if magnitude < MAX_EXACT_INTEGER && whole as f64 == magnitude {
             return Some(Self::normalised(value < 0.0, whole, 0));
         }
-        let (coefficient, exponent) =
-            fifteen_digits(magnitude).or_else(|| fifteen_digits_of_text(magnitude))?;
+        let (coefficient, exponent) = few_decimals(magnitude)
+            .or_else(|| fifteen_digits(magnitude))
+            .or_else(|| fifteen_digits_of_text(magnitude))?;
         Some(Self::normalised(value < 0.0, coefficient, exponent))
     }
 
     /// Without zeros at the end of the coefficient.
+    #[inline(always)]
     fn normalised(negative: bool, mut coefficient: u64, mut exponent: i16) -> Self {
-        if coefficient != 0 {
-            // Short numbers end in many zeros.
-            if coefficient.is_multiple_of(100_000_000) {
-                coefficient /= 100_000_000;
-                exponent += 8;
-            }
-            while coefficient.is_multiple_of(10) {
-                coefficient /= 10;
-                exponent += 1;
-            }
+        while coefficient != 0 && coefficient.is_multiple_of(10) {
+            coefficient /= 10;
+            exponent += 1;
         }
         Self {
             negative,
@@ -51,7 +47,6 @@ impl Decimal {
     /// The double that is nearest to it.
     #[must_use]
     pub fn to_f64(self) -> f64 {
-        let sign = if self.negative { "-" } else { "" };
         // Of two doubles that are exact, the quotient and the product are rounded once, and so correctly.
         let exact = self.coefficient < MAX_EXACT_INTEGER as u64;
         let power = usize::from(self.exponent.unsigned_abs());
@@ -65,6 +60,7 @@ impl Decimal {
             return if self.negative { -magnitude } else { magnitude };
         }
         // Always a number, and correctly rounded.
+        let sign = if self.negative { "-" } else { "" };
         format!("{sign}{}e{}", self.coefficient, self.exponent)
             .parse()
             .unwrap_or(f64::NAN)
@@ -91,6 +87,19 @@ const TENS: [u128; 23] = {
 /// Digits of a coefficient, as many as a spreadsheet shows.
 const SHOWN_DIGITS: i32 = 15;
 
+/// A positive number's coefficient and power of ten if it has up to four decimals. The quotient of two integers that
+/// doubles hold is the double nearest to a decimal; and of a decimal of up to 15 digits, these are the nearest to its
+/// double, too.
+#[inline(always)]
+fn few_decimals(magnitude: f64) -> Option<(u64, i16)> {
+    let digits = (magnitude * 1e4 + 0.5) as i64;
+    let is_it = digits < FIRST_OF_16_DIGITS && digits as f64 / 1e4 == magnitude;
+    is_it.then_some((digits.unsigned_abs(), -4))
+}
+
+/// The least number of more digits than a spreadsheet shows.
+const FIRST_OF_16_DIGITS: i64 = 1_000_000_000_000_000;
+
 /// A positive number's nearest coefficient of 15 digits and its power of ten, in integers: the double's 53 bits times
 /// the power of ten that brings 15 digits before the point fit 128 bits, and what lies behind the point is shifted out.
 /// `None` where they do not fit, and for numbers half-way between two.
@@ -109,7 +118,7 @@ fn fifteen_digits(magnitude: f64) -> Option<(u64, i16)> {
     // By the power of two, the first digit's power of ten is known but for 1.
     let mut power = SHOWN_DIGITS - 1 - ((exponent * LOG10_OF_2) >> 18);
     let mut product = scaled(power)?;
-    if product >> shift >= 1_000_000_000_000_000 {
+    if product >> shift >= FIRST_OF_16_DIGITS as u128 {
         power -= 1;
         product = scaled(power)?;
     }
@@ -119,10 +128,17 @@ fn fifteen_digits(magnitude: f64) -> Option<(u64, i16)> {
         return None;
     }
     let coefficient = (product >> shift) as u64 + u64::from(rest > half);
-    Some((coefficient, i16::try_from(-power).ok()?))
+    let exponent = i16::try_from(-power).ok()?;
+    // Short numbers end in many zeros.
+    Some(if coefficient.is_multiple_of(100_000_000) {
+        (coefficient / 100_000_000, exponent + 8)
+    } else {
+        (coefficient, exponent)
+    })
 }
 
 /// The same for any number, through its text.
+#[cold]
 fn fifteen_digits_of_text(magnitude: f64) -> Option<(u64, i16)> {
     if !magnitude.is_finite() {
         return None;

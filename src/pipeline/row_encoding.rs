@@ -7,7 +7,7 @@ use crate::model::cell::Cell;
 use crate::model::reject::Fault;
 use crate::model::value::Value;
 use crate::sink::encode::RowEncoder;
-use crate::transform::column_coercion::ColumnCoercion;
+use crate::transform::column_coercion::{ColumnCoercion, ValueTaker};
 use crate::transform::mapping::MappedColumn;
 
 /// Makes values of a batch's cells, a row at a time.
@@ -42,12 +42,15 @@ impl<'b> RowEncoding<'b> {
         self.values.clear();
         for (field, (column, coercion)) in self.columns.iter().enumerate() {
             let cell = row.cells.get(column.source).copied().unwrap_or(Cell::Empty);
-            let coerced = coercion
-                .coerce(cell, self.batch)
+            let mut written = Written {
+                field,
+                encoder: &mut *encoder,
+                values: &mut self.values,
+            };
+            let error_as_null = coercion
+                .coerce(cell, self.batch, &mut written)
                 .map_err(|fault| (*column, fault))?;
-            errors_as_null += u64::from(coerced.error_as_null);
-            encoder.field(field, coerced.value);
-            self.values.push(coerced.value);
+            errors_as_null += u64::from(error_as_null);
         }
         self.encode_origin(row, encoder);
         Ok(errors_as_null)
@@ -71,5 +74,20 @@ impl<'b> RowEncoding<'b> {
             let ordinal = ordinal(self.plan.sheet_place, row.sheet_row.saturating_add(1));
             encoder.field(field, Value::Int(ordinal));
         }
+    }
+}
+
+/// Where the value of a field goes.
+struct Written<'w, 'b> {
+    field: usize,
+    encoder: &'w mut RowEncoder,
+    values: &'w mut Vec<Value<'b>>,
+}
+
+impl<'b> ValueTaker<'b> for Written<'_, 'b> {
+    #[inline(always)]
+    fn take(&mut self, value: Value<'b>) {
+        self.encoder.field(self.field, value);
+        self.values.push(value);
     }
 }

@@ -1,6 +1,6 @@
 //! Coercion for the cells of one column, with a short way for those that are what the column is for.
 
-use super::coerce::{Coerced, Coercion};
+use super::coerce::Coercion;
 use super::number_format::FormatClass;
 use super::text_rules::TextRules;
 use super::{serial_date, within};
@@ -16,6 +16,7 @@ pub struct ColumnCoercion<'p> {
     coercion: &'p Coercion,
     column: &'p TargetColumn,
     usual: Usual,
+    not_null: bool,
     has_limit: bool,
 }
 
@@ -76,57 +77,72 @@ impl Coercion {
             coercion: self,
             column,
             usual: Usual::of(column, self),
+            not_null: column.not_null,
             has_limit: column.limit != TypeLimit::None,
         }
     }
 }
 
+/// Takes a column's values.
+pub trait ValueTaker<'a> {
+    /// Takes the next one.
+    fn take(&mut self, value: Value<'a>);
+}
+
 impl<'p> ColumnCoercion<'p> {
-    /// Makes the value of a batch's cell, as [`Coercion::coerce`] does.
+    /// Makes the value of a batch's cell, as [`Coercion::coerce`] does, and hands it over. Says whether the cell was an
+    /// error that became NULL.
+    ///
+    /// Values are handed over where it is known what they are, and all of this is compiled into the caller: putting a
+    /// value together and asking it for its type again costs more than making it.
     ///
     /// # Errors
     /// As there.
-    #[inline]
-    pub fn coerce<'a>(&self, cell: Cell, batch: &'a Batch) -> Result<Coerced<'a>, Fault>
+    #[inline(always)]
+    pub fn coerce<'a>(
+        &self,
+        cell: Cell,
+        batch: &'a Batch,
+        taker: &mut impl ValueTaker<'a>,
+    ) -> Result<bool, Fault>
     where
         'p: 'a,
     {
-        match self.usual(cell, batch) {
-            Some(value) => Ok(Coerced {
-                value,
-                error_as_null: false,
-            }),
-            None => self.coercion.coerce(cell, batch.text_of(cell), self.column),
-        }
-    }
-
-    /// The value of a cell that goes the short way.
-    #[inline]
-    fn usual<'a>(&self, cell: Cell, batch: &'a Batch) -> Option<Value<'a>> {
-        let value = match (self.usual, cell) {
-            (_, Cell::Empty) => return (!self.column.not_null).then_some(Value::Null),
+        let short = match (self.usual, cell) {
+            (_, Cell::Empty) if !self.not_null => {
+                taker.take(Value::Null);
+                true
+            }
             (Usual::Text, Cell::Text(_) | Cell::Shared(_)) => {
                 let text = batch.text_of(cell);
-                if text.is_empty() || within::holds_nul(text) {
-                    return None;
-                }
-                Value::Text(text)
+                let plain = !text.is_empty() && !within::holds_nul(text);
+                self.hand_over(plain.then_some(text), Value::Text, taker)
             }
-            (Usual::Bool, Cell::Bool(truth)) => Value::Bool(truth),
+            (Usual::Bool, Cell::Bool(truth)) => self.hand_over(Some(truth), Value::Bool, taker),
             (usual, Cell::Number { value, format }) => {
-                self.number(usual, value, self.coercion.class(format))?
+                self.number(usual, value, self.coercion.class(format), taker)
             }
-            _ => return None,
+            _ => false,
         };
-        if self.has_limit && within::check(value, self.column).is_err() {
-            return None;
+        if short {
+            return Ok(false);
         }
-        Some(value)
+        let coerced = self
+            .coercion
+            .coerce(cell, batch.text_of(cell), self.column)?;
+        taker.take(coerced.value);
+        Ok(coerced.error_as_null)
     }
 
-    /// The value of a number that goes the short way.
-    #[inline]
-    fn number<'a>(&self, usual: Usual, value: f64, class: &FormatClass) -> Option<Value<'a>> {
+    /// The same for a number. Says whether it went the short way.
+    #[inline(always)]
+    fn number<'a>(
+        &self,
+        usual: Usual,
+        value: f64,
+        class: &FormatClass,
+        taker: &mut impl ValueTaker<'a>,
+    ) -> bool {
         use FormatClass as F;
         let system = self.coercion.date_system;
         match (usual, class) {
@@ -137,24 +153,45 @@ impl<'p> ColumnCoercion<'p> {
                 let whole = value as i64;
                 // The nearest i64 of another number is not the number.
                 let fits = whole as f64 == value && (least..=most).contains(&whole);
-                fits.then_some(Value::Int(whole))
+                self.hand_over(fits.then_some(whole), Value::Int, taker)
             }
-            (Usual::Double, F::General) if value.is_finite() => {
+            (Usual::Double, F::General) => {
                 // There is one zero only, whatever its sign.
-                Some(Value::Float(value + 0.0))
+                let finite = value.is_finite().then_some(value + 0.0);
+                self.hand_over(finite, Value::Float, taker)
             }
             (Usual::Numeric, F::General | F::FixedDecimals | F::Money | F::Percent) => {
-                Decimal::from_f64(value).map(Value::Decimal)
+                self.hand_over(Decimal::from_f64(value), Value::Decimal, taker)
             }
             (Usual::Date, F::Date | F::Timestamp) => {
-                serial_date::date(value, system).map(Value::Date)
+                self.hand_over(serial_date::date(value, system), Value::Date, taker)
             }
-            (Usual::Timestamp, F::Date | F::Timestamp) => {
-                serial_date::timestamp(value, system).map(Value::Timestamp)
-            }
-            (Usual::Time, F::Time) => serial_date::time(value).map(Value::Time),
-            _ => None,
+            (Usual::Timestamp, F::Date | F::Timestamp) => self.hand_over(
+                serial_date::timestamp(value, system),
+                Value::Timestamp,
+                taker,
+            ),
+            (Usual::Time, F::Time) => self.hand_over(serial_date::time(value), Value::Time, taker),
+            _ => false,
         }
+    }
+
+    /// Hands a value over if there is one and it is within the column's limit. Says whether it did.
+    #[inline(always)]
+    fn hand_over<'a, T>(
+        &self,
+        found: Option<T>,
+        value: impl FnOnce(T) -> Value<'a>,
+        taker: &mut impl ValueTaker<'a>,
+    ) -> bool {
+        let Some(value) = found.map(value) else {
+            return false;
+        };
+        let fits = !self.has_limit || within::check(value, self.column).is_ok();
+        if fits {
+            taker.take(value);
+        }
+        fits
     }
 }
 
@@ -167,7 +204,7 @@ mod tests {
     use crate::model::cell::{CellError, FormatId};
     use crate::model::number_format::NumberFormat;
     use crate::model::sheet::DateSystem;
-    use crate::transform::coerce::OnCellError;
+    use crate::transform::coerce::{Coerced, OnCellError};
     use crate::transform::number_format::classify;
 
     const KINDS: [ColumnKind; 15] = [
@@ -313,6 +350,29 @@ mod tests {
         (format!("{coerced:?}"), bits)
     }
 
+    struct Last<'a>(Option<Value<'a>>);
+
+    impl<'a> ValueTaker<'a> for Last<'a> {
+        fn take(&mut self, value: Value<'a>) {
+            assert!(self.0.is_none());
+            self.0 = Some(value);
+        }
+    }
+
+    fn by_column<'a>(
+        column: ColumnCoercion<'a>,
+        cell: Cell,
+        batch: &'a Batch,
+    ) -> Result<Coerced<'a>, Fault> {
+        let mut taken = Last(None);
+        let error_as_null = column.coerce(cell, batch, &mut taken)?;
+        let value = taken.0.unwrap();
+        Ok(Coerced {
+            value,
+            error_as_null,
+        })
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(3_000))]
 
@@ -330,9 +390,8 @@ mod tests {
                     Given::Other(cell) => cell,
                 });
             }
-            let by_column = coercion.of_column(&column);
             for cell in placed {
-                let short = by_column.coerce(cell, &batch);
+                let short = by_column(coercion.of_column(&column), cell, &batch);
                 let long = coercion.coerce(cell, batch.text_of(cell), &column);
                 prop_assert_eq!(told(short), told(long), "{:?} {:?}", cell, column);
             }

@@ -13,6 +13,7 @@ mod commits;
 mod compare;
 mod conformance;
 mod dry_run;
+mod encoding;
 mod exactly_once;
 mod formats;
 mod fuzz_smoke;

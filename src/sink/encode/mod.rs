@@ -85,20 +85,20 @@ impl RowEncoder {
             self.make_room();
         }
         self.row_start = self.bytes.len();
-        self.bytes
-            .put_i16(i16::try_from(self.kinds.len()).unwrap_or(i16::MAX));
+        let fields = i16::try_from(self.kinds.len()).unwrap_or(i16::MAX);
+        self.bytes.extend_from_slice(&fields.to_be_bytes());
     }
 
     /// Adds the value of the row's `column`-th column. All columns must be given, in their order.
-    #[inline]
+    #[inline(always)]
     pub fn field(&mut self, column: usize, value: Value<'_>) {
         match (self.form, value) {
-            (_, Value::Null) => self.bytes.put_slice(&NULL),
+            (_, Value::Null) => self.bytes.extend_from_slice(&NULL),
             // A text is the same in both forms, and of all types.
             (_, Value::Text(text)) => {
                 self.bytes.reserve(size_of::<i32>() + text.len());
-                self.bytes.put_slice(&field_length(text.len()));
-                self.bytes.put_slice(text.as_bytes());
+                self.bytes.extend_from_slice(&field_length(text.len()));
+                self.bytes.extend_from_slice(text.as_bytes());
             }
             (FieldForm::Binary, value) => {
                 let kind = self.kinds.get(column).copied().unwrap_or(ColumnKind::Text);

@@ -15,72 +15,52 @@ const NEGATIVE: u16 = 0x4000;
 
 /// The base of numeric's digits.
 const BASE: u64 = 10_000;
-/// Bytes of the header.
+/// Bytes of the header, and of the length in front of it.
 const HEADER_BYTES: usize = 8;
-/// Digits to the base 10,000 that an integer below 2^64 has at most.
-const MOST_DIGITS: usize = 5;
-/// Room for a field: its length, the header, the digits.
-type FieldBuffer = [u8; size_of::<i32>() + HEADER_BYTES + 2 * MOST_DIGITS];
+const LENGTH_BYTES: usize = size_of::<i32>();
 
-/// Appends a decimal with its length in front, as a field.
+/// Appends a decimal with its length in front, as a field. Its digits are groups of four of the coefficient's, cut off
+/// from the end one after another.
+#[inline(always)]
 pub(super) fn put_decimal_field(decimal: Decimal, out: &mut BytesMut) {
-    let mut buffer: FieldBuffer = [0; _];
-    match short_field(decimal, &mut buffer) {
-        Some(field) => out.put_slice(field),
-        None => put_measured(out, |out| put_decimal(decimal, out)),
-    }
-}
-
-/// A field whose digits are groups of four of the coefficient's, cut off from its end one after another. `None` when
-/// the zeros that fill up the last group are too many for 64 bits.
-fn short_field(decimal: Decimal, buffer: &mut FieldBuffer) -> Option<&[u8]> {
     let exponent = i64::from(decimal.exponent);
-    let zeros = usize::try_from(exponent.rem_euclid(DECIMALS_PER_DIGIT)).ok()?;
-    let mut rest = decimal
-        .coefficient
-        .checked_mul(*[1, 10, 100, 1_000].get(zeros)?)?;
+    // Zeros that fill up the last group.
+    let filled = match exponent.rem_euclid(DECIMALS_PER_DIGIT) {
+        0 => Some(decimal.coefficient),
+        1 => decimal.coefficient.checked_mul(10),
+        2 => decimal.coefficient.checked_mul(100),
+        _ => decimal.coefficient.checked_mul(1_000),
+    };
+    let Some(mut rest) = filled else {
+        return put_measured(out, |out| put_decimal(decimal, out));
+    };
     let mut power = exponent.div_euclid(DECIMALS_PER_DIGIT);
     while rest != 0 && rest.is_multiple_of(BASE) {
         rest /= BASE;
         power += 1;
     }
-    let mut digits = [0_u16; MOST_DIGITS];
-    let mut count = 0_u8;
-    for digit in digits.iter_mut().rev() {
-        if rest == 0 {
-            break;
-        }
-        *digit = (rest % BASE) as u16;
+    // The first digit ends up in the highest bits.
+    let (mut digits, mut count) = (0_u128, 0_u8);
+    while rest != 0 {
+        digits = digits >> 16 | u128::from(rest % BASE) << 112;
         rest /= BASE;
         count += 1;
     }
     // Zero has neither a sign nor a weight.
-    let is_zero = count == 0;
-    let weight = if is_zero {
-        0
-    } else {
-        power + i64::from(count) - 1
+    let (weight, sign) = match (count, decimal.negative) {
+        (0, _) => (0, 0),
+        (_, false) => (power + i64::from(count) - 1, 0),
+        (_, true) => (power + i64::from(count) - 1, NEGATIVE),
     };
-    let sign = if decimal.negative && !is_zero {
-        NEGATIVE
-    } else {
-        0
-    };
-    let behind_point = shown_behind_point(exponent);
     let bytes = HEADER_BYTES + 2 * usize::from(count);
-    let words = [
-        0,
-        bytes as u16,
-        count.into(),
-        clamped(weight) as u16,
-        sign,
-        behind_point,
-    ];
-    let digits = digits.get(MOST_DIGITS - usize::from(count)..)?;
-    for (place, word) in buffer.chunks_exact_mut(2).zip(words.iter().chain(digits)) {
-        place.copy_from_slice(&word.to_be_bytes());
-    }
-    buffer.get(..size_of::<i32>() + bytes)
+    let (weight, scale) = (clamped(weight) as u16, shown_behind_point(exponent));
+    let front = (bytes as u64) << 32 | u64::from(count) << 16 | u64::from(weight);
+    let end = out.len() + LENGTH_BYTES + bytes;
+    // In pieces that registers hold; what is behind the last digit goes again.
+    out.extend_from_slice(&front.to_be_bytes());
+    out.extend_from_slice(&(u32::from(sign) << 16 | u32::from(scale)).to_be_bytes());
+    out.extend_from_slice(&digits.to_be_bytes());
+    out.truncate(end);
 }
 
 /// Appends any decimal, digit by digit.
