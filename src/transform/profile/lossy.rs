@@ -87,6 +87,13 @@ impl DayMonths {
     }
 }
 
+/// What a text is, besides a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Plain,
+    Telling,
+}
+
 impl LossyColumn {
     #[inline]
     pub(super) fn add(&mut self, class: CellClass, row: u32) {
@@ -135,10 +142,14 @@ impl LossyColumn {
     }
 
     #[inline]
-    fn text(&mut self, row: u32, text: &str) {
+    fn text(&mut self, row: u32, text: &str) -> Look {
         self.add(CellClass::Text, row);
-        if let Some(found) = day_month(text) {
-            self.days.add(row, found);
+        match day_month(text) {
+            Some(found) => {
+                self.days.add(row, found);
+                Look::Telling
+            }
+            None => Look::Plain,
         }
     }
 
@@ -206,6 +217,31 @@ pub struct LossyValues {
     text_rules: TextRules,
     pub(super) columns: Vec<LossyColumn>,
     without_value: Vec<WithoutValue>,
+    plain: PlainStrings,
+}
+
+/// Shared strings that were looked at and are values with nothing to say about: most are there many times, and their
+/// texts are far from each other in memory. A bit for each.
+#[derive(Debug, Clone, Default)]
+struct PlainStrings(Vec<u64>);
+
+impl PlainStrings {
+    #[inline]
+    fn has(&self, index: u32) -> bool {
+        let bits = self.0.get(index as usize / 64).copied().unwrap_or_default();
+        bits >> (index % 64) & 1 == 1
+    }
+
+    /// Adds one that there is: its number is bounded by how many the workbook has.
+    fn add(&mut self, index: u32) {
+        let place = index as usize / 64;
+        if place >= self.0.len() {
+            self.0.resize(place + 1, 0);
+        }
+        if let Some(bits) = self.0.get_mut(place) {
+            *bits |= 1 << (index % 64);
+        }
+    }
 }
 
 impl LossyValues {
@@ -217,10 +253,11 @@ impl LossyValues {
             text_rules,
             columns: vec![LossyColumn::default(); sheet.header.width()],
             without_value: vec![WithoutValue::default(); sheet.header.width()],
+            plain: PlainStrings::default(),
         }
     }
 
-    /// Looks at all cells of a batch.
+    /// Looks at all cells of a batch. All batches are of one workbook.
     pub fn observe(&mut self, batch: &Batch) {
         for_each_block(batch, |rows| {
             let columns = self.columns.iter_mut().zip(&mut self.without_value);
@@ -229,6 +266,7 @@ impl LossyValues {
                     batch,
                     rules: &self.rules,
                     text_rules: &self.text_rules,
+                    plain: &mut self.plain,
                 };
                 looking.at_column(rows, index, column, without_value);
             }
@@ -296,6 +334,7 @@ struct Looking<'a> {
     batch: &'a Batch,
     rules: &'a NumberRules,
     text_rules: &'a TextRules,
+    plain: &'a mut PlainStrings,
 }
 
 impl Looking<'_> {
@@ -316,10 +355,15 @@ impl Looking<'_> {
                 Cell::Number { value, format } => {
                     column.number(row, value, format, self.rules);
                 }
-                Cell::Text(_) | Cell::Shared(_) => {
-                    match self.text_rules.content(self.batch.text_of(*cell)) {
-                        Some(text) => column.text(row, text),
-                        None => without_value.null_words = true,
+                Cell::Shared(index) if self.plain.has(index) => column.add(CellClass::Text, row),
+                Cell::Shared(_) | Cell::Text(_) => {
+                    let Some(text) = self.text_rules.content(self.batch.text_of(*cell)) else {
+                        without_value.null_words = true;
+                        continue;
+                    };
+                    let look = column.text(row, text);
+                    if let (Cell::Shared(index), Look::Plain) = (*cell, look) {
+                        self.plain.add(index);
                     }
                 }
                 Cell::Bool(_) => column.add(CellClass::Bool, row),

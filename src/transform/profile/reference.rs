@@ -1,14 +1,19 @@
 //! The plain way to find types and lossy values: each cell alone, row by row, by the exact rules. What the quick ways
 //! make of any cells is held against it.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::class::CellClass;
 use super::lossy::{LossyColumn, LossyValues};
-use super::tests::{Given, any_given, batch, sheet};
+use super::tests::{Given, any_given, batch, batch_of, sheet};
 use super::text::{DayMonth, DayOrder, day_month};
 use crate::model::batch::Batch;
 use crate::model::cell::Cell;
+use crate::model::limits::Limits;
+use crate::model::shared_strings::{SharedStrings, SharedStringsBuilder};
 use crate::model::sheet::{DateSystem, SheetDescription};
 use crate::transform::coerce::{Coercion, OnCellError};
 use crate::transform::infer::{InferredType, SeenColumns};
@@ -150,6 +155,8 @@ struct Cells {
     /// Rows of the first batch.
     split: usize,
     ordered: bool,
+    /// Whether texts are shared strings.
+    shared: bool,
 }
 
 impl Cells {
@@ -169,12 +176,34 @@ impl Cells {
         let (one, other) = (0..self.rows)
             .map(row)
             .partition::<Vec<_>, _>(|(number, _)| *number as usize % 10_007 < self.split);
-        [one, other]
-            .iter()
-            .filter(|rows| !rows.is_empty())
-            .map(|rows| batch(rows))
-            .collect()
+        let parts = [one, other];
+        let parts = parts.iter().filter(|rows| !rows.is_empty());
+        if !self.shared {
+            return parts.map(|rows| batch(rows)).collect();
+        }
+        let (numbers, strings) = shared_strings(&self.pool);
+        let refer = |batch: &mut Batch, text: &str| match text {
+            "" => Cell::Empty,
+            text => batch.refer(numbers[text], text.len(), &strings),
+        };
+        parts.map(|rows| batch_of(rows, refer)).collect()
     }
+}
+
+/// The texts as shared strings, and their numbers.
+fn shared_strings(pool: &[Given]) -> (HashMap<&str, u32>, Arc<SharedStrings>) {
+    let mut builder = SharedStringsBuilder::default();
+    let mut numbers = HashMap::new();
+    for given in pool {
+        if let Given::Text(text) = given
+            && !numbers.contains_key(text.as_str())
+        {
+            numbers.insert(text.as_str(), numbers.len() as u32);
+            builder.text_mut().push_str(text);
+            builder.end_within(&Limits::default()).unwrap();
+        }
+    }
+    (numbers, Arc::new(builder.finish()))
 }
 
 fn any_cells() -> impl Strategy<Value = Cells> {
@@ -188,16 +217,19 @@ fn any_cells() -> impl Strategy<Value = Cells> {
         prop::collection::vec(given, 1..40),
         shape,
         0_usize..100,
-        any::<bool>(),
+        any::<(bool, bool)>(),
     )
-        .prop_map(|(pool, (width, rows, kinds), split, ordered)| Cells {
-            pool,
-            width,
-            rows,
-            kinds,
-            split,
-            ordered,
-        })
+        .prop_map(
+            |(pool, (width, rows, kinds), split, (ordered, shared))| Cells {
+                shared,
+                pool,
+                width,
+                rows,
+                kinds,
+                split,
+                ordered,
+            },
+        )
 }
 
 /// Cells that are at fault more often than others.

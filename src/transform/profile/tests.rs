@@ -52,6 +52,16 @@ pub(super) fn sheet(titles: &[&str]) -> SheetDescription {
 
 /// A batch of rows, each with its number in the sheet.
 pub(super) fn batch(rows: &[(u32, Vec<Given>)]) -> Batch {
+    batch_of(rows, |batch, text| {
+        Cell::Text(batch.push_text(text).unwrap())
+    })
+}
+
+/// A batch whose texts are as asked for.
+pub(super) fn batch_of(
+    rows: &[(u32, Vec<Given>)],
+    text_cell: impl Fn(&mut Batch, &str) -> Cell,
+) -> Batch {
     let limits = BatchLimits {
         rows: usize::MAX,
         bytes: usize::MAX,
@@ -68,7 +78,7 @@ pub(super) fn batch(rows: &[(u32, Vec<Given>)]) -> Batch {
                     value: *value,
                     format: FormatId(*format),
                 },
-                Given::Text(text) => Cell::Text(batch.push_text(text).unwrap()),
+                Given::Text(text) => text_cell(&mut batch, text),
                 Given::Iso(text) => Cell::Iso(batch.push_text(text).unwrap()),
                 Given::Error => Cell::Error(CellError::NotAvailable),
             };
