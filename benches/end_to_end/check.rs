@@ -1,6 +1,6 @@
 //! Two reports against each other: what has become worse, and what can be compared at all.
 
-use super::report::{Better, FORMAT, Figure, Measured, Metric, Report};
+use super::report::{Better, FORMAT, Figure, Measured, Metric, Report, Side};
 
 /// What came of a comparison.
 #[derive(Debug, Clone, PartialEq)]
@@ -162,8 +162,10 @@ fn lines_of(old: &Measured, new: &Measured, machines: Machines, tolerance: f64) 
     };
     if machines == Machines::Same {
         for old_side in old.sides.iter().filter(|side| side.is_ours) {
-            let new_side = new.sides.iter().find(|side| side.name == old_side.name);
-            let Some(new_side) = new_side.filter(|side| side.rows == old_side.rows) else {
+            // Several sides of a workload may have one name, and then other rows.
+            let key = |side: &Side| (side.name.clone(), side.rows);
+            let mut candidates = new.sides.iter();
+            let Some(new_side) = candidates.find(|side| key(side) == key(old_side)) else {
                 continue;
             };
             for metric in [Metric::Wall, Metric::Cpu, Metric::Memory] {
