@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod bench_reports;
 mod chaos;
 mod columns;
 mod commits;
