@@ -103,14 +103,13 @@ impl<'a> RowAssembler<'a> {
         let Some(column) = self.column_under_header(address) else {
             return Ok(false);
         };
-        if self.current_row == Some(address.row) && self.places.is_none() {
-            self.put(column, None, make)?;
-            return Ok(false);
-        }
-        let place = self.place_of(address.row);
-        let begins = place.is_none();
-        if begins {
-            self.begin_row(path, address.row)?;
+        let (mut place, mut begins) = (None, false);
+        if self.current_row != Some(address.row) || self.places.is_some() {
+            place = self.place_of(address.row);
+            begins = place.is_none();
+            if begins {
+                self.begin_row(path, address.row)?;
+            }
         }
         self.put(column, place, make)?;
         Ok(begins)

@@ -191,24 +191,6 @@ impl Rows<'_> {
         }
         is_above
     }
-
-    /// Puts a cell into its row, and says whether it is the first of it.
-    #[inline]
-    fn take(&mut self, at: CellAddress, content: Content<'_>, format: FormatId) -> Result<bool> {
-        if matches!(content, Content::Uncached) {
-            let totals = self.assembler.totals_mut();
-            totals.uncached_formulas += 1;
-            totals.first_uncached.get_or_insert(at);
-        }
-        let begins_row = self
-            .assembler
-            .cell(self.path, at, |batch| to_cell(batch, content, format));
-        match begins_row {
-            Ok(begins_row) => Ok(begins_row),
-            Err(Refusal::RowText) => Err(self.over(Limit::RowText)),
-            Err(Refusal::Other(error)) => Err(error),
-        }
-    }
 }
 
 impl SheetVisitor for Rows<'_> {
@@ -227,28 +209,34 @@ impl SheetVisitor for Rows<'_> {
             Some(left) => self.cells_left = left,
             None => return Err(self.over(Limit::Cells)),
         }
-        if self.plain_row == Some(at.row) {
-            self.take(at, content, format)?;
-            return Ok(ControlFlow::Continue(()));
+        let is_plain = self.plain_row == Some(at.row);
+        let mut is_hidden = false;
+        if !is_plain {
+            let is_outside = self.range.is_some_and(|range| !range.contains(at));
+            if is_outside || self.reason_column == Some(at.column) {
+                return Ok(ControlFlow::Continue(()));
+            }
+            is_hidden = self.hidden_rows.contains(at.row);
+            if self.is_left_out(at, is_hidden) {
+                return Ok(ControlFlow::Continue(()));
+            }
         }
-        if let Some(range) = self.range
-            && !range.contains(at)
-        {
-            return Ok(ControlFlow::Continue(()));
+        if matches!(content, Content::Uncached) {
+            let totals = self.assembler.totals_mut();
+            totals.uncached_formulas += 1;
+            totals.first_uncached.get_or_insert(at);
         }
-        if self.reason_column == Some(at.column) {
-            return Ok(ControlFlow::Continue(()));
+        let make = |batch: &mut Batch| to_cell(batch, content, format);
+        let begins_row = match self.assembler.cell(self.path, at, make) {
+            Ok(begins_row) => begins_row,
+            Err(Refusal::RowText) => return Err(self.over(Limit::RowText)),
+            Err(Refusal::Other(error)) => return Err(error),
+        };
+        if !is_plain {
+            self.assembler.totals_mut().hidden_rows_read += u64::from(begins_row && is_hidden);
+            let is_sifted = is_hidden || self.range.is_some() || self.reason_column.is_some();
+            self.plain_row = (!is_sifted).then_some(at.row);
         }
-        let is_hidden = self.hidden_rows.contains(at.row);
-        if self.is_left_out(at, is_hidden) {
-            return Ok(ControlFlow::Continue(()));
-        }
-        let begins_row = self.take(at, content, format)?;
-        if begins_row && is_hidden {
-            self.assembler.totals_mut().hidden_rows_read += 1;
-        }
-        let has_other_cells = is_hidden || self.range.is_some() || self.reason_column.is_some();
-        self.plain_row = (!has_other_cells).then_some(at.row);
         Ok(ControlFlow::Continue(()))
     }
 }

@@ -23,6 +23,10 @@ const EXACT_POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
     1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 ];
+/// What is read as a number has no more bytes.
+pub(super) const MAX_NUMBER_BYTES: usize = 128;
+/// Digits in front of the point, or behind it; few enough that there are not too many bytes.
+const MAX_DIGITS: usize = 48;
 /// Whole numbers up to this one are exact in 64 bits of floating point.
 const MAX_EXACT: u64 = 1 << 53;
 
@@ -82,8 +86,11 @@ pub(super) fn decimal(bytes: &[u8]) -> Option<(f64, &[u8])> {
     let Some(power) = power.filter(|_| is_exact) else {
         return inexact(bytes, all.rest);
     };
-    // Both are exact, so that the one division rounds as the standard says (IEEE 754, 4.3.1).
-    let number = all.number as f64 / power;
+    let mut number = all.number as f64;
+    if fraction > 0 {
+        // Both are exact, so that the one division rounds as the standard says (IEEE 754, 4.3.1).
+        number /= power;
+    }
     Some((if is_negative { -number } else { number }, all.rest))
 }
 
@@ -111,6 +118,9 @@ fn digits(bytes: &[u8], to: u64) -> Option<Digits<'_>> {
         if count < 8 {
             return Some(all);
         }
+        if all.count > MAX_DIGITS {
+            return None;
+        }
     }
 }
 
@@ -129,6 +139,9 @@ fn inexact<'b>(bytes: &'b [u8], rest: &'b [u8]) -> Option<(f64, &'b [u8])> {
         _ => rest,
     };
     let text = bytes.get(..bytes.len() - rest.len())?;
+    if text.len() > MAX_NUMBER_BYTES {
+        return None;
+    }
     let number: f64 = str::from_utf8(text).ok()?.parse().ok()?;
     number.is_finite().then_some((number, rest))
 }

@@ -77,16 +77,23 @@ pub(super) fn plain_cell<'b>(
                 (row, column, rest) = place(behind, &next.label)?;
                 rest
             }
-            STYLE => {
-                let (number, rest) = digits::whole(behind)?;
-                style = number as usize;
-                rest.strip_prefix(b"\"")?
-            }
+            STYLE => match behind {
+                [digit @ b'0'..=b'9', b'"', rest @ ..] => {
+                    style = usize::from(digit - b'0');
+                    rest
+                }
+                _ => {
+                    let (number, rest) = digits::whole(behind)?;
+                    style = number as usize;
+                    rest.strip_prefix(b"\"")?
+                }
+            },
             TYPE => {
                 let rest;
                 (cell_type, rest) = plain_type(behind)?;
                 rest
             }
+            _ if bytes.len() - rest.len() > bounds.tag_bytes => return None,
             VALUE => break plain_value(cell_type, behind, bounds)?,
             _ if part.starts_with(b"/>") => break (None, rest.get(2..)?),
             other => break unusual_content(other, cell_type, behind, bounds)?,

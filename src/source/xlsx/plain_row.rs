@@ -3,7 +3,7 @@
 //! `</row><row r="2" spans="1:20" ht="15">`, with rows without cells in between, `<row r="2"/>`. Rows that are hidden, and
 //! whatever is not in that shape, are left to the parser.
 
-use super::digits;
+use super::digits::{self, MAX_NUMBER_BYTES};
 use crate::model::limits::Limits;
 
 /// What plain tags and texts may have at most, so that they are within the limits of a workbook whatever stands in them.
@@ -16,16 +16,19 @@ pub(super) struct PlainBounds {
 }
 
 impl PlainBounds {
-    /// The bounds that hold what is plain to the limits.
-    pub(super) fn within(limits: &Limits) -> Self {
+    /// The bounds that hold what is plain to the limits; `None` where even a number may be too long.
+    pub(super) fn within(limits: &Limits) -> Option<Self> {
         let bytes = |most: u64| usize::try_from(most).unwrap_or(usize::MAX);
-        Self {
+        let bounds = Self {
             tag_bytes: bytes(limits.xml_attributes.saturating_mul(MIN_ATTRIBUTE_BYTES)),
             text_bytes: bytes(limits.string_bytes),
-        }
+        };
+        (bounds.text_bytes >= MAX_NUMBER_BYTES).then_some(bounds)
     }
 }
 
+/// How deep elements lie in a row that is plain: `<c><is><t>`.
+pub(super) const PLAIN_DEPTH: u32 = 3;
 /// The fewest bytes of an attribute with the blank in front of it: ` a=""`.
 const MIN_ATTRIBUTE_BYTES: u64 = 5;
 /// How much white space between tags is passed over.
@@ -123,7 +126,7 @@ impl RowLabel {
         let mut number = u64::from(row) + 1;
         let (mut bytes, mut length) = (u64::from(b'"'), 1);
         while number > 0 && length < MAX_LENGTH {
-            bytes = bytes << 8 | u64::from(b'0') | number % 10;
+            bytes = (bytes << 8) | (u64::from(b'0') + number % 10);
             number /= 10;
             length += 1;
         }

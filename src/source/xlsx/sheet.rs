@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use quick_xml::events::Event;
 
 use super::plain_cell::{Next, PlainValue, plain_cell};
-use super::plain_row::{PlainBounds, RowLabel, behind_blanks, next_row};
+use super::plain_row::{PLAIN_DEPTH, PlainBounds, RowLabel, behind_blanks, next_row};
 use super::tags::{
     CellTag, RowTag, Surroundings, cell_tag, hidden_columns, is_sheet, row_tag, shown,
 };
@@ -75,7 +75,7 @@ impl<'a> SheetScan<'a> {
                 label: RowLabel::of(0),
             },
             next_row: 0,
-            bounds: Some(bounds),
+            bounds,
             texts: Texts::default(),
         }
     }
@@ -212,7 +212,9 @@ impl<'a> SheetScan<'a> {
 
     /// Reads cells and rows in the common shapes, up to the first in another.
     fn plain_cells(&mut self, end: RowEnd) -> Flow {
-        let Some(bounds) = self.bounds else {
+        let deepest = self.reader.depth().saturating_add(PLAIN_DEPTH);
+        let is_deep = u64::from(deepest) > self.reader.limits().xml_depth;
+        let Some(bounds) = self.bounds.filter(|_| !is_deep) else {
             return Ok(ControlFlow::Continue(()));
         };
         while let Some(bytes) = self.reader.rest()? {

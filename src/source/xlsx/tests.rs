@@ -1,3 +1,4 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Read as _, Write as _};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -11,7 +12,7 @@ use super::*;
 use crate::error::{Error, ErrorKind};
 use crate::model::address::CellAddress;
 use crate::model::cell::{CellError, FormatId};
-use crate::model::shared_strings::SharedStringsBuilder;
+use crate::model::shared_strings::{SharedStrings, SharedStringsBuilder};
 use crate::model::sheet::Visibility;
 use crate::source::workbook::{Content, Flow};
 use crate::source::xml::XmlReader;
@@ -664,10 +665,10 @@ fn sample(name: &str) -> std::path::PathBuf {
         .join(name)
 }
 
-/// Cells as calamine gives them, in our words.
-fn by_calamine(file: &Path, sheet: &str) -> Vec<(String, Held)> {
-    let mut workbook: calamine::Xlsx<_> = calamine::open_workbook(file).unwrap();
-    let range = workbook.worksheet_range_ref(sheet).unwrap();
+/// Cells as calamine gives them, in our words; `None` when it refuses the sheet.
+fn by_calamine(file: &Path, sheet: &str) -> Option<Vec<(String, Held)>> {
+    let mut workbook: calamine::Xlsx<_> = calamine::open_workbook(file).ok()?;
+    let range = workbook.worksheet_range_ref(sheet).ok()?;
     let first = range.start().unwrap_or_default();
     let mut cells = Vec::new();
     for (row, column, value) in range.used_cells() {
@@ -688,7 +689,7 @@ fn by_calamine(file: &Path, sheet: &str) -> Vec<(String, Held)> {
         };
         cells.push((at.to_string(), value));
     }
-    cells
+    Some(cells)
 }
 
 #[test]
@@ -711,7 +712,7 @@ fn samples_read_as_calamine_reads_them() {
             let mut seen = read(&mut *workbook, index).unwrap();
             seen.cells.retain(|(_, held)| *held != Held::Uncached);
             assert_eq!(
-                seen.cells,
+                Some(seen.cells.clone()),
                 by_calamine(&path, &sheet.name),
                 "{path:?} {}",
                 sheet.name
@@ -854,13 +855,28 @@ fn scan(sheet: &[u8], slice: usize, by: By) -> String {
 }
 
 fn scan_within(sheet: &[u8], slice: usize, by: By, limits: &Limits) -> String {
-    let path = Path::new("a.xlsx");
+    let texts = ["zero", "one", ""].map(str::to_string);
+    scan_with(&shared_texts(texts), sheet, slice, by, limits)
+}
+
+fn shared_texts(texts: impl IntoIterator<Item = String>) -> SharedStrings {
     let mut strings = SharedStringsBuilder::default();
-    for text in ["zero", "one", ""] {
-        strings.text_mut().push_str(text);
+    for text in texts {
+        strings.text_mut().push_str(&text);
         strings.end_within(&Limits::default()).unwrap();
     }
-    let mut strings = SharedTexts::of(strings.finish());
+    strings.finish()
+}
+
+fn scan_with(
+    strings: &SharedStrings,
+    sheet: &[u8],
+    slice: usize,
+    by: By,
+    limits: &Limits,
+) -> String {
+    let path = Path::new("a.xlsx");
+    let mut strings = SharedTexts::of(strings.clone());
     let around = Surroundings {
         path,
         sheet: "S",
@@ -907,37 +923,137 @@ fn every_shape_reads_as_the_parser_reads_it_at_every_cut() {
 
 #[test]
 fn limits_hold_for_what_the_parser_does_not_see() {
-    let long = "x".repeat(30);
-    for (limit, sheets) in [
+    let long = "x".repeat(300);
+    let attributes = |most| Limits {
+        xml_attributes: most,
+        ..Limits::default()
+    };
+    let text = |most| Limits {
+        string_bytes: most,
+        ..Limits::default()
+    };
+    let deep = |most| Limits {
+        xml_depth: most,
+        ..Limits::default()
+    };
+    let row = "<row r=\"3\"><c><v>1</v></c></row><row r=\"4\" spans=\"1:9\" ht=\"15\" s=\"1\"><c><v>2</v></c>";
+    let formula = "<row><c><f t=\"shared\" ref=\"A1:A2\" ca=\"1\" si=\"0\"/><v>1</v></c>";
+    let inline = format!("<row><c t=\"inlineStr\"><is><t>{long}</t></is></c>");
+    for (limits, rows) in [
+        (attributes(3), row),
+        (attributes(3), formula),
         (
-            Limits {
-                xml_attributes: 3,
-                ..Limits::default()
-            },
-            [
-                "<row r=\"3\"><c><v>1</v></c></row><row r=\"4\" spans=\"1:9\" ht=\"15\" s=\"1\"><c><v>2</v></c>".to_string(),
-                "<row><c><f t=\"shared\" ref=\"A1:A2\" ca=\"1\" si=\"0\"/><v>1</v></c>".to_string(),
-            ],
+            attributes(2),
+            "<row><c r=\"A1\" s=\"1\" t=\"n\"><v>1</v></c>",
+        ),
+        (text(299), &*format!("<row><c t=\"str\"><v>{long}</v></c>")),
+        (text(299), &*inline),
+        (text(3), "<row><c><v>1234</v></c>"),
+        (
+            text(200),
+            &*format!("<row><c><v>{}</v></c>", "0".repeat(201)),
         ),
         (
-            Limits {
-                string_bytes: 29,
-                ..Limits::default()
-            },
-            [
-                format!("<row><c t=\"str\"><v>{long}</v></c>"),
-                format!("<row><c t=\"inlineStr\"><is><t>{long}</t></is></c>"),
-            ],
+            text(200),
+            &*format!("<row><c><v>1e{}</v></c>", "0".repeat(201)),
         ),
+        (deep(4), "<row><c><v>1</v></c>"),
+        (deep(5), &*inline),
     ] {
-        for rows in sheets {
-            let sheet = sheet_of_rows(&rows);
-            let found = scan_within(&sheet, 1 << 16, By::Bytes, &limit);
-            assert!(found.contains("Err"), "{found}");
-            assert_eq!(found, scan_within(&sheet, 1 << 16, By::Parser, &limit));
-            assert!(scan(&sheet, 1 << 16, By::Bytes).ends_with("Ok(())"));
+        let sheet = sheet_of_rows(rows);
+        let found = scan_within(&sheet, 1 << 16, By::Bytes, &limits);
+        assert!(found.contains(" Err("), "{rows} {found}");
+        assert_eq!(found, scan_within(&sheet, 1 << 16, By::Parser, &limits));
+        assert!(scan(&sheet, 1 << 16, By::Bytes).ends_with("Ok(())"));
+    }
+}
+
+/// The corpus of real workbooks, if it lies beside the repository, and the samples.
+fn real_workbooks() -> Vec<std::path::PathBuf> {
+    let directories = ["../shared/corpus/files", "sample_data"];
+    let files = directories.into_iter().flat_map(|directory| {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+        std::fs::read_dir(directory).into_iter().flatten()
+    });
+    let files = files.map(|file| file.unwrap().path());
+    let is_xlsx = |file: &std::path::PathBuf| {
+        let extension = file.extension().and_then(|extension| extension.to_str());
+        matches!(extension, Some("xlsx" | "xlsm"))
+    };
+    files.filter(is_xlsx).collect()
+}
+
+/// Where calamine reads another value than we do, and why ours is right. Columns: file, sheet, cell or `*`, reason.
+const ARGUED: &str = include_str!("calamine_differences.tsv");
+
+#[test]
+fn real_workbooks_read_as_calamine_reads_them() {
+    let argued: Vec<Vec<&str>> = ARGUED
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.split('\t').collect())
+        .collect();
+    let mut differences = Vec::new();
+    for path in real_workbooks() {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let file = Input::of_file(std::fs::File::open(&path).unwrap());
+        let Ok(mut workbook) = open(&path, file, &Limits::default(), ReaderThreads::default())
+        else {
+            continue;
+        };
+        for (index, sheet) in workbook.sheets().to_vec().iter().enumerate() {
+            let Some(theirs) = by_calamine(&path, &sheet.name) else {
+                continue;
+            };
+            let Ok(seen) = read(&mut *workbook, index) else {
+                continue;
+            };
+            // A later cell in the same place replaces an earlier one.
+            let mut ours: BTreeMap<String, Held> = seen.cells.into_iter().collect();
+            ours.retain(|_, held| *held != Held::Uncached);
+            let theirs: BTreeMap<String, Held> = theirs.into_iter().collect();
+            let places: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+            for at in places {
+                let is_argued = argued.iter().any(|line| {
+                    line[0] == name && line[1] == sheet.name && (line[2] == "*" || line[2] == *at)
+                });
+                if ours.get(at) != theirs.get(at) && !is_argued {
+                    let (ours, theirs) = (ours.get(at), theirs.get(at));
+                    differences.push(format!("{name}\t{}\t{at}\t{ours:?} {theirs:?}", sheet.name));
+                }
+            }
         }
     }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+#[test]
+fn sheets_of_real_workbooks_read_as_the_parser_reads_them() {
+    let strings = shared_texts((0..100_000).map(|number| format!("text {number}")));
+    let limits = Limits::default();
+    let mut cells = 0;
+    for file in real_workbooks() {
+        let Ok(mut archive) = zip::ZipArchive::new(std::fs::File::open(&file).unwrap()) else {
+            continue;
+        };
+        for index in 0..archive.len() {
+            let Ok(mut part) = archive.by_index(index) else {
+                continue;
+            };
+            let mut sheet = Vec::new();
+            let is_sheet = part.name().unwrap_or_default().contains("sheets/");
+            if !is_sheet || part.read_to_end(&mut sheet).is_err() {
+                continue;
+            }
+            let by_parser = scan_with(&strings, &sheet, 1 << 16, By::Parser, &limits);
+            for slice in [97, 1 << 16] {
+                let by_bytes = scan_with(&strings, &sheet, slice, By::Bytes, &limits);
+                assert!(by_bytes == by_parser, "{file:?} {index} {slice}");
+            }
+            cells += by_parser.matches("(\"").count();
+        }
+    }
+    assert!(cells > 10_000, "{cells}");
 }
 
 /// Everything that can be asked of a workbook.
