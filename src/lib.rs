@@ -28,7 +28,8 @@
 //!    [`pipeline::groups`] says which sheets go into which table. All this is before a database is asked for.
 //! 2. [`pipeline::target`] looks at the table. An existing one is joined to the header by name, and everything that
 //!    does not fit is reported together. For a missing one all rows are read once and the types of each column's
-//!    cells are joined in a lattice ([`transform::infer`]); reading twice is the price of a table that holds all.
+//!    cells are joined in a lattice ([`transform::infer`]) on a second thread; reading twice is the price of a table
+//!    that holds all.
 //!    With a sample of the rows instead, the reader looks at each batch before it hands it over: when a column does
 //!    not hold a cell, it waits until the workers are done, has the column widened, and goes on.
 //! 3. A route is chosen, which says where rows are written and what becomes of them at the end. A table that is created
