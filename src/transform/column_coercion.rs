@@ -339,8 +339,8 @@ mod tests {
     }
 
     /// What there is to tell values apart: the zeros are equal but not the same.
-    fn told(coerced: Result<Coerced<'_>, Fault>) -> (String, Option<u64>) {
-        let bits = match &coerced {
+    fn told(coerced: &Result<Coerced<'_>, Fault>) -> (String, Option<u64>) {
+        let bits = match coerced {
             Ok(Coerced {
                 value: Value::Float(number),
                 ..
@@ -393,7 +393,7 @@ mod tests {
             for cell in placed {
                 let short = by_column(coercion.of_column(&column), cell, &batch);
                 let long = coercion.coerce(cell, batch.text_of(cell), &column);
-                prop_assert_eq!(told(short), told(long), "{:?} {:?}", cell, column);
+                prop_assert_eq!(told(&short), told(&long), "{:?} {:?}", cell, column);
             }
         }
     }

@@ -159,7 +159,7 @@ enum Stored {
 }
 
 impl Given {
-    fn plain(literal: impl ToString, value: Value<'static>) -> Self {
+    fn plain(literal: &impl ToString, value: Value<'static>) -> Self {
         Self {
             literal: literal.to_string(),
             stored: Stored::Plain(value),
@@ -178,13 +178,13 @@ impl Given {
 
 fn booleans() -> BoxedStrategy<Given> {
     any::<bool>()
-        .prop_map(|truth| Given::plain(truth, Value::Bool(truth)))
+        .prop_map(|truth| Given::plain(&truth, Value::Bool(truth)))
         .boxed()
 }
 
 fn integers(numbers: impl Strategy<Value = i64> + 'static) -> BoxedStrategy<Given> {
     numbers
-        .prop_map(|number| Given::plain(number, Value::Int(number)))
+        .prop_map(|number| Given::plain(&number, Value::Int(number)))
         .boxed()
 }
 
@@ -201,7 +201,7 @@ fn reals() -> BoxedStrategy<Given> {
         f32::NEG_INFINITY,
     ];
     prop_oneof![any::<f32>(), prop::sample::select(special), -1e6_f32..1e6]
-        .prop_map(|number| Given::plain(format!("{number:e}"), Value::Float(number.into())))
+        .prop_map(|number| Given::plain(&format!("{number:e}"), Value::Float(number.into())))
         .boxed()
 }
 
@@ -227,7 +227,7 @@ fn doubles() -> BoxedStrategy<Given> {
         prop::sample::select(special),
         -1e6_f64..1e6
     ]
-    .prop_map(|number| Given::plain(format!("{number:e}"), Value::Float(number)))
+    .prop_map(|number| Given::plain(&format!("{number:e}"), Value::Float(number)))
     .boxed()
 }
 
@@ -242,7 +242,7 @@ fn decimals() -> BoxedStrategy<Given> {
         .prop_map(|(negative, coefficient, exponent)| {
             let sign = if negative { "-" } else { "" };
             Given::plain(
-                format!("{sign}{coefficient}e{exponent}"),
+                &format!("{sign}{coefficient}e{exponent}"),
                 Value::Decimal(Decimal {
                     negative,
                     coefficient,
@@ -307,13 +307,13 @@ fn micros_below(end: i64) -> impl Strategy<Value = i64> {
 
 fn dates() -> BoxedStrategy<Given> {
     days()
-        .prop_map(|days| Given::plain(days, Value::Date(days)))
+        .prop_map(|days| Given::plain(&days, Value::Date(days)))
         .boxed()
 }
 
 fn times() -> BoxedStrategy<Given> {
     micros_below(MICROS_PER_DAY)
-        .prop_map(|micros| Given::plain(micros, Value::Time(micros)))
+        .prop_map(|micros| Given::plain(&micros, Value::Time(micros)))
         .boxed()
 }
 
@@ -321,7 +321,7 @@ fn timestamps() -> BoxedStrategy<Given> {
     (days(), micros_below(MICROS_PER_DAY))
         .prop_map(|(days, micros)| {
             let value = Value::Timestamp(i64::from(days) * MICROS_PER_DAY + micros);
-            Given::plain(format!("{days} {micros}"), value)
+            Given::plain(&format!("{days} {micros}"), value)
         })
         .boxed()
 }
@@ -332,7 +332,7 @@ fn intervals() -> BoxedStrategy<Given> {
     (hours, micros_below(MICROS_PER_HOUR))
         .prop_map(|(hours, micros)| {
             let value = Value::Interval(hours * MICROS_PER_HOUR + micros);
-            Given::plain(format!("{hours} {micros}"), value)
+            Given::plain(&format!("{hours} {micros}"), value)
         })
         .boxed()
 }
@@ -341,7 +341,7 @@ fn uuids() -> BoxedStrategy<Given> {
     any::<[u8; 16]>()
         .prop_map(|bytes| {
             let literal: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            Given::plain(literal, Value::Uuid(bytes))
+            Given::plain(&literal, Value::Uuid(bytes))
         })
         .boxed()
 }

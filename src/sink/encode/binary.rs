@@ -12,7 +12,7 @@ use crate::model::value::Value;
 pub(super) fn put_field(value: Value<'_>, kind: ColumnKind, out: &mut BytesMut) {
     match (kind, value) {
         (ColumnKind::Bool, Value::Bool(truth)) => {
-            out.extend_from_slice(&[0, 0, 0, 1, truth.into()])
+            out.extend_from_slice(&[0, 0, 0, 1, truth.into()]);
         }
         (ColumnKind::Int2, Value::Int(number)) => {
             let [high, low] = (number as i16).to_be_bytes();
