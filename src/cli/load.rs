@@ -51,6 +51,7 @@ pub(super) async fn run_load<F: Future<Output = Result<Imported>>>(
             stop_at_once(loading.as_mut(), &connected.database).await
         }
     };
+    view.tell_notices();
     drop(view);
     let Some(imported) = ended else {
         render::note(&format!(

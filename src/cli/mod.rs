@@ -15,6 +15,7 @@ mod read;
 mod render;
 mod resume;
 mod sample;
+mod storage;
 mod undo;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -118,11 +118,13 @@ mod tests {
 
     use super::*;
     use crate::config::import::{IfExists, Lineage, Mode, NewTypes, OnError, SeveralSheets};
+    use crate::config::storage::{Indexes, Persistence, RowForm, StorageOptions};
     use crate::model::address::{CellAddress, CellRange, MAX_COLUMNS, MAX_ROWS};
     use crate::model::limits::Limits;
     use crate::model::secret::Password;
     use crate::model::selection::{
-        Area, HeaderRows, Hidden, MergedCells, ReadOptions, Reader, SheetChoice, SheetPattern,
+        Area, HeaderRows, Hidden, MergedCells, ReadOptions, Reader, ReaderThreads, SheetChoice,
+        SheetPattern,
     };
     use crate::model::sql_type::SqlType;
     use crate::model::table::TableName;
@@ -199,6 +201,7 @@ mod tests {
         let reader = one_of(&[Reader::Own, Reader::Calamine]);
         (sheets(), area, header, hidden, merged, reader).prop_map(
             |(sheets, area, header, hidden, merged, reader)| ReadOptions {
+                threads: ReaderThreads::default(),
                 sheets,
                 area,
                 header,
@@ -269,21 +272,31 @@ mod tests {
     }
 
     prop_compose! {
+        fn storage()(
+            persistence in one_of(&[Persistence::Logged, Persistence::Unlogged]),
+            indexes in one_of(&[Indexes::Kept, Indexes::Deferred]),
+            rows in one_of(&[RowForm::Plain, RowForm::Frozen]),
+        ) -> StorageOptions {
+            StorageOptions { persistence, indexes, rows }
+        }
+    }
+
+    prop_compose! {
         fn config()(
             (file, read, table) in (path(), read(), option::of(table())),
             several in one_of(&[SeveralSheets::OneTableEach, SeveralSheets::Union]),
             types in one_of(&[NewTypes::Inferred, NewTypes::Text]),
             lineage in one_of(&[Lineage::None, Lineage::Columns]),
             mode in one_of(&[Mode::Sequential, Mode::Concurrent, Mode::Batch]),
-            (workers, batch_rows, infer_rows) in (number(), number(), number()),
+            (workers, batch_rows, batch_bytes, infer_rows) in (number(), number(), number(), number()),
             if_exists in one_of(&[IfExists::Fail, IfExists::Append, IfExists::Replace, IfExists::Truncate]),
             on_error in one_of(&[OnError::Skip, OnError::Abort]),
             on_cell_error in one_of(&[OnCellError::Null, OnCellError::Reject, OnCellError::Text]),
-            (text_rules, mapping) in (text_rules(), mapping()),
+            (text_rules, mapping, storage) in (text_rules(), mapping(), storage()),
         ) -> ImportConfig {
             ImportConfig {
-                read, several, table, types, lineage, mode, workers, batch_rows, if_exists, on_error,
-                on_cell_error, text_rules, mapping, infer_rows,
+                read, several, table, types, lineage, mode, workers, batch_rows, batch_bytes, if_exists, on_error,
+                on_cell_error, text_rules, mapping, infer_rows, storage,
                 ..ImportConfig::new(file)
             }
         }
@@ -373,7 +386,7 @@ mod tests {
     fn what_a_document_lacks_has_its_default() {
         for document in [
             json!({ "file": "a.xlsx" }),
-            json!({ "file": "a.xlsx", "read": {}, "mapping": {}, "text_rules": {} }),
+            json!({ "file": "a.xlsx", "read": {}, "mapping": {}, "text_rules": {}, "storage": {} }),
         ] {
             let read = ImportConfig::from_document(&document).unwrap();
             assert_eq!(read, ImportConfig::new("a.xlsx".into()));
@@ -428,6 +441,10 @@ mod tests {
             json!({ "mapping": { "specs": [long_name] } }),
             json!({ "text_rules": { "date_format": "YYYY" } }),
             json!({ "text_rules": { "trim": "yes" } }),
+            json!({ "storage": { "indexes": "deferred" }, "mode": "sequential" }),
+            json!({ "storage": { "rows": "frozen" }, "commit": "batch" }),
+            json!({ "storage": { "indexes": true } }),
+            json!({ "storage": { "fillfactor": 90 } }),
         ] {
             let mut document = json!({ "file": "a.xlsx" });
             for (name, value) in part.as_object().unwrap() {

@@ -6,3 +6,4 @@ pub mod document;
 pub mod import;
 pub mod postgres;
 pub mod sample;
+pub mod storage;

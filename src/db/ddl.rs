@@ -3,6 +3,7 @@
 use tokio_postgres::Client;
 
 use super::introspect::is_unlogged;
+use crate::config::storage::Persistence;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::column::TargetColumn;
 use crate::model::table::{TableName, quote_identifier};
@@ -13,9 +14,26 @@ pub const MAX_COLUMNS: usize = 1_600;
 /// The most bytes of a name (PostgreSQL documentation, "Identifiers and Key Words"; NAMEDATALEN - 1).
 const MAX_NAME_BYTES: usize = 63;
 
+/// A table to be created.
+#[derive(Debug, Clone, Copy)]
+pub struct NewTable<'a> {
+    /// Its name.
+    pub name: &'a TableName,
+    /// Its columns.
+    pub columns: &'a [TargetColumn],
+    /// Whether it outlives a crash of the server.
+    pub persistence: Persistence,
+    /// The name by which people know it: of the table whose place it takes later, or does not.
+    pub known: &'a TableName,
+}
+
 /// The statement that creates a table with these columns.
 #[must_use]
 pub fn create_table_sql(table: &TableName, columns: &[TargetColumn]) -> String {
+    creation("create table", table, columns)
+}
+
+fn creation(create: &str, table: &TableName, columns: &[TargetColumn]) -> String {
     let columns: Vec<String> = columns
         .iter()
         .map(|column| {
@@ -27,7 +45,7 @@ pub fn create_table_sql(table: &TableName, columns: &[TargetColumn]) -> String {
             )
         })
         .collect();
-    format!("create table {table} ({})", columns.join(", "))
+    format!("{create} {table} ({})", columns.join(", "))
 }
 
 /// Creates a table.
@@ -39,19 +57,21 @@ pub async fn create_table(
     table: &TableName,
     columns: &[TargetColumn],
 ) -> Result<()> {
-    create_table_for(client, table, columns, table).await
+    let new = NewTable {
+        name: table,
+        columns,
+        persistence: Persistence::Logged,
+        known: table,
+    };
+    create_new_table(client, new).await
 }
 
-/// Creates a table that takes the place of another one later, or does not; errors name that one, which people know.
+/// Creates a table that may take the place of another one later, or may be unlogged.
 ///
 /// # Errors
 /// As [`create_table`].
-pub async fn create_table_for(
-    client: &Client,
-    table: &TableName,
-    columns: &[TargetColumn],
-    known: &TableName,
-) -> Result<()> {
+pub async fn create_new_table(client: &Client, new: NewTable<'_>) -> Result<()> {
+    let NewTable { columns, known, .. } = new;
     if columns.len() > MAX_COLUMNS {
         return Err(Error::new(
             ErrorKind::WorkbookTooLarge,
@@ -63,9 +83,13 @@ pub async fn create_table_for(
         .in_table(known.plain())
         .next_step("Load fewer of them with --range, such as A:ZZ"));
     }
+    let create = match new.persistence {
+        Persistence::Logged => "create table",
+        Persistence::Unlogged => "create unlogged table",
+    };
     execute(
         client,
-        &create_table_sql(table, columns),
+        &creation(create, new.name, columns),
         &format!("create table {}", known.plain()),
     )
     .await

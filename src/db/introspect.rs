@@ -4,9 +4,19 @@ use std::collections::HashMap;
 
 use tokio_postgres::Client;
 
+use crate::config::storage::Persistence;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::column::{ColumnKind, TableColumn, TargetColumn, TypeLimit};
 use crate::model::table::{TableName, quote_identifier};
+
+/// What holds the rows of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableKind {
+    /// The table itself.
+    Ordinary,
+    /// Its partitions, another server, or the tables behind a view.
+    Other,
+}
 
 /// A table that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +27,10 @@ pub struct Table {
     pub columns: Vec<TableColumn>,
     /// The columns of its constraints and indexes, by name.
     pub constraint_columns: HashMap<String, Vec<String>>,
+    /// What holds its rows.
+    pub kind: TableKind,
+    /// Whether it outlives a crash of the server.
+    pub persistence: Persistence,
 }
 
 /// Looks at a table; `None` if there is none of this name (on the search path, when no schema is named).
@@ -28,7 +42,7 @@ pub async fn find_table(client: &Client, name: &TableName) -> Result<Option<Tabl
     // to_regclass takes a quoted name and gives null for one that does not exist.
     let relation = client
         .query_opt(
-            "select c.oid, n.nspname, c.relname, c.relkind::text \
+            "select c.oid, n.nspname, c.relname, c.relkind::text, c.relpersistence = 'u' \
              from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
              where c.oid = pg_catalog.to_regclass($1)::oid",
             &[&name.to_string()],
@@ -78,6 +92,11 @@ pub async fn find_table(client: &Client, name: &TableName) -> Result<Option<Tabl
         name,
         columns,
         constraint_columns,
+        kind: match kind.as_str() {
+            "r" => TableKind::Ordinary,
+            _ => TableKind::Other,
+        },
+        persistence: Persistence::of_table(relation.get(4)),
     }))
 }
 

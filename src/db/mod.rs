@@ -2,6 +2,7 @@
 
 pub mod conflicts;
 pub mod ddl;
+pub mod deferral;
 pub mod embedded;
 pub mod introspect;
 pub mod ledger;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::deferred::Deferred;
 use super::receipt::Receipt;
 use super::reject::{Reject, RejectReason};
 
@@ -104,6 +105,12 @@ pub struct LoadReport {
     pub table_sql: String,
     /// Whether this load created the table.
     pub table_created: bool,
+    /// Whether a crash of the server empties the table.
+    pub table_unlogged: bool,
+    /// Whether its rows were stored frozen.
+    pub frozen: bool,
+    /// Indexes and foreign keys that were to be built after the rows; none where none were asked to wait.
+    pub deferred: Option<Deferred>,
     /// The mode: `sequential`, `concurrent` or `batch`.
     pub mode: &'static str,
     /// Whether everything was taken back at the end: then the figures say what a load would do.

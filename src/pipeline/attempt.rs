@@ -11,6 +11,7 @@ use super::lineage::{Ordinals, RowOrigin};
 use super::merged::MergedRows;
 use super::recording::Recording;
 use super::rejected_cells::CellKeeper;
+use super::storage::{Rebuild, stored_rows};
 use super::target::Target;
 use super::worker::RejectFile;
 use super::{Load, LoadEnd, NotStarted, Pipeline, Writing};
@@ -33,6 +34,8 @@ pub(super) struct Attempt {
     pub(super) receipt: Receipt,
     /// What became of the rows at the end; none while they are not in place.
     pub(super) placed: Option<Placed>,
+    /// What became of indexes and foreign keys that waited for the rows.
+    pub(super) rebuild: Rebuild,
 }
 
 /// Rows that are in place.
@@ -65,6 +68,7 @@ impl Context<'_> {
             start: Start::Made,
             receipt: Receipt::default(),
             placed: None,
+            rebuild: Rebuild::Nothing,
         };
         let mut left = sources.into_iter().enumerate();
         for (index, source) in left.by_ref() {
@@ -103,11 +107,13 @@ impl Context<'_> {
         let transaction = if target.route.is_one_transaction() {
             let client = self.database.get().await?;
             let table = target.written_table();
-            Some(HeldTransaction::begin(client, table, late, self.retry().answers).await?)
+            let begun = HeldTransaction::begin(client, table, late, self.retry().answers).await?;
+            Some(begun.storing(stored_rows(self.config)))
         } else {
             None
         };
-        match self.prepare(target, recording, transaction.as_ref()).await {
+        let prepared = self.prepare(target, recording, transaction.as_ref(), late);
+        match prepared.await {
             Ok(()) => Ok(transaction),
             Err(error) => {
                 if let Some(transaction) = transaction {
@@ -138,6 +144,7 @@ impl Context<'_> {
         target: &mut Target,
         recording: Option<&Recording>,
         transaction: Option<&HeldTransaction>,
+        late: LateConstraints,
     ) -> Result<()> {
         let mut preparing = pin!(async {
             if self.goes_on() {
@@ -146,7 +153,11 @@ impl Context<'_> {
             }
             match transaction {
                 Some(transaction) => {
-                    let prepare = async |client: &Client| target.prepare(client).await;
+                    let prepare = async |client: &Client| {
+                        // Before the table is emptied, which an index may not outlive as it was.
+                        target.drop_deferred(client, late).await?;
+                        target.prepare(client).await
+                    };
                     transaction.run(prepare).await
                 }
                 None => {

@@ -41,14 +41,18 @@ impl Context<'_> {
                 late = LateConstraints::Immediate;
             } else {
                 self.place(target, recording, &mut attempt).await;
-                let reason = self.may_begin_again(target, &attempt);
-                let Some(reason) = reason.filter(|_| attempt.sources.len() == sheets) else {
-                    return self.attempted(target, recording, attempt).await;
-                };
-                let error = attempt.end.errors.swap_remove(reason);
-                if let Err(error) = tries.pause_after(error).await {
-                    attempt.end.errors.insert(0, error);
-                    return self.attempted(target, recording, attempt).await;
+                if attempt.sources.len() == sheets && target.was_refused_late(&mut attempt) {
+                    late = LateConstraints::Immediate;
+                } else {
+                    let reason = self.may_begin_again(target, &attempt);
+                    let Some(reason) = reason.filter(|_| attempt.sources.len() == sheets) else {
+                        return self.attempted(target, recording, attempt).await;
+                    };
+                    let error = attempt.end.errors.swap_remove(reason);
+                    if let Err(error) = tries.pause_after(error).await {
+                        attempt.end.errors.insert(0, error);
+                        return self.attempted(target, recording, attempt).await;
+                    }
                 }
             }
             if attempt.sources.len() < sheets {

@@ -8,6 +8,7 @@ use super::recording::{Recording, ending};
 use super::report::{self, Milestones};
 use super::route::Route;
 use super::row_plan::too_many_rejects;
+use super::storage::stored_rows;
 use super::target::Target;
 use crate::config::commit::Rehearsal;
 use crate::db::ledger;
@@ -110,6 +111,8 @@ impl Context<'_> {
             load_id: self.load_id.to_string(),
             hidden_columns: sheets.hidden_columns,
             receipt: std::mem::take(&mut attempt.receipt),
+            rebuild: attempt.rebuild,
+            rows: stored_rows(self.config),
             commit: self.config.commit_mode(),
             rehearsal: self.config.rehearsal,
             // A rehearsal has one without a key, too.

@@ -233,6 +233,9 @@ impl Context<'_> {
             }
         };
         verification::require_verifiable(&target, self.config)?;
+        if let Some(notice) = target.notice() {
+            self.progress.tell(notice);
+        }
         let recording = self.begin_recording(&target, &sources).await?;
         let resolved = Instant::now();
         let facts = SheetFacts::of(&sources);

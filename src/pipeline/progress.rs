@@ -1,8 +1,12 @@
 //! How far a load is: counters that the stages write and whoever listens reads.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use crate::model::deferred::DeferredParts;
 
 /// What the load is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +49,20 @@ pub struct Progress {
     writing: AtomicU64,
     waiting: AtomicU64,
     retries: Arc<AtomicU64>,
+    notices: Mutex<Vec<Notice>>,
+    noticed: Notify,
+}
+
+/// Something to be told while a load goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// Which indexes and foreign keys of a table will wait for the rows.
+    Deferring {
+        /// The table.
+        table: String,
+        /// Its parts.
+        parts: DeferredParts,
+    },
 }
 
 /// The counters at one moment.
@@ -176,6 +194,25 @@ impl Progress {
             waiting: get(&self.waiting),
             retries: get(&self.retries),
         }
+    }
+
+    pub(super) fn tell(&self, notice: Notice) {
+        // A panic elsewhere leaves whole notices behind.
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        notices.push(notice);
+        drop(notices);
+        self.noticed.notify_one();
+    }
+
+    /// What there is to be told, each notice once.
+    pub fn take_notices(&self) -> Vec<Notice> {
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *notices)
+    }
+
+    /// Waits until there is something to be told.
+    pub async fn noticed(&self) {
+        self.noticed.notified().await;
     }
 
     /// Counts how often something is tried again.

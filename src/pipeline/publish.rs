@@ -5,7 +5,7 @@ use tokio_postgres::{Client, Transaction};
 use super::route::{Before, Publish, Rehearsed, Route};
 use super::target::Target;
 use crate::config::commit::Upsert;
-use crate::db::ddl::{self, ColumnChange};
+use crate::db::ddl::{self, ColumnChange, NewTable};
 use crate::db::merge::{self, Merge, Merged};
 use crate::db::replace;
 use crate::error::{Error, Result};
@@ -23,10 +23,19 @@ impl Target {
     /// What the server says.
     pub(super) async fn prepare(&mut self, client: &Client) -> Result<()> {
         let mut columns = self.written_columns();
-        let name = &self.name;
+        let (name, persistence) = (&self.name, self.persistence);
+        let create = async |written: &TableName, columns: &[TargetColumn]| {
+            let new = NewTable {
+                name: written,
+                columns,
+                persistence,
+                known: name,
+            };
+            ddl::create_new_table(client, new).await
+        };
         match &mut self.route {
             Route::InPlace(Before::Create) | Route::OneTransaction(Before::Create) => {
-                ddl::create_table(client, &self.name, &columns).await?;
+                create(name, &columns).await?;
             }
             Route::InPlace(before) | Route::OneTransaction(before) => {
                 add_columns(client, &self.name, &self.added).await?;
@@ -37,15 +46,13 @@ impl Target {
             }
             Route::Staged { staging, publish } => {
                 match publish {
-                    Publish::Create => {
-                        ddl::create_table_for(client, staging, &columns, name).await?;
-                    }
+                    Publish::Create => create(staging, &columns).await?,
                     Publish::Replace(replacement) => {
                         replacement.create_staging(client, staging).await?;
                     }
                     Publish::Merge { creates: true, .. } => {
                         columns.extend(merge::staging_columns());
-                        ddl::create_table_for(client, staging, &columns, name).await?;
+                        create(staging, &columns).await?;
                     }
                     Publish::Merge { creates: false, .. } => {
                         merge::create_staging(client, staging, &self.name).await?;
@@ -57,9 +64,7 @@ impl Target {
             }
             Route::Rehearsed { copy, purpose } => {
                 match purpose {
-                    Rehearsed::NewTable => {
-                        ddl::create_table_for(client, copy, &columns, name).await?;
-                    }
+                    Rehearsed::NewTable => create(copy, &columns).await?,
                     Rehearsed::InPlaceOfRows => {
                         replace::create_copy(client, copy, &self.name).await?;
                     }
@@ -70,7 +75,7 @@ impl Target {
                     }
                     Rehearsed::Merge { creates: true, .. } => {
                         columns.extend(merge::staging_columns());
-                        ddl::create_table_for(client, copy, &columns, name).await?;
+                        create(copy, &columns).await?;
                     }
                     Rehearsed::Merge { creates: false, .. } => {
                         merge::create_staging(client, copy, &self.name).await?;
@@ -132,7 +137,7 @@ impl Target {
             Publish::Merge { upsert, creates } => {
                 let client = transaction.client();
                 if *creates {
-                    create_with_key(client, name, &columns, upsert).await?;
+                    self.create_with_key(client, &columns, upsert).await?;
                 } else {
                     add_columns(client, name, &self.added).await?;
                 }
@@ -141,6 +146,23 @@ impl Target {
                 Ok(Some(merged))
             }
         }
+    }
+
+    /// Creates the table that rows are merged into.
+    pub(super) async fn create_with_key(
+        &self,
+        client: &Client,
+        columns: &[TargetColumn],
+        upsert: &Upsert,
+    ) -> Result<()> {
+        let new = NewTable {
+            name: &self.name,
+            columns,
+            persistence: self.persistence,
+            known: &self.name,
+        };
+        ddl::create_new_table(client, new).await?;
+        ddl::add_primary_key(client, &self.name, &upsert.key).await
     }
 
     /// Removes what [`Self::prepare`] created, if there is nothing of worth in it, and says whether it did.
@@ -155,17 +177,6 @@ impl Target {
             _ => Ok(false),
         }
     }
-}
-
-/// Creates the table that rows are merged into.
-pub(super) async fn create_with_key(
-    client: &Client,
-    table: &TableName,
-    columns: &[TargetColumn],
-    upsert: &Upsert,
-) -> Result<()> {
-    ddl::create_table(client, table, columns).await?;
-    ddl::add_primary_key(client, table, &upsert.key).await
 }
 
 pub(super) async fn merge_rows(

@@ -46,6 +46,7 @@ impl Context<'_> {
             sources,
             transaction,
             receipt,
+            rebuild,
             ..
         } = attempt;
         let mut placing = pin!(async {
@@ -67,6 +68,7 @@ impl Context<'_> {
                 Some(transaction) => {
                     transaction
                         .run(async |client| {
+                            target.rebuild_deferred(client, rebuild).await?;
                             self.compare(client, target, receipt).await?;
                             let ending = self.complete(target, end, counters, receipt)?;
                             self.record_end(client, target, recording, &ending).await

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use deadpool_postgres::Object;
 use tokio_postgres::Client;
 
-use super::publish::{create_with_key, merge_rows};
+use super::publish::merge_rows;
 use super::route::{Rehearsed, Route};
 use super::target::Target;
 use crate::db::conflicts::{Conflict, find_conflicts};
@@ -40,7 +40,7 @@ pub(super) async fn rehearse(
         }
         Rehearsed::Merge { upsert, creates } => {
             if *creates {
-                create_with_key(client, &target.name, &columns, upsert).await?;
+                target.create_with_key(client, &columns, upsert).await?;
             } else {
                 require_added(client, target).await?;
                 ddl::detach_sequences(client, &target.name).await?;

@@ -6,14 +6,17 @@ use hdrhistogram::Histogram;
 
 use super::LoadEnd;
 use super::progress::Snapshot;
+use super::storage::Rebuild;
 use super::target::Target;
 use crate::config::commit::{CommitMode, Rehearsal};
 use crate::config::import::Mode;
+use crate::config::storage::Persistence;
 use crate::db::merge::Merged;
 use crate::model::receipt::Receipt;
 use crate::model::report::{
     HiddenContent, Latency, LoadReport, LoadState, Skipped, StageTimes, Upserted, rate,
 };
+use crate::sink::held::StoredRows;
 use crate::telemetry::peak_memory_bytes;
 
 /// What the counters do not know.
@@ -30,6 +33,8 @@ pub(super) struct Facts<'a> {
     pub(super) receipt: Receipt,
     pub(super) merged: Option<Merged>,
     pub(super) rehearsal: Rehearsal,
+    pub(super) rebuild: Rebuild,
+    pub(super) rows: StoredRows,
 }
 
 /// When the stages before the load ended, for the report.
@@ -49,9 +54,14 @@ pub(super) fn write(
     milestones: Milestones,
 ) -> LoadReport {
     let duration = milestones.started.elapsed();
+    let is_in_place = facts.state == LoadState::Complete && facts.rehearsal == Rehearsal::No;
     let totals = end.totals.unwrap_or_default();
     let stages = stage_times(&counters, milestones, facts.target.is_new());
     let loading = seconds(milestones.resolved, milestones.loaded);
+    let mut warnings = warnings(end, &counters);
+    if is_in_place {
+        warnings.extend(facts.target.storage_warning());
+    }
     LoadReport {
         load_id: facts.load_id,
         state: facts.state,
@@ -60,6 +70,9 @@ pub(super) fn write(
         table: facts.target.name().plain(),
         table_sql: facts.target.name().to_string(),
         table_created: facts.target.is_new(),
+        table_unlogged: facts.target.persistence == Persistence::Unlogged,
+        frozen: is_in_place && facts.rows == StoredRows::Frozen,
+        deferred: facts.target.deferred(facts.rebuild, is_in_place),
         mode: facts.mode.name(),
         commit: facts.commit.name(),
         dry_run: facts.rehearsal == Rehearsal::DryRun,
@@ -95,7 +108,7 @@ pub(super) fn write(
         error_cells_as_null: counters.error_cells_as_null,
         rejected_by_reason: end.rejects.by_reason.clone(),
         rejects: end.rejects.first.clone(),
-        warnings: warnings(end, &counters),
+        warnings,
         receipt: facts.receipt,
     }
 }

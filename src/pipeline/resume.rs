@@ -20,12 +20,14 @@ use super::sampled_again::sampled_again;
 use super::target::Target;
 use crate::config::commit::{MaxErrors, PatienceChanges, RejectsTo};
 use crate::config::import::ImportConfig;
+use crate::config::storage::Persistence;
 use crate::db::ddl;
 use crate::db::introspect::{Table, find_table, is_unlogged};
 use crate::db::ledger::{self, Unfinished};
 use crate::db::replace;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::secret::Password;
+use crate::model::selection::ReaderThreads;
 use crate::model::table::TableName;
 use crate::source::RowSource;
 
@@ -50,6 +52,10 @@ pub struct Changes {
     pub workers: Option<NonZeroUsize>,
     /// Rows of a batch.
     pub batch_rows: Option<NonZeroUsize>,
+    /// Bytes of a batch.
+    pub batch_bytes: Option<NonZeroUsize>,
+    /// How many threads read the file.
+    pub threads: ReaderThreads,
     /// How many rows may be rejected.
     pub max_errors: Option<MaxErrors>,
     /// Where rejected rows are written to.
@@ -90,6 +96,8 @@ pub async fn find(
     config.read.password = changes.password;
     config.workers = changes.workers.or(config.workers);
     config.batch_rows = changes.batch_rows.or(config.batch_rows);
+    config.batch_bytes = changes.batch_bytes.or(config.batch_bytes);
+    config.read.threads = changes.threads;
     config.max_errors = changes.max_errors.or(config.max_errors);
     config.rejects = changes.rejects.or(config.rejects);
     config.patience = changes.patience.over(config.patience);
@@ -258,6 +266,10 @@ impl Resumed {
         let Table {
             constraint_columns, ..
         } = found;
+        let persistence = match (self.unfinished.effect.as_str(), staging) {
+            ("create", Some(_)) => config.storage.persistence,
+            _ => Persistence::of_table(is_unlogged(client, table).await?),
+        };
         let target = Target {
             name: table.clone(),
             sheets,
@@ -272,6 +284,8 @@ impl Resumed {
                 .map(|columns| columns.untitled)
                 .collect(),
             index_names: Vec::new(),
+            persistence,
+            deferral: None,
         };
         Ok((target, sources))
     }

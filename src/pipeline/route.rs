@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::config::commit::{CommitMode, Rehearsal, Upsert};
 use crate::config::import::{IfExists, ImportConfig};
+use crate::config::storage::RowForm;
 use crate::db::merge;
 use crate::db::replace::{self, Replacement};
 use crate::error::{Result, error_from_postgres};
@@ -103,6 +104,10 @@ impl Route {
                     creates: true,
                 },
             },
+            // A staging table would be made in a transaction of its own.
+            (None, CommitMode::All) if config.storage.rows == RowForm::Frozen => {
+                Self::OneTransaction(Before::Create)
+            }
             (None, CommitMode::All) => Self::Staged {
                 staging,
                 publish: Publish::Create,

@@ -15,8 +15,11 @@ use super::new_table::{Sampled, new_table};
 use super::progress::Progress;
 use super::recorded_columns::SheetColumns;
 use super::route::{Publish, Route};
+use super::storage;
 use super::widen::Widening;
 use crate::config::import::{IfExists, ImportConfig};
+use crate::config::storage::{Indexes, Persistence};
+use crate::db::deferral::Deferral;
 use crate::db::introspect::{Table, find_table, require_rights};
 use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
@@ -44,6 +47,10 @@ pub struct Target {
     pub(super) untitled: Vec<Vec<usize>>,
     /// Names of indexes in the staging table, and in the table.
     pub(super) index_names: Vec<(String, String)>,
+    /// Whether the table outlives a crash of the server.
+    pub(super) persistence: Persistence,
+    /// The parts of the table that wait for the rows.
+    pub(super) deferral: Option<Deferral>,
 }
 
 /// What a target is found for.
@@ -63,6 +70,8 @@ pub(crate) enum Place {
         table: Table,
         /// How rows get there.
         route: Route,
+        /// The parts of it that wait for them.
+        deferral: Option<Deferral>,
     },
     /// There is none of this name.
     New {
@@ -87,6 +96,7 @@ impl Place {
         } = *wanted;
         let Some(found) = find_table(client, table).await? else {
             let name = in_schema(client, table).await?;
+            storage::require_for_new_table(config, &name)?;
             let route = Route::to_new_table(config, &name, load_id);
             return Ok(Self::New { name, route });
         };
@@ -98,12 +108,18 @@ impl Place {
             .in_table(table.plain())
             .next_step("Name another table, or say --if-exists append, replace or truncate"));
         }
+        storage::require_for_table(config, &found)?;
         let empties = matches!(config.if_exists, IfExists::Replace | IfExists::Truncate);
         require_rights(client, &found.name, empties).await?;
         let route = Route::to_existing_table(client, config, &found.name, load_id).await?;
+        let deferral = match config.storage.indexes {
+            Indexes::Kept => None,
+            Indexes::Deferred => Some(Deferral::plan(client, &found.name).await?),
+        };
         Ok(Self::Existing {
             table: found,
             route,
+            deferral,
         })
     }
 }
@@ -122,13 +138,26 @@ impl Target {
         let (interrupt, progress) = (wanted.interrupt.clone(), Arc::clone(wanted.progress));
         let owned = config.clone();
         match place {
-            Place::Existing { table, route } => {
+            Place::Existing {
+                table,
+                route,
+                deferral,
+            } => {
+                let persistence = table.persistence;
                 let (joined, sources) = super::blocking(move || {
                     ExistingTable::join(table, &mut sources, &owned, &interrupt, &progress)
                         .map(|joined| (joined, sources))
                 })
                 .await?;
-                Ok((Self::existing(joined, route), sources))
+                let target = Self::existing(joined, route);
+                Ok((
+                    Self {
+                        persistence,
+                        deferral,
+                        ..target
+                    },
+                    sources,
+                ))
             }
             Place::New { name, route } => {
                 let (new, sources) = super::blocking(move || {
@@ -146,6 +175,8 @@ impl Target {
                     warnings: new.warnings,
                     untitled: Vec::new(),
                     index_names: Vec::new(),
+                    persistence: config.storage.persistence,
+                    deferral: None,
                 };
                 target.require_key(config)?;
                 Ok((target, sources))
@@ -186,6 +217,8 @@ impl Target {
             warnings: Vec::new(),
             untitled: table.untitled,
             index_names: Vec::new(),
+            persistence: Persistence::Logged,
+            deferral: None,
         }
     }
 

@@ -5,14 +5,15 @@ use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::{Client, Statement};
 
 use super::answers::Answers;
-use super::classify::row_fault;
+use super::classify::{row_fault, rows_before_fault};
 use super::copy_stream::copy_rows;
 use super::encode::{EncodedBatch, FieldForm};
 use super::frame::Frame;
+use super::held::StoredRows;
 use super::isolate::{Isolation, WrittenColumns, load_without_bad_rows};
 use super::ledger::{BatchLedger, BatchRecord, BatchRecorder, Recorded, record_error};
 use super::{Written, superseded, write_error};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::column::TargetColumn;
 use crate::model::table::{TableName, quote_identifier};
 
@@ -23,6 +24,14 @@ pub(super) struct CopyStatements {
     recorder: Option<BatchRecorder>,
     target: WrittenColumns,
     answers: Answers,
+}
+
+/// Where rows are copied to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CopyInto<'a> {
+    pub(super) table: &'a TableName,
+    pub(super) columns: &'a [TargetColumn],
+    pub(super) rows: StoredRows,
 }
 
 impl CopyStatements {
@@ -37,6 +46,26 @@ impl CopyStatements {
         ledger: Option<BatchLedger>,
         answers: Answers,
     ) -> Result<Self> {
+        let rows = StoredRows::Plain;
+        let into = CopyInto {
+            table,
+            columns,
+            rows,
+        };
+        Self::prepare_storing(client, into, ledger, answers).await
+    }
+
+    /// The same for rows that are stored otherwise.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub(super) async fn prepare_storing(
+        client: &Client,
+        into: CopyInto<'_>,
+        ledger: Option<BatchLedger>,
+        answers: Answers,
+    ) -> Result<Self> {
+        let CopyInto { table, columns, .. } = into;
         let failed = |error| write_error(error, table);
         let recorder = match ledger {
             Some(ledger) => Some(
@@ -46,10 +75,7 @@ impl CopyStatements {
             ),
             None => None,
         };
-        let copy = client
-            .prepare(&copy_sql(table, columns))
-            .await
-            .map_err(failed)?;
+        let copy = client.prepare(&copy_sql(into)).await.map_err(failed)?;
         Ok(Self {
             copy,
             recorder,
@@ -177,6 +203,59 @@ impl CopyStatements {
         Ok(written)
     }
 
+    /// Writes a batch in the transaction that is open, with nothing by which it could be taken back alone.
+    ///
+    /// # Errors
+    /// Any; the transaction has failed then. `RowRejected` for a row that the server refuses, named by its cell where the
+    /// server says which one it is.
+    pub(super) async fn write_frozen(
+        &self,
+        client: &Client,
+        batch: &EncodedBatch,
+        record: &dyn BatchRecord,
+    ) -> Result<Written> {
+        let copied = copy_rows(client, &self.copy, batch, 0..batch.row_count());
+        let loaded = self.answered(copied).await?.map_err(|error| {
+            self.refused_row(&error, record)
+                .unwrap_or_else(|| write_error(error, self.table()))
+        })?;
+        let written = Written {
+            loaded,
+            refused: Vec::new(),
+        };
+        self.record(client, record, &written).await?;
+        Ok(written)
+    }
+
+    /// The row that the server refuses, as what ends the load.
+    fn refused_row(
+        &self,
+        error: &tokio_postgres::Error,
+        record: &dyn BatchRecord,
+    ) -> Option<Error> {
+        let fault = row_fault(error)?;
+        let row = rows_before_fault(fault, &self.table().table);
+        let refusal = self.target.refusal(row.unwrap_or_default(), fault);
+        let error = match row.and_then(|_| record.refused(&refusal)) {
+            Some(reject) => Error::new(
+                ErrorKind::RowRejected,
+                format!("{}: {}", reject.cell, reject.message),
+            )
+            .in_sheet(&reject.sheet)
+            .at_cell(&reject.cell),
+            None => Error::new(
+                ErrorKind::RowRejected,
+                format!("a row cannot be loaded: {}", refusal.message),
+            ),
+        };
+        Some(
+            error
+                .in_table(self.table().plain())
+                .with_sqlstate(&refusal.sqlstate)
+                .next_step("Mend the row, or load without --freeze, which leaves it out"),
+        )
+    }
+
     /// Writes a batch in a transaction of its own. `pending` is what the batch comes to if its commit succeeds, from the
     /// moment the commit is sent.
     ///
@@ -276,7 +355,8 @@ fn is_rolled_back(error: &tokio_postgres::Error) -> bool {
     severity == Some(Severity::Error)
 }
 
-fn copy_sql(table: &TableName, columns: &[TargetColumn]) -> String {
+fn copy_sql(into: CopyInto<'_>) -> String {
+    let CopyInto { table, columns, .. } = into;
     let names: Vec<String> = columns
         .iter()
         .map(|column| quote_identifier(&column.name))
@@ -285,8 +365,12 @@ fn copy_sql(table: &TableName, columns: &[TargetColumn]) -> String {
         FieldForm::Binary => "binary",
         FieldForm::Text => "text",
     };
+    let freeze = match into.rows {
+        StoredRows::Plain => "",
+        StoredRows::Frozen => ", freeze",
+    };
     format!(
-        "copy {table} ({}) from stdin (format {format})",
+        "copy {table} ({}) from stdin (format {format}{freeze})",
         names.join(", ")
     )
 }

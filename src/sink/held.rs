@@ -9,7 +9,7 @@ use tokio_postgres::Client;
 
 use super::answers::Answers;
 use super::copy::abandon;
-use super::copy_batch::CopyStatements;
+use super::copy_batch::{CopyInto, CopyStatements};
 use super::encode::EncodedBatch;
 use super::ledger::{BatchLedger, BatchRecord};
 use super::retry::Retry;
@@ -30,6 +30,17 @@ pub enum LateConstraints {
     Immediate,
 }
 
+/// How the server stores the rows of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StoredRows {
+    /// As any row; those of a batch can be taken back by themselves.
+    #[default]
+    Plain,
+    /// Frozen (PostgreSQL documentation, "COPY", FREEZE), which takes a table that the transaction itself has created or
+    /// emptied, and no savepoint since.
+    Frozen,
+}
+
 /// A transaction that holds a load until it is committed. Clones share it.
 #[derive(Debug, Clone)]
 pub struct HeldTransaction {
@@ -37,6 +48,7 @@ pub struct HeldTransaction {
     client: Arc<Mutex<Option<Object>>>,
     table: TableName,
     answers: Answers,
+    rows: StoredRows,
 }
 
 impl HeldTransaction {
@@ -62,7 +74,14 @@ impl HeldTransaction {
             client: Arc::new(Mutex::new(Some(client))),
             table: table.clone(),
             answers,
+            rows: StoredRows::default(),
         })
+    }
+
+    /// The same with rows that are stored so.
+    #[must_use]
+    pub fn storing(self, rows: StoredRows) -> Self {
+        Self { rows, ..self }
     }
 
     /// Does something in the transaction.
@@ -183,9 +202,15 @@ impl HeldSink {
         retry: Retry,
     ) -> Result<Self> {
         let (table, answers) = (transaction.table.clone(), retry.answers);
+        let rows = transaction.rows;
         let statements = transaction
             .run(async |client| {
-                CopyStatements::prepare(client, &table, columns, ledger, answers).await
+                let into = CopyInto {
+                    table: &table,
+                    columns,
+                    rows,
+                };
+                CopyStatements::prepare_storing(client, into, ledger, answers).await
             })
             .await?;
         Ok(Self {
@@ -200,11 +225,16 @@ impl HeldSink {
 impl Sink for HeldSink {
     async fn set_columns(&mut self, columns: &[TargetColumn]) -> Result<()> {
         let (table, ledger) = (self.transaction.table.clone(), self.ledger);
-        let answers = self.retry.answers;
+        let (answers, rows) = (self.retry.answers, self.transaction.rows);
         self.statements = self
             .transaction
             .run(async |client| {
-                CopyStatements::prepare(client, &table, columns, ledger, answers).await
+                let into = CopyInto {
+                    table: &table,
+                    columns,
+                    rows,
+                };
+                CopyStatements::prepare_storing(client, into, ledger, answers).await
             })
             .await?;
         Ok(())
@@ -220,6 +250,17 @@ impl Sink for HeldSink {
         // Nothing of a load that was stopped meanwhile will stay.
         if self.retry.stop.is_cancelled() {
             return Err(Error::new(ErrorKind::Interrupted, "the load is being stopped").into());
+        }
+        if self.transaction.rows == StoredRows::Frozen {
+            let Some(client) = &*held else {
+                return Err(self.transaction.is_over().into());
+            };
+            let written = self.statements.write_frozen(client, batch, record).await;
+            // The transaction has failed: nobody else may write in it.
+            return written.map_err(|error| {
+                self.retry.stop.cancel();
+                error.into()
+            });
         }
         loop {
             let Some(client) = &*held else {

@@ -24,7 +24,7 @@ pub(super) struct WrittenColumns {
 
 impl WrittenColumns {
     /// A refusal of one row, with the column if the server gave a sign of it.
-    fn refusal(&self, row: usize, fault: &DbError) -> Refusal {
+    pub(super) fn refusal(&self, row: usize, fault: &DbError) -> Refusal {
         let mut refusal = refusal(row, fault);
         if refusal.column.is_none() {
             refusal.column = column_of_fault(fault, &self.table.table, &self.columns).cloned();

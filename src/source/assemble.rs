@@ -90,6 +90,7 @@ impl<'a> RowAssembler<'a> {
     ///
     /// # Errors
     /// `WorkbookBroken` for a row that was handed over before; too much text in a row; what the exchange and `make` return.
+    #[inline]
     pub(super) fn cell(
         &mut self,
         path: &Path,
@@ -129,6 +130,7 @@ impl<'a> RowAssembler<'a> {
         Ok(self.totals)
     }
 
+    #[inline]
     fn put(
         &mut self,
         column: usize,
@@ -137,7 +139,7 @@ impl<'a> RowAssembler<'a> {
     ) -> Result<(), Refusal> {
         if let Some(batch) = &mut self.batch {
             let cell = make(batch)?;
-            let has_text = matches!(cell, Cell::Text(_) | Cell::Iso(_));
+            let has_text = matches!(cell, Cell::Text(_) | Cell::Iso(_) | Cell::Shared(_));
             if has_text && batch.bytes() as u64 > self.full_at {
                 return Err(Refusal::RowText);
             }
@@ -149,6 +151,7 @@ impl<'a> RowAssembler<'a> {
         Ok(())
     }
 
+    #[inline]
     fn column_under_header(&mut self, address: CellAddress) -> Option<usize> {
         let column = address
             .column

@@ -124,6 +124,7 @@ impl RowSource for SheetSource {
             hidden_rows: RowSet::default(),
             last_above: None,
             last_skipped: None,
+            plain_row: None,
         };
         if self.merged.is_empty() {
             workbook.read_sheet(self.selected.sheet, &mut rows)?;
@@ -160,6 +161,8 @@ struct Rows<'a> {
     hidden_rows: RowSet,
     last_above: Option<u32>,
     last_skipped: Option<u32>,
+    /// The row of the last cell, if all its cells are part of the table, whatever they hold.
+    plain_row: Option<u32>,
 }
 
 impl Rows<'_> {
@@ -188,6 +191,24 @@ impl Rows<'_> {
         }
         is_above
     }
+
+    /// Puts a cell into its row, and says whether it is the first of it.
+    #[inline]
+    fn take(&mut self, at: CellAddress, content: Content<'_>, format: FormatId) -> Result<bool> {
+        if matches!(content, Content::Uncached) {
+            let totals = self.assembler.totals_mut();
+            totals.uncached_formulas += 1;
+            totals.first_uncached.get_or_insert(at);
+        }
+        let begins_row = self
+            .assembler
+            .cell(self.path, at, |batch| to_cell(batch, content, format));
+        match begins_row {
+            Ok(begins_row) => Ok(begins_row),
+            Err(Refusal::RowText) => Err(self.over(Limit::RowText)),
+            Err(Refusal::Other(error)) => Err(error),
+        }
+    }
 }
 
 impl SheetVisitor for Rows<'_> {
@@ -196,6 +217,7 @@ impl SheetVisitor for Rows<'_> {
     fn hidden_columns(&mut self, _first: u32, _last: u32) {}
 
     fn hidden_row(&mut self, row: u32) -> Flow {
+        self.plain_row = None;
         self.hidden_rows.insert(row);
         Ok(ControlFlow::Continue(()))
     }
@@ -204,6 +226,10 @@ impl SheetVisitor for Rows<'_> {
         match self.cells_left.checked_sub(1) {
             Some(left) => self.cells_left = left,
             None => return Err(self.over(Limit::Cells)),
+        }
+        if self.plain_row == Some(at.row) {
+            self.take(at, content, format)?;
+            return Ok(ControlFlow::Continue(()));
         }
         if let Some(range) = self.range
             && !range.contains(at)
@@ -217,22 +243,12 @@ impl SheetVisitor for Rows<'_> {
         if self.is_left_out(at, is_hidden) {
             return Ok(ControlFlow::Continue(()));
         }
-        if content == Content::Uncached {
-            let totals = self.assembler.totals_mut();
-            totals.uncached_formulas += 1;
-            totals.first_uncached.get_or_insert(at);
-        }
-        let begins_row = self
-            .assembler
-            .cell(self.path, at, |batch| to_cell(batch, content, format));
-        let begins_row = match begins_row {
-            Err(Refusal::RowText) => return Err(self.over(Limit::RowText)),
-            Err(Refusal::Other(error)) => return Err(error),
-            Ok(begins_row) => begins_row,
-        };
+        let begins_row = self.take(at, content, format)?;
         if begins_row && is_hidden {
             self.assembler.totals_mut().hidden_rows_read += 1;
         }
+        let has_other_cells = is_hidden || self.range.is_some() || self.reason_column.is_some();
+        self.plain_row = (!has_other_cells).then_some(at.row);
         Ok(ControlFlow::Continue(()))
     }
 }
@@ -254,11 +270,13 @@ fn declared_columns(
 }
 
 /// Puts a cell's text into the batch and gives the cell.
+#[inline]
 fn to_cell(batch: &mut Batch, content: Content<'_>, format: FormatId) -> Result<Cell> {
     Ok(match content {
         Content::Bool(truth) => Cell::Bool(truth),
         Content::Number(value) => Cell::Number { value, format },
         Content::Text(text) => Cell::Text(batch.push_text(text)?),
+        Content::Shared(shared) => batch.refer(shared.index, shared.bytes, shared.strings),
         Content::Iso(text) => Cell::Iso(batch.push_text(text)?),
         Content::Error(error) => Cell::Error(error),
         Content::Uncached => Cell::Empty,

@@ -323,6 +323,7 @@ fn the_json_document_has_every_figure() {
       "bottleneck": "[measured]",
       "bytes_sent": 82132,
       "commit": "all",
+      "deferred": null,
       "dry_run": false,
       "duration": "[measured]",
       "empty_sheets": [],
@@ -330,6 +331,7 @@ fn the_json_document_has_every_figure() {
       "error_count": 13,
       "errors": [],
       "file": "listings.xlsx",
+      "frozen": false,
       "hidden": {
         "columns": 0,
         "rows_loaded": 0
@@ -395,6 +397,7 @@ fn the_json_document_has_every_figure() {
       "success_count": 287,
       "table": "public.businesses",
       "table_created": false,
+      "table_unlogged": false,
       "total_records": 300,
       "upserted": null,
       "warnings": [],

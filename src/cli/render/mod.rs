@@ -3,6 +3,7 @@
 pub(super) mod compare;
 pub(super) mod history;
 pub(super) mod inspect;
+pub(super) mod notice;
 pub(super) mod progress;
 pub(super) mod report;
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{grouped, note, rounded};
+use super::{grouped, note, notice, rounded};
 use crate::pipeline::progress::{Phase, Progress, ReaderState, Snapshot};
 
 /// How often the bar is drawn.
@@ -50,6 +50,13 @@ impl<'p> ProgressView<'p> {
         }
     }
 
+    /// Says what there is to be told; nothing when quiet.
+    pub(in crate::cli) fn tell_notices(&self) {
+        for notice in self.progress.take_notices() {
+            self.note(&notice::text(&notice));
+        }
+    }
+
     /// Shows the progress again and again; never returns, so it is raced against the load.
     pub(in crate::cli) async fn show(&self) {
         let mut ticks = interval(match self.medium {
@@ -61,7 +68,13 @@ impl<'p> ProgressView<'p> {
         let mut before = (Instant::now(), self.progress.snapshot());
         let mut phase_began = before.0;
         loop {
-            ticks.tick().await;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.progress.noticed() => {
+                    self.tell_notices();
+                    continue;
+                }
+            }
             let now = (Instant::now(), self.progress.snapshot());
             if now.1.phase != before.1.phase {
                 phase_began = before.0;

@@ -1,6 +1,7 @@
 //! The report of a load for people.
 
 use super::{bytes, grouped, line, note, one_line, rounded, seconds};
+use crate::model::deferred::{Deferred, DeferredOutcome};
 use crate::model::receipt::Verified;
 use crate::model::report::{LoadReport, LoadState, Upserted};
 
@@ -75,7 +76,13 @@ fn figures(report: &LoadReport) -> Vec<(&'static str, String)> {
         }
     }
     figures.push(("committed", committed(report).to_owned()));
+    if report.frozen {
+        figures.push(("stored", "frozen".to_owned()));
+    }
     figures.push(("load", report.load_id.clone()));
+    if let Some(deferred) = &report.deferred {
+        figures.push(("indexes", built(deferred)));
+    }
     if let Some(verified) = report.receipt.verified {
         figures.push(("verified", compared_with(verified).to_owned()));
     }
@@ -147,6 +154,33 @@ fn committed(report: &LoadReport) -> &'static str {
         "batch" => "each batch by itself",
         "row" => "each row by itself",
         _ => "all rows together",
+    }
+}
+
+/// What became of indexes and foreign keys that were to wait.
+fn built(deferred: &Deferred) -> String {
+    let (indexes, keys) = (
+        deferred.parts.indexes.len() as u64,
+        deferred.parts.foreign_keys.len() as u64,
+    );
+    match deferred.outcome {
+        DeferredOutcome::Rebuilt => format!(
+            "{} built and {} checked after the rows, {}",
+            counted(indexes, "index", "indexes"),
+            counted(keys, "foreign key", "foreign keys"),
+            seconds(deferred.rebuild)
+        ),
+        DeferredOutcome::LeftInPlace => "all in place during the load".to_owned(),
+        DeferredOutcome::LoadedAgainInPlace => {
+            "all in place during a second load of all rows".to_owned()
+        }
+    }
+}
+
+fn counted(number: u64, one: &str, several: &str) -> String {
+    match number {
+        1 => format!("1 {one}"),
+        _ => format!("{} {several}", grouped(number)),
     }
 }
 

@@ -128,7 +128,7 @@ impl Blueprint {
         let difference = self
             .facts
             .of_a_copy(&BTreeMap::new())
-            .first_difference(&copied);
+            .first_difference(&copied, |_| true);
         Ok(difference.map(|subject| format!("{} {}", subject.kind, subject.name)))
     }
 
@@ -280,7 +280,7 @@ impl Blueprint {
             return Err(self.changed("it is another table now"));
         }
         let facts = Facts::of(client, now.oid).await.map_err(failed)?;
-        if let Some(subject) = self.facts.first_difference(&facts) {
+        if let Some(subject) = self.facts.first_difference(&facts, |_| true) {
             return Err(self.changed(&format!("{} {}", subject.kind, subject.name)));
         }
         let obstacles = obstacles(client, now.oid).await.map_err(failed)?;

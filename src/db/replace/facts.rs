@@ -6,17 +6,17 @@ use tokio_postgres::Client;
 
 /// What a fact is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Subject {
+pub(in crate::db) struct Subject {
     /// `settings`, `column`, `constraint`, `index`, `identity`, `sequence`, `grants` or `comment`.
-    pub(super) kind: String,
+    pub(in crate::db) kind: String,
     /// Its name; for an identity that of its column.
-    pub(super) name: String,
+    pub(in crate::db) name: String,
 }
 
 /// The facts about one table. They hold nothing that a copy cannot share: no object ids of the table's own and no
 /// columns by number, which counts the dropped ones, too.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Facts(BTreeMap<Subject, String>);
+pub(in crate::db) struct Facts(BTreeMap<Subject, String>);
 
 /// Kinds of facts that a copy gets only when it takes the table's place.
 const LATER: &[&str] = &["sequence", "grants", "comment"];
@@ -26,7 +26,10 @@ impl Facts {
     ///
     /// # Errors
     /// What the server says.
-    pub(super) async fn of(client: &Client, table: u32) -> Result<Self, tokio_postgres::Error> {
+    pub(in crate::db) async fn of(
+        client: &Client,
+        table: u32,
+    ) -> Result<Self, tokio_postgres::Error> {
         let rows = client.query(FACTS, &[&table]).await?;
         let facts = rows.iter().map(|row| {
             let subject = Subject {
@@ -38,9 +41,14 @@ impl Facts {
         Ok(Self(facts.collect()))
     }
 
-    /// What differs first, if anything does.
-    pub(super) fn first_difference(&self, other: &Self) -> Option<Subject> {
-        let differs = |subject: &&Subject| self.0.get(*subject) != other.0.get(*subject);
+    /// What differs first among these, if anything does.
+    pub(in crate::db) fn first_difference(
+        &self,
+        other: &Self,
+        matters: impl Fn(&Subject) -> bool,
+    ) -> Option<Subject> {
+        let differs =
+            |subject: &&Subject| matters(subject) && self.0.get(*subject) != other.0.get(*subject);
         let mut subjects = self.0.keys().chain(other.0.keys());
         subjects.find(differs).cloned()
     }

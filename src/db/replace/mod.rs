@@ -22,7 +22,7 @@
 
 mod blueprint;
 mod created;
-mod facts;
+pub(in crate::db) mod facts;
 mod grants;
 mod likeness;
 mod obstacles;
