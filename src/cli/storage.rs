@@ -13,7 +13,8 @@ pub(super) struct StorageArgs {
     #[arg(long)]
     unlogged: bool,
     /// Drop the secondary indexes and foreign keys of the table first, and build them again after the last row, all in the
-    /// load's transaction; the table, and those that its foreign keys point to, are locked against everybody until then
+    /// load's transaction; the table, and those that its foreign keys point to, are locked against everybody until then. If
+    /// a row keeps one of them from being built, all rows are loaded once more with everything in place, to find it
     #[arg(long)]
     defer_indexes: bool,
     /// Store the rows of a table that is created or emptied frozen, so that no vacuum writes them again: over one

@@ -50,7 +50,7 @@ pub struct Target {
     /// Whether the table outlives a crash of the server.
     pub(super) persistence: Persistence,
     /// The parts of the table that wait for the rows.
-    pub(super) deferral: Option<Deferral>,
+    pub(super) deferral: Option<Box<Deferral>>,
 }
 
 /// What a target is found for.
@@ -71,7 +71,7 @@ pub(crate) enum Place {
         /// How rows get there.
         route: Route,
         /// The parts of it that wait for them.
-        deferral: Option<Deferral>,
+        deferral: Option<Box<Deferral>>,
     },
     /// There is none of this name.
     New {
@@ -114,7 +114,7 @@ impl Place {
         let route = Route::to_existing_table(client, config, &found.name, load_id).await?;
         let deferral = match config.storage.indexes {
             Indexes::Kept => None,
-            Indexes::Deferred => Some(Deferral::plan(client, &found.name).await?),
+            Indexes::Deferred => Some(Box::new(Deferral::plan(client, &found.name).await?)),
         };
         Ok(Self::Existing {
             table: found,

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::support::import::{Run, rows, tables};
@@ -522,6 +524,56 @@ async fn a_table_that_changed_since_the_plan_is_refused_and_locks_are_tried_agai
     let report = load.end().document(0);
     assert_eq!(report["deferred"]["outcome"], "rebuilt");
     assert_eq!(names(&report["deferred"]["indexes"]), ["by_name", "more"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_that_is_interrupted_leaves_all_as_it_was_and_is_resumed() {
+    let database = TestDatabase::create();
+    let directory = tempfile::tempdir().unwrap();
+    let file = people(directory.path(), 300);
+    database.query(CHECKED);
+    // The ledger is there, with indexes of its own.
+    database.query("create table other (id int, name text, city int)");
+    Run::import(&database, &file, &["--table", "other"]).document(0);
+    let before = (definitions(&database), keys(&database), objects(&database));
+    database.query(
+        "create function wait() returns event_trigger language plpgsql as $$ begin \
+           perform pg_advisory_xact_lock_shared(1); end $$; \
+         create event trigger wait on ddl_command_end when tag in ('CREATE INDEX') execute function wait()",
+    );
+    let gatekeeper = database.connect().await;
+    gatekeeper
+        .batch_execute("select pg_advisory_lock(1)")
+        .await
+        .unwrap();
+    let load = Started::import(&database, &file, &["--defer-indexes"]);
+    wait_for_waiting(&database, 1);
+    kill(
+        Pid::from_raw(i32::try_from(load.id()).unwrap()),
+        Signal::SIGINT,
+    )
+    .unwrap();
+    let interrupted = load.end();
+    let report = interrupted.document(130);
+    assert_eq!(report["state"], "interrupted");
+    assert_eq!(report["deferred"]["outcome"], "left_in_place");
+    assert_eq!(count(&database, "people"), "1");
+    assert_eq!(
+        (definitions(&database), keys(&database), objects(&database)),
+        before
+    );
+    gatekeeper
+        .batch_execute("select pg_advisory_unlock(1)")
+        .await
+        .unwrap();
+    let load = report["load_id"].as_str().unwrap();
+    let resumed = run(&database, &["resume", load, "--json", "--quiet"]).document(0);
+    assert_eq!(resumed["deferred"]["outcome"], "rebuilt");
+    assert_eq!(count(&database, "people"), "301");
+    assert_eq!(
+        (definitions(&database), keys(&database)),
+        (before.0, before.1)
+    );
 }
 
 /// Whether a table is unlogged, with its indexes and its TOAST table.

@@ -300,14 +300,18 @@ fn assert_measured(report: &Value) {
     }
 }
 
-#[test]
-fn the_json_document_has_every_figure() {
+/// The JSON document of the import, which nothing is said beside.
+fn document() -> Value {
     let database = TestDatabase::create();
     let output = import(&database, &["--json", "--quiet"]);
     assert_eq!(output.status.code(), Some(3));
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
-    let text = String::from_utf8(output.stdout).unwrap();
-    let mut report: Value = serde_json::from_str(&text).unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn the_json_document_has_every_figure() {
+    let mut report = document();
     assert_measured(&report);
     assert_eq!(report["rejects"].as_array().unwrap().len(), 13);
     assert_eq!(report["receipt"]["columns"].as_array().unwrap().len(), 9);

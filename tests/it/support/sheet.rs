@@ -116,6 +116,11 @@ impl Started {
         Self { child }
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for its end.
     pub(crate) fn end(self) -> Run {
         ended(self.child.wait_with_output().unwrap())
