@@ -66,7 +66,7 @@ pub(crate) struct RunArgs {
     /// Measure this workload alone; may be given several times
     #[arg(long, value_name = "NAME", value_enum)]
     pub(crate) only: Vec<Workload>,
-    /// Keep the report as JSON
+    /// Keep the report as JSON; written anew after each workload
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
     /// Print the block for benches/README.md

@@ -93,11 +93,7 @@ fn run(args: &RunArgs) -> Result<ExitCode> {
     };
     let date = machine::now();
     let report = with_bench(&args.place, args.runs, |bench| {
-        let mut workloads = Vec::new();
-        for workload in chosen {
-            workloads.push(bench.measure(*workload)?);
-        }
-        Ok(Report {
+        let mut report = Report {
             format: FORMAT,
             commit: machine::commit(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -105,16 +101,25 @@ fn run(args: &RunArgs) -> Result<ExitCode> {
             profile: machine::profile_of(bench.program),
             machine: machine::machine(),
             server: bench.server.facts()?,
-            workloads,
-        })
+            workloads: Vec::new(),
+        };
+        for workload in chosen {
+            report.workloads.push(bench.measure(*workload)?);
+            // Each time: what was measured is not lost with a run that fails later.
+            if let Some(file) = &args.report {
+                write_report(&report, file)?;
+            }
+        }
+        Ok(report)
     })?;
-    if let Some(file) = &args.report {
-        let mut text = serde_json::to_string_pretty(&report)?;
-        text.push('\n');
-        std::fs::write(file, text).doing(format_args!("write {}", file.display()))?;
-    }
     print_report(&report, args.markdown);
     Ok(ExitCode::SUCCESS)
+}
+
+fn write_report(report: &Report, file: &Path) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(report)?;
+    text.push('\n');
+    std::fs::write(file, text).doing(format_args!("write {}", file.display()))
 }
 
 fn print_report(report: &Report, markdown: bool) {

@@ -8,7 +8,7 @@ use std::path::Path;
 use calamine::{DataRef, Reader as _, Xlsx, open_workbook};
 use clap::ValueEnum;
 use sheetload::config::import::ImportConfig;
-use sheetload::model::batch::{Batch, BatchExchange, BatchLimits};
+use sheetload::model::batch::{Batch, BatchExchange};
 use sheetload::source;
 use sheetload::transform::display::display_number;
 
@@ -34,12 +34,6 @@ pub(crate) fn read_one(reader: Reader, file: &Path) -> Result<u64> {
     }
 }
 
-/// As large as in a load.
-const LIMITS: BatchLimits = BatchLimits {
-    rows: 50_000,
-    bytes: 4 << 20,
-};
-
 /// Empties batches as they come.
 struct Emptied;
 
@@ -52,11 +46,12 @@ impl BatchExchange for Emptied {
 }
 
 fn with_sheetload(file: &Path) -> Result<u64> {
-    let options = ImportConfig::new(file.to_path_buf()).read;
-    let mut opened = source::open(file, &options, display_number)?;
+    let config = ImportConfig::new(file.to_path_buf());
+    let mut opened = source::open(file, &config.read, display_number)?;
     let sheet = opened.sheets.first_mut().ok_or("it has no sheet")?;
     let width = sheet.describe().header.width();
-    Ok(sheet.read(Batch::new(width, LIMITS), &mut Emptied)?.rows)
+    let first = Batch::new(width, config.batch_limits());
+    Ok(sheet.read(first, &mut Emptied)?.rows)
 }
 
 fn with_calamine(file: &Path) -> Result<u64> {

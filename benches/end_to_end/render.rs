@@ -127,7 +127,7 @@ fn figure(workload: &Measured) -> String {
 
 fn goal(figure: &Figure) -> String {
     let Some(goal) = figure.goal() else {
-        return "for other sizes".to_owned();
+        return "(set for other sizes)".to_owned();
     };
     let plain = |bound: f64| match figure {
         Figure::Median { of, .. } => amount(*of, bound),

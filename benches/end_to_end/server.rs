@@ -64,10 +64,7 @@ impl Server {
                     .doing("open the server's directory to it")?;
                 let server = PrivateServer::at(&directory.path().join("server"));
                 let running = server.start().await?;
-                let throw_away = ThrowAway {
-                    server,
-                    directory: directory,
-                };
+                let throw_away = ThrowAway { server, directory };
                 (running.url(), Some(throw_away))
             }
         };

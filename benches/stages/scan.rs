@@ -6,7 +6,7 @@ use criterion::{Criterion, Throughput};
 use sheetload::Result;
 use sheetload::model::batch::{Batch, BatchExchange};
 
-use crate::workbook::{self, LIMITS, ROWS, SHAPES};
+use crate::workbook::{self, ROWS, SHAPES};
 
 /// Empties batches as they come.
 struct Emptied;
@@ -35,12 +35,13 @@ pub(crate) fn open(criterion: &mut Criterion) {
 pub(crate) fn read(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("scan");
     for (name, shape) in SHAPES {
-        let mut source = workbook::open(&workbook::config(shape));
+        let config = workbook::config(shape);
+        let mut source = workbook::open(&config);
         let width = source.describe().header.width();
         group.throughput(Throughput::Elements(ROWS * width as u64));
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let totals = source.read(Batch::new(width, LIMITS), &mut Emptied);
+                let totals = source.read(Batch::new(width, config.batch_limits()), &mut Emptied);
                 assert_eq!(totals.expect("the workbook is sound").rows, ROWS);
             });
         });

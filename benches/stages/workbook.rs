@@ -16,12 +16,6 @@ use sheetload::transform::names::column_names;
 /// Rows of each workbook.
 pub(crate) const ROWS: u64 = 20_000;
 const SEED: u64 = 1;
-/// As large as in a load.
-pub(crate) const LIMITS: BatchLimits = BatchLimits {
-    rows: 50_000,
-    bytes: 4 << 20,
-};
-
 /// The workbooks, with their names in the benches.
 pub(crate) const SHAPES: [(&str, Shape); 2] =
     [("businesses", Shape::Businesses), ("orders", Shape::Orders)];
@@ -66,16 +60,21 @@ impl Sheet {
         let sheet = source.describe();
         let (width, names) = (sheet.header.width(), column_names(&sheet.header));
         let coercion = Coercion::for_sheet(sheet, config.on_cell_error, config.text_rules.clone());
-        let mut kept = Kept(Vec::new(), width);
-        let totals = source.read(Batch::new(width, LIMITS), &mut kept);
+        let limits = config.batch_limits();
+        let mut kept = Kept {
+            batches: Vec::new(),
+            width,
+            limits,
+        };
+        let totals = source.read(Batch::new(width, limits), &mut kept);
         assert_eq!(totals.expect("the workbook is sound").rows, ROWS);
         let mut seen = SeenColumns::new(width);
-        for batch in &kept.0 {
+        for batch in &kept.batches {
             seen.observe(batch, &coercion);
         }
         let columns = names.into_iter().zip(seen.types);
         Self {
-            batches: kept.0,
+            batches: kept.batches,
             columns: columns
                 .map(|(name, inferred)| inferred.to_column(name))
                 .collect(),
@@ -89,13 +88,17 @@ impl Sheet {
     }
 }
 
-/// Keeps batches, and gives new ones of this width.
-struct Kept(Vec<Batch>, usize);
+/// Keeps batches, and gives new ones like them.
+struct Kept {
+    batches: Vec<Batch>,
+    width: usize,
+    limits: BatchLimits,
+}
 
 impl BatchExchange for Kept {
     fn exchange(&mut self, full: Batch) -> Result<Batch> {
-        self.0.push(full);
-        Ok(Batch::new(self.1, LIMITS))
+        self.batches.push(full);
+        Ok(Batch::new(self.width, self.limits))
     }
 }
 
