@@ -4,24 +4,22 @@
 //! (runs, phonetic hints, escapes, other references, line ends that XML changes, an item cut in two by the end of the
 //! buffer) is left to the parser.
 
-use memchr::{memchr, memchr3};
+use memchr::{memchr, memchr3, memrchr};
 
 use super::text::Ends;
 use crate::source::xml::is_blank;
 
-/// Appends the text of the item that the bytes begin with, and gives how many bytes it takes; `None`, and nothing
+/// Appends the text of the item that the part begins with, and gives how many bytes it takes; `None`, and nothing
 /// appended, for an item in another shape.
-pub(super) fn plain_item(bytes: &[u8], into: &mut String) -> Option<usize> {
-    let rest = bytes.strip_prefix(b"<si><t")?;
-    let (ends, rest) = match rest.strip_prefix(b">") {
+pub(super) fn plain_item(part: &str, into: &mut String) -> Option<usize> {
+    let rest = part.strip_prefix("<si><t")?;
+    let (ends, rest) = match rest.strip_prefix('>') {
         Some(rest) => (Ends::Trimmed, rest),
-        None => (Ends::Kept, rest.strip_prefix(b" xml:space=\"preserve\">")?),
+        None => (Ends::Kept, rest.strip_prefix(" xml:space=\"preserve\">")?),
     };
-    let end = memchr(b'<', rest)?;
+    let end = memchr(b'<', rest.as_bytes())?;
     let (text, rest) = rest.split_at(end);
-    let rest = rest.strip_prefix(b"</t></si>")?;
-    let text = std::str::from_utf8(text).ok()?;
-    // References are looked at after blanks at the ends, as a reference to one is no blank.
+    let rest = rest.strip_prefix("</t></si>")?;
     let text = match ends {
         Ends::Kept => text,
         Ends::Trimmed => text.trim_matches(is_blank),
@@ -31,7 +29,17 @@ pub(super) fn plain_item(bytes: &[u8], into: &mut String) -> Option<usize> {
         into.truncate(before);
         return None;
     }
-    Some(bytes.len() - rest.len())
+    Some(part.len() - rest.len())
+}
+
+/// The front of the bytes as text: whole tags, as many as are looked at in one go. `None` where that is no UTF-8, or not
+/// even one tag.
+///
+/// Texts are short, and checked one by one their encoding would cost more than their reading.
+pub(super) fn front(bytes: &[u8], most: usize) -> Option<&str> {
+    let front = bytes.get(..most).unwrap_or(bytes);
+    let end = memrchr(b'>', front)?;
+    simdutf8::basic::from_utf8(front.get(..=end)?).ok()
 }
 
 /// Appends a text with its entities decoded; `None` when it has anything else that is not meant as it is written.
@@ -102,7 +110,7 @@ mod tests {
             ("<si><t xml:space=\"default\">a</t></si>", None),
         ] {
             let mut text = String::from("before ");
-            let taken = plain_item(item.as_bytes(), &mut text);
+            let taken = plain_item(item, &mut text);
             assert_eq!(
                 text.strip_prefix("before "),
                 Some(wanted.unwrap_or_default())
@@ -110,8 +118,16 @@ mod tests {
             let whole = item.find("</si>").map(|end| end + "</si>".len());
             assert_eq!(taken, wanted.and(whole), "{item}");
         }
-        let mut text = String::new();
-        assert_eq!(plain_item(b"<si><t>\xFF</t></si>", &mut text), None);
+    }
+
+    #[test]
+    fn the_front_ends_with_a_tag() {
+        assert_eq!(front(b"<a>b</a><c", 99), Some("<a>b</a>"));
+        assert_eq!(front("<a>é".as_bytes(), 4), Some("<a>"));
+        assert_eq!(front("é<a>é".as_bytes(), 99), Some("é<a>"));
+        assert_eq!(front(b"<a>b</a>", 7), Some("<a>"));
+        assert_eq!(front(b"<a", 99), None);
+        assert_eq!(front(b"\xFF<a>", 99), None);
     }
 
     /// What the XML parser makes of an item.
@@ -145,7 +161,7 @@ mod tests {
             let space = if kept { " xml:space=\"preserve\"" } else { "" };
             let item = format!("<si><t{space}>{}</t></si>", pieces.concat());
             let mut text = String::new();
-            if let Some(bytes) = plain_item(item.as_bytes(), &mut text) {
+            if let Some(bytes) = plain_item(&item, &mut text) {
                 prop_assert_eq!(bytes, item.len());
                 prop_assert_eq!(Some(text), parsed(&item));
             }

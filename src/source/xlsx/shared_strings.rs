@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use quick_xml::events::Event;
 
-use super::plain_item::plain_item;
+use super::plain_item::{front, plain_item};
 use super::text;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::limits::Limits;
@@ -16,6 +16,9 @@ use crate::source::package::{Package, PartKind, read_error};
 use crate::source::read_ahead::Ahead;
 use crate::source::workbook::SharedText;
 use crate::source::xml::XmlReader;
+
+/// How many bytes of plain items are looked at in one go.
+const FRONT_BYTES: usize = 8 << 10;
 
 /// The strings that cells refer to, of which more are read when they are asked for.
 pub(super) struct SharedTexts {
@@ -174,16 +177,27 @@ impl StringsPart {
 
     /// Reads items in the common shape, up to the first in another or the end of a segment.
     fn plain_items(&mut self) -> Result<SegmentState> {
-        let Some(mut bytes) = self.reader.rest()? else {
+        let Some(bytes) = self.reader.rest()? else {
             return Ok(SegmentState::Open);
         };
-        let (mut taken, mut state) = (0, Ok(SegmentState::Open));
+        let (mut taken, mut state, mut most) = (0, Ok(SegmentState::Open), FRONT_BYTES);
         while state == Ok(SegmentState::Open)
-            && let Some(item) = plain_item(bytes, self.builder.text_mut())
+            && let Some(mut items) = front(bytes.get(taken..).unwrap_or_default(), most)
         {
-            bytes = bytes.get(item..).unwrap_or_default();
-            taken += item;
-            state = self.builder.end_within(&self.limits);
+            let before = taken;
+            while state == Ok(SegmentState::Open)
+                && let Some(item) = plain_item(items, self.builder.text_mut())
+            {
+                items = items.get(item..).unwrap_or_default();
+                taken += item;
+                state = self.builder.end_within(&self.limits);
+            }
+            // An item may be longer than all that was looked at.
+            most = match taken == before {
+                true if most < bytes.len() => usize::MAX,
+                true => break,
+                false => FRONT_BYTES,
+            };
         }
         self.reader.take(taken);
         state.map_err(|limit| self.reader.over(limit))
