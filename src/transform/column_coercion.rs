@@ -197,12 +197,16 @@ impl<'p> ColumnCoercion<'p> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
 
     use super::*;
     use crate::model::batch::BatchLimits;
     use crate::model::cell::{CellError, FormatId};
+    use crate::model::limits::Limits;
     use crate::model::number_format::NumberFormat;
+    use crate::model::shared_strings::SharedStringsBuilder;
     use crate::model::sheet::DateSystem;
     use crate::transform::coerce::{Coerced, OnCellError};
     use crate::transform::number_format::classify;
@@ -239,6 +243,7 @@ mod tests {
     #[derive(Debug, Clone)]
     enum Given {
         Text(String),
+        Shared(String),
         Other(Cell),
     }
 
@@ -272,6 +277,7 @@ mod tests {
         ];
         // One format more than there are.
         let format = 0..=CODES.len();
+        let text = "[a-zäöü0-9., \\x00]{0,20}|n/a|yes|2024-01-02| 12\\.5 ";
         prop_oneof![
             1 => Just(Given::Other(Cell::Empty)),
             1 => any::<bool>().prop_map(|truth| Given::Other(Cell::Bool(truth))),
@@ -279,7 +285,8 @@ mod tests {
             8 => (number, format).prop_map(|(value, format)| {
                 Given::Other(Cell::Number { value, format: FormatId(format as u16) })
             }),
-            3 => "[a-zäöü0-9., \\x00]{0,20}|n/a|yes|2024-01-02| 12\\.5 ".prop_map(Given::Text),
+            2 => text.prop_map(Given::Text),
+            2 => text.prop_map(Given::Shared),
         ]
     }
 
@@ -383,10 +390,20 @@ mod tests {
             coercion in coercions(),
         ) {
             let mut batch = Batch::new(1, BatchLimits { rows: 100, bytes: 10_000 });
-            let mut placed = Vec::new();
+            let (mut placed, mut shared) = (Vec::new(), SharedStringsBuilder::default());
+            for given in &given {
+                if let Given::Shared(text) = given {
+                    shared.text_mut().push_str(text);
+                    shared.end_within(&Limits::default()).unwrap();
+                }
+            }
+            let (shared, mut next) = (Arc::new(shared.finish()), 0..);
             for given in given {
                 placed.push(match given {
                     Given::Text(text) => Cell::Text(batch.push_text(&text).unwrap()),
+                    Given::Shared(text) => {
+                        batch.refer(next.next().unwrap(), text.len(), &shared)
+                    }
                     Given::Other(cell) => cell,
                 });
             }

@@ -229,7 +229,7 @@ mod tests {
         fn the_text_of_a_value_is_what_it_displays(value in values()) {
             let mut out = BytesMut::new();
             put(value, &mut out);
-            prop_assert_eq!(&out[..], value.to_string().as_bytes());
+            prop_assert_eq!(String::from_utf8(out.to_vec()).unwrap(), value.to_string());
         }
     }
 
