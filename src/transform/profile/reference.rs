@@ -50,20 +50,16 @@ fn add_number(
     class: CellClass,
     system: DateSystem,
 ) {
+    use CellClass as C;
     column.add(class, row);
-    match class {
-        CellClass::Integer | CellClass::Decimal | CellClass::Float | CellClass::Padded => {
-            let is_exact = value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0;
-            if !is_exact && has_many_digits(value) {
-                column.inexact.add(row);
-            }
-        }
-        CellClass::Date | CellClass::Timestamp | CellClass::NoDate => {
-            if system == DateSystem::From1900 && (0.0..61.0).contains(&value) {
-                column.early_dates.add(row);
-            }
-        }
-        _ => {}
+    let is_exact = value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0;
+    let has_digits = matches!(class, C::Integer | C::Decimal | C::Float | C::Padded);
+    if has_digits && !is_exact && has_many_digits(value) {
+        column.inexact.add(row);
+    }
+    let is_day = matches!(class, C::Date | C::Timestamp | C::NoDate);
+    if is_day && system == DateSystem::From1900 && (0.0..61.0).contains(&value) {
+        column.early_dates.add(row);
     }
 }
 
