@@ -5,7 +5,7 @@ use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::{Client, Statement};
 
 use super::answers::Answers;
-use super::classify::{row_fault, rows_before_fault};
+use super::classify::{row_fault, row_named_by_copy};
 use super::copy_stream::copy_rows;
 use super::encode::{EncodedBatch, FieldForm};
 use super::frame::Frame;
@@ -234,7 +234,7 @@ impl CopyStatements {
         record: &dyn BatchRecord,
     ) -> Option<Error> {
         let fault = row_fault(error)?;
-        let row = rows_before_fault(fault, &self.table().table);
+        let row = row_named_by_copy(fault, &self.table().table);
         let refusal = self.target.refusal(row.unwrap_or_default(), fault);
         let error = match row.and_then(|_| record.refused(&refusal)) {
             Some(reject) => Error::new(
