@@ -1,11 +1,11 @@
-# The two commands that set everything up by themselves. All else is plain cargo.
+# The commands that set everything up by themselves. All else is plain cargo.
 
 SHEETLOAD := cargo run --release --locked --quiet --
 
 # The demo works on the private server, whatever database the environment names.
 unexport DATABASE_URL PGHOST PGHOSTADDR PGPORT PGUSER PGPASSWORD PGDATABASE PGSERVICE
 
-.PHONY: demo test chaos install-missing
+.PHONY: demo test chaos bench bench-load install-missing
 
 # The main job on the sample: a private server, its table, 10,000 listings of which 13 cannot be loaded.
 demo: install-missing
@@ -24,6 +24,16 @@ KILLS = 600
 SEED = $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 chaos: install-missing
 	SHEETLOAD_CHAOS_KILLS=$(KILLS) SHEETLOAD_CHAOS_SEED=$(SEED) cargo test --locked --test it chaos::
+
+# What each stage costs without a server.
+bench: install-missing
+	cargo bench --locked --bench stages
+
+# Whole loads into a throw-away server, against what else does the same: half an hour of a machine at rest. Say what to
+# measure with BENCH, for example `make bench-load BENCH='--only orders --report after.json'`.
+BENCH =
+bench-load: install-missing
+	cargo bench --locked --bench end_to_end -- run $(BENCH)
 
 install-missing:
 	@./.ci/install-missing

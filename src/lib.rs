@@ -11,7 +11,7 @@
 //! | `main`, [`cli`] | arguments to settings, calls, what people see | the only place that knows clap, and that prints |
 //! | [`compare`] | the modes against each other, in throw-away tables | never touches the target |
 //! | [`sample`] | deterministic workbooks and the figures they must give | knows nothing of reading or loading |
-//! | [`pipeline`] | reader, workers, attempts, putting in place, progress, report; inspection | the only place that spawns |
+//! | [`pipeline`] | reader, workers, attempts, putting in place, progress, report; inspection | the only place that spawns tasks |
 //! | [`db`] | connections, what tables look like, replacing, merging, the ledger, the private server | |
 //! | [`config`] | settings as plain data and as documents | no I/O but finding the connection's settings |
 //! | [`source`] | workbooks to flat batches | the only place that knows file formats |
@@ -28,7 +28,8 @@
 //!    [`pipeline::groups`] says which sheets go into which table. All this is before a database is asked for.
 //! 2. [`pipeline::target`] looks at the table. An existing one is joined to the header by name, and everything that
 //!    does not fit is reported together. For a missing one all rows are read once and the types of each column's
-//!    cells are joined in a lattice ([`transform::infer`]); reading twice is the price of a table that holds all.
+//!    cells are joined in a lattice ([`transform::infer`]) on a second thread; reading twice is the price of a table
+//!    that holds all.
 //!    With a sample of the rows instead, the reader looks at each batch before it hands it over: when a column does
 //!    not hold a cell, it waits until the workers are done, has the column widened, and goes on.
 //! 3. A route is chosen, which says where rows are written and what becomes of them at the end. A table that is created
@@ -37,11 +38,16 @@
 //!    for the rows are dropped and built in that transaction where this is asked for ([`db::deferral`]). Then the load is
 //!    recorded ([`db::ledger`]): a connection of its own speaks for it as long as it runs.
 //! 4. The reader, on a blocking thread of its own, fills a flat [`model::batch::Batch`]: 16-byte cells, one arena for
-//!    texts, the sheet's row numbers. Batches are recycled; neither a cell nor a row costs an allocation.
+//!    texts, the sheet's row numbers. Batches are recycled; neither a cell nor a row costs an allocation. A large part of
+//!    an xlsx or xlsb is inflated ahead of it by a second thread, and the shared strings of an xlsx are read by a third
+//!    meanwhile: programs number them in the order in which cells refer to them. A cell that refers to one has its
+//!    number; the batch holds the table. Rows and cells in the shapes that programs write are read from the bytes, all
+//!    others by an XML parser, and both give the same. The threads end with the reading that started them.
 //! 5. A batch closes at its rows (few at first, doubling, so that a small sheet keeps all workers busy) or its bytes,
 //!    and goes into a bounded channel. A full channel stops the reader: that is
 //!    all the back-pressure there is. Batches in memory are at most `queue + workers + 1`, with as many places in the
-//!    queue as there are workers; on top come each worker's encoded batch and the workbook's shared strings.
+//!    queue as there are workers; on top come each worker's encoded batch, 1 MiB of inflated bytes, and the workbook's
+//!    shared strings with 4 bytes for each.
 //! 6. A worker makes a [`model::value::Value`] of each cell ([`transform::coerce`]) and encodes it
 //!    ([`sink::encode`]). A cell that does not fit rejects its row, and only that, with sheet, cell, column and reason.
 //!    What the columns hold is added up on the way, for the receipt ([`model::receipt`]).

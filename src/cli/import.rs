@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use super::columns::ColumnArgs;
 use super::commit::CommitArgs;
 use super::connection::{self, ConnectionArgs};
+use super::limits::size;
 use super::load::{Showing, run_load};
 use super::read::ReadArgs;
 use super::render::progress::ProgressView;
@@ -16,6 +17,7 @@ use super::storage::StorageArgs;
 use crate::config::import::{IfExists, ImportConfig, Lineage, Mode, OnError, SeveralSheets};
 use crate::error::Result;
 use crate::exit;
+use crate::model::selection::{ReadOptions, ReaderThreads};
 use crate::model::table::TableName;
 use crate::pipeline::groups::prepare;
 use crate::pipeline::import::import_prepared;
@@ -93,6 +95,28 @@ pub(super) struct TuningArgs {
     /// Rows in a batch; default: from 2,500 doubling up to 50,000 in batch mode, 100 in the others
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(super) batch_size: Option<NonZeroUsize>,
+    /// Bytes at which a batch closes before it has so many rows, such as 1 MiB; default: 4 MiB
+    #[arg(long, value_name = "SIZE", value_parser = batch_bytes)]
+    pub(super) batch_bytes: Option<NonZeroUsize>,
+    /// Threads that read the file: the second one inflates ahead of the first, the third reads the shared strings of an
+    /// xlsx; default: 3, with a single core 1
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    reader_threads: Option<NonZeroUsize>,
+}
+
+impl TuningArgs {
+    /// How many threads read.
+    pub(super) fn reader_threads(&self) -> ReaderThreads {
+        self.reader_threads
+            .map_or_else(ReaderThreads::default, ReaderThreads::new)
+    }
+}
+
+fn batch_bytes(text: &str) -> Result<NonZeroUsize, String> {
+    let bytes = usize::try_from(size(text)?).ok();
+    bytes
+        .and_then(NonZeroUsize::new)
+        .ok_or_else(|| "a size from 1 is needed".to_owned())
 }
 
 /// Reads a number from 1.
@@ -143,7 +167,10 @@ enum OnCellErrorArg {
 impl ImportArgs {
     fn to_config(&self) -> Result<ImportConfig> {
         let mut config = ImportConfig {
-            read: self.read.to_options()?,
+            read: ReadOptions {
+                threads: self.tuning.reader_threads(),
+                ..self.read.to_options()?
+            },
             several: if self.union {
                 SeveralSheets::Union
             } else {
@@ -162,6 +189,7 @@ impl ImportArgs {
             },
             workers: self.tuning.workers,
             batch_rows: self.tuning.batch_size,
+            batch_bytes: self.tuning.batch_bytes,
             if_exists: match self.if_exists {
                 IfExistsArg::Fail => IfExists::Fail,
                 IfExistsArg::Append => IfExists::Append,

@@ -99,7 +99,7 @@ impl LimitArgs {
 }
 
 /// Reads bytes, in a binary unit or none, such as `64MiB`.
-fn size(text: &str) -> Result<u64, String> {
+pub(super) fn size(text: &str) -> Result<u64, String> {
     let end = text
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(text.len());

@@ -107,6 +107,7 @@ impl ReadArgs {
                 ReaderArg::Calamine => Reader::Calamine,
             },
             limits: self.limits.to_limits(),
+            ..ReadOptions::default()
         })
     }
 }

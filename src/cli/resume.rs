@@ -58,6 +58,8 @@ impl ResumeArgs {
             password: self.password.read()?,
             workers: self.tuning.workers,
             batch_rows: self.tuning.batch_size,
+            batch_bytes: self.tuning.batch_bytes,
+            threads: self.tuning.reader_threads(),
             max_errors: self.max_errors,
             rejects: self.rejects.clone().map(|file| RejectsTo { file }),
             patience: self.patience.changes(),

@@ -123,7 +123,8 @@ mod tests {
     use crate::model::limits::Limits;
     use crate::model::secret::Password;
     use crate::model::selection::{
-        Area, HeaderRows, Hidden, MergedCells, ReadOptions, Reader, SheetChoice, SheetPattern,
+        Area, HeaderRows, Hidden, MergedCells, ReadOptions, Reader, ReaderThreads, SheetChoice,
+        SheetPattern,
     };
     use crate::model::sql_type::SqlType;
     use crate::model::table::TableName;
@@ -200,6 +201,7 @@ mod tests {
         let reader = one_of(&[Reader::Own, Reader::Calamine]);
         (sheets(), area, header, hidden, merged, reader).prop_map(
             |(sheets, area, header, hidden, merged, reader)| ReadOptions {
+                threads: ReaderThreads::default(),
                 sheets,
                 area,
                 header,
@@ -286,14 +288,14 @@ mod tests {
             types in one_of(&[NewTypes::Inferred, NewTypes::Text]),
             lineage in one_of(&[Lineage::None, Lineage::Columns]),
             mode in one_of(&[Mode::Sequential, Mode::Concurrent, Mode::Batch]),
-            (workers, batch_rows, infer_rows) in (number(), number(), number()),
+            (workers, batch_rows, batch_bytes, infer_rows) in (number(), number(), number(), number()),
             if_exists in one_of(&[IfExists::Fail, IfExists::Append, IfExists::Replace, IfExists::Truncate]),
             on_error in one_of(&[OnError::Skip, OnError::Abort]),
             on_cell_error in one_of(&[OnCellError::Null, OnCellError::Reject, OnCellError::Text]),
             (text_rules, mapping, storage) in (text_rules(), mapping(), storage()),
         ) -> ImportConfig {
             ImportConfig {
-                read, several, table, types, lineage, mode, workers, batch_rows, if_exists, on_error,
+                read, several, table, types, lineage, mode, workers, batch_rows, batch_bytes, if_exists, on_error,
                 on_cell_error, text_rules, mapping, infer_rows, storage,
                 ..ImportConfig::new(file)
             }

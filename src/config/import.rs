@@ -141,6 +141,8 @@ pub struct ImportConfig {
     pub workers: Option<NonZeroUsize>,
     /// Rows of a batch; without a number, [`Mode::default_batch_rows`].
     pub batch_rows: Option<NonZeroUsize>,
+    /// Bytes of a batch's cells and texts; without a number, [`BATCH_BYTES`].
+    pub batch_bytes: Option<NonZeroUsize>,
     /// What happens when the table exists.
     pub if_exists: IfExists,
     /// What happens when a row is rejected.
@@ -180,6 +182,8 @@ pub const BATCH_BYTES: usize = 4 << 20;
 /// Rows of the first batch in `batch` mode. 10,000 rows into a table with six indexes, with two workers, took 0.150 s
 /// as one batch, and 0.101 s in batches that double from here (medians).
 const FIRST_BATCH_ROWS: usize = 2_500;
+/// A batch is held in memory several times.
+const MAX_BATCH_BYTES: usize = 1 << 30;
 /// More connections than this never help one load, and no server wants them.
 pub const MAX_WORKERS: usize = 128;
 /// More rows than a sheet has (ECMA-376 gives none; spreadsheet programs stop at 2^20).
@@ -199,6 +203,7 @@ impl ImportConfig {
             mode: Mode::default(),
             workers: None,
             batch_rows: None,
+            batch_bytes: None,
             if_exists: IfExists::default(),
             on_error: OnError::default(),
             on_cell_error: OnCellError::default(),
@@ -265,6 +270,14 @@ impl ImportConfig {
                 format!("--batch-size {batch_rows} is too large"),
             )
             .next_step(format!("Use at most {MAX_BATCH_ROWS}")));
+        }
+        let batch_bytes = self.batch_bytes.map_or(1, NonZeroUsize::get);
+        if batch_bytes > MAX_BATCH_BYTES {
+            return Err(Error::new(
+                ErrorKind::InvalidOptions,
+                format!("--batch-bytes {batch_bytes} is too large"),
+            )
+            .next_step("Use at most 1 GiB"));
         }
         self.validate_commits()?;
         self.validate_storage()?;
@@ -364,7 +377,7 @@ impl ImportConfig {
             rows: self
                 .batch_rows
                 .map_or(self.mode.default_batch_rows(), NonZeroUsize::get),
-            bytes: BATCH_BYTES,
+            bytes: self.batch_bytes.map_or(BATCH_BYTES, NonZeroUsize::get),
         }
     }
 }

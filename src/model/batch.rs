@@ -1,6 +1,9 @@
 //! The flat batch: many rows in three allocations.
 
+use std::sync::Arc;
+
 use super::cell::{Cell, TextSpan};
+use super::shared_strings::SharedStrings;
 use crate::error::{Error, ErrorKind, Result};
 
 /// When a batch is full.
@@ -20,6 +23,9 @@ pub struct Batch {
     cells: Vec<Cell>,
     sheet_rows: Vec<u32>,
     text: String,
+    strings: Arc<SharedStrings>,
+    /// Bytes of the shared strings that its cells refer to, each as often as it is referred to.
+    shared_bytes: usize,
 }
 
 /// One row of a batch.
@@ -41,6 +47,8 @@ impl Batch {
             cells: Vec::new(),
             sheet_rows: Vec::new(),
             text: String::new(),
+            strings: Arc::default(),
+            shared_bytes: 0,
         }
     }
 
@@ -57,6 +65,7 @@ impl Batch {
     }
 
     /// Puts a cell into the row started last. A column at or beyond the width is ignored.
+    #[inline]
     pub fn set(&mut self, column: usize, cell: Cell) {
         if column < self.width && !self.sheet_rows.is_empty() {
             let row_start = self.cells.len() - self.width;
@@ -83,6 +92,7 @@ impl Batch {
     ///
     /// # Errors
     /// `WorkbookTooLarge` when the batch's texts pass 4 GiB, which needs a single row of that size.
+    #[inline]
     pub fn push_text(&mut self, text: &str) -> Result<TextSpan> {
         let (Ok(start), Ok(len)) = (u32::try_from(self.text.len()), u32::try_from(text.len()))
         else {
@@ -93,6 +103,17 @@ impl Batch {
         };
         self.text.push_str(text);
         Ok(TextSpan { start, len })
+    }
+
+    /// A cell that refers to a shared string of so many bytes. The strings of one workbook grow while it is read: a
+    /// string keeps its number.
+    #[inline]
+    pub fn refer(&mut self, index: u32, bytes: usize, strings: &Arc<SharedStrings>) -> Cell {
+        if !Arc::ptr_eq(&self.strings, strings) {
+            self.strings = Arc::clone(strings);
+        }
+        self.shared_bytes = self.shared_bytes.saturating_add(bytes);
+        Cell::Shared(index)
     }
 
     /// The text of a span that [`Self::push_text`] of this batch gave.
@@ -109,8 +130,15 @@ impl Batch {
     pub fn text_of(&self, cell: Cell) -> &str {
         match cell {
             Cell::Text(span) | Cell::Iso(span) => self.text(span),
+            Cell::Shared(index) => self.strings.get(index).unwrap_or_default(),
             _ => "",
         }
+    }
+
+    /// Whether one of its texts, or any of the workbook's shared strings, may hold U+0000.
+    #[must_use]
+    pub fn may_have_nul(&self) -> bool {
+        self.strings.has_nul() || memchr::memchr(0, self.text.as_bytes()).is_some()
     }
 
     /// How many rows it holds.
@@ -125,14 +153,16 @@ impl Batch {
         self.width
     }
 
-    /// Bytes of cells and texts.
+    /// Bytes of cells and texts, shared ones included: what its rows make of them is not shared.
     #[must_use]
+    #[inline]
     pub fn bytes(&self) -> usize {
-        self.cells.len() * size_of::<Cell>() + self.text.len()
+        self.cells.len() * size_of::<Cell>() + self.text.len() + self.shared_bytes
     }
 
     /// Whether one of its limits is reached.
     #[must_use]
+    #[inline]
     pub fn is_full(&self) -> bool {
         self.row_count() >= self.limits.rows || self.bytes() >= self.limits.bytes
     }
@@ -142,6 +172,7 @@ impl Batch {
         self.cells.clear();
         self.sheet_rows.clear();
         self.text.clear();
+        self.shared_bytes = 0;
     }
 
     /// The row with this index.

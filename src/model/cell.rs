@@ -169,6 +169,8 @@ pub enum Cell {
     },
     /// A text that is not empty.
     Text(TextSpan),
+    /// A text that is not empty, by its number in the shared strings of the batch.
+    Shared(u32),
     /// A date, time or duration stored as ISO 8601 text (ods, xlsx `t="d"`).
     Iso(TextSpan),
     /// An error value.

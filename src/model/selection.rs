@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -31,6 +32,43 @@ pub struct ReadOptions {
     pub reader: Reader,
     /// What the file may cost.
     pub limits: Limits,
+    /// How many threads read it; whoever goes on with a load may have others.
+    #[serde(skip)]
+    pub threads: ReaderThreads,
+}
+
+/// How many threads read a workbook. One makes rows; a second inflates ahead of it; a third reads the shared strings of an
+/// xlsx meanwhile. More have nothing to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ReaderThreads(NonZeroUsize);
+
+impl ReaderThreads {
+    /// So many threads.
+    #[must_use]
+    pub const fn new(threads: NonZeroUsize) -> Self {
+        Self(threads)
+    }
+
+    /// Whether bytes are inflated on a thread of their own.
+    #[must_use]
+    pub const fn inflates_ahead(self) -> bool {
+        self.0.get() >= 2
+    }
+
+    /// Whether shared strings are read on a thread of their own.
+    #[must_use]
+    pub const fn reads_strings_ahead(self) -> bool {
+        self.0.get() >= 3
+    }
+}
+
+impl Default for ReaderThreads {
+    /// All three where there is more than one processor: they wait for each other most of the time.
+    fn default() -> Self {
+        let is_alone = std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
+        let most = NonZeroUsize::MIN.saturating_add(2);
+        Self(if is_alone { NonZeroUsize::MIN } else { most })
+    }
 }
 
 /// The sheets to read.

@@ -61,8 +61,7 @@ impl ExistingTable {
             if source.describe().header.titled == Titled::No {
                 let rules = rules_without_hidden(source.describe(), config);
                 let room = found.columns.len() + rules.specs.len();
-                let look =
-                    |source: &mut dyn RowSource| last_column(source, config, interrupt, progress);
+                let look = |source: &mut dyn RowSource| last_column(source, interrupt, progress);
                 widen_to_cells(source.as_mut(), room, look)?;
             }
             let sheet = source.describe();

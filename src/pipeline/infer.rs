@@ -1,48 +1,24 @@
 //! The types of columns that a table does not have yet: rows are read once, and each column's cells are joined.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::observe::{LIMITS, Observer, Pass};
 use super::progress::Progress;
 use crate::config::import::ImportConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::batch::{Batch, BatchExchange, BatchLimits};
-use crate::model::sheet::SheetTotals;
+use crate::model::sheet::{SheetDescription, SheetTotals};
 use crate::source::RowSource;
-use crate::transform::coerce::Coercion;
 use crate::transform::infer::{InferredType, SeenColumns};
 use crate::transform::profile::LossyValues;
 
-/// Batches of the inference are emptied at once, so small ones serve.
-const LIMITS: BatchLimits = BatchLimits {
-    rows: 4_096,
-    bytes: 1 << 20,
-};
+const INTERRUPTED: &str = "interrupted before anything was loaded";
 
-/// Joins the cells of each column.
-struct Observe {
-    seen: SeenColumns,
-    lossy: LossyValues,
-    coercion: Coercion,
-    progress: Arc<Progress>,
-    interrupt: CancellationToken,
-}
-
-impl BatchExchange for Observe {
-    fn exchange(&mut self, mut full: Batch) -> Result<Batch> {
-        if self.interrupt.is_cancelled() {
-            return Err(Error::new(
-                ErrorKind::Interrupted,
-                "interrupted before anything was loaded",
-            ));
-        }
-        self.seen.observe(&full, &self.coercion);
-        self.lossy.observe(&full);
-        self.progress.inferred(full.row_count());
-        full.clear();
-        Ok(full)
+impl Observer for LossyValues {
+    fn observe(&mut self, batch: &Batch) {
+        Self::observe(self, batch);
     }
 }
 
@@ -69,21 +45,57 @@ pub(super) fn infer_types(
     source: &mut dyn RowSource,
     config: &ImportConfig,
     interrupt: &CancellationToken,
-    progress: &Arc<Progress>,
+    progress: &Progress,
 ) -> Result<Inferred> {
+    let pass = pass(interrupt, progress);
     if let Some(rows) = config.infer_rows
         && let Some(settled) = widen_to_declared(source)
-        && let Some((observed, rows)) = sample(source, config, rows.get(), interrupt, progress)?
+        && let Some((lossy, rows)) = sample(source, config, rows.get(), pass)?
     {
-        return Ok(observed.inferred(rows, settled));
+        return Ok(Inferred::of(lossy, config, rows, settled));
     }
-    let (mut observed, mut totals) = observe_all(source, config, interrupt, progress)?;
+    let (mut lossy, mut totals) = show(source, config, pass)?;
     if totals.cells_outside_header > 0 {
         source.widen(totals.first_column.unwrap_or_default(), totals.last_column);
-        (observed, totals) = observe_all(source, config, interrupt, progress)?;
+        (lossy, totals) = show(source, config, pass)?;
     }
-    let all = 0..observed.seen.types.len();
-    Ok(observed.inferred(totals.rows, all))
+    let all = 0..source.describe().header.width();
+    Ok(Inferred::of(lossy, config, totals.rows, all))
+}
+
+fn pass<'a>(interrupt: &'a CancellationToken, progress: &'a Progress) -> Pass<'a> {
+    Pass {
+        interrupt,
+        progress,
+        interrupted: INTERRUPTED,
+    }
+}
+
+fn observer(sheet: &SheetDescription, config: &ImportConfig) -> LossyValues {
+    LossyValues::of(sheet, config.text_rules.clone())
+}
+
+/// Looks at all rows.
+fn show(
+    source: &mut dyn RowSource,
+    config: &ImportConfig,
+    pass: Pass<'_>,
+) -> Result<(LossyValues, SheetTotals)> {
+    let observer = observer(source.describe(), config);
+    pass.show(source, observer)
+}
+
+impl Inferred {
+    fn of(lossy: LossyValues, config: &ImportConfig, rows: u64, settled: Range<usize>) -> Self {
+        let SeenColumns { types, filled } = lossy.seen(config.on_cell_error);
+        Self {
+            types,
+            filled,
+            lossy,
+            rows,
+            settled,
+        }
+    }
 }
 
 /// The types of the header's columns in all rows. Blocks.
@@ -94,10 +106,22 @@ pub(super) fn types_of_columns(
     source: &mut dyn RowSource,
     config: &ImportConfig,
     interrupt: &CancellationToken,
-    progress: &Arc<Progress>,
+    progress: &Progress,
 ) -> Result<(Vec<InferredType>, u64)> {
-    let (observed, totals) = observe_all(source, config, interrupt, progress)?;
-    Ok((observed.seen.types, totals.rows))
+    let (lossy, totals) = show(source, config, pass(interrupt, progress))?;
+    Ok((lossy.seen(config.on_cell_error).types, totals.rows))
+}
+
+/// Counts rows and looks at no cell.
+struct Pace<'a>(Pass<'a>);
+
+impl BatchExchange for Pace<'_> {
+    fn exchange(&mut self, mut full: Batch) -> Result<Batch> {
+        self.0.check()?;
+        self.0.progress.inferred(full.row_count());
+        full.clear();
+        Ok(full)
+    }
 }
 
 /// The last column with a cell in any row. Blocks.
@@ -106,11 +130,11 @@ pub(super) fn types_of_columns(
 /// What is wrong with the file; `Interrupted`.
 pub(super) fn last_column(
     source: &mut dyn RowSource,
-    config: &ImportConfig,
     interrupt: &CancellationToken,
-    progress: &Arc<Progress>,
+    progress: &Progress,
 ) -> Result<u32> {
-    let (_observed, totals) = observe_all(source, config, interrupt, progress)?;
+    let batch = Batch::new(source.describe().header.width(), LIMITS);
+    let totals = source.read(batch, &mut Pace(pass(interrupt, progress)))?;
     Ok(totals.last_column)
 }
 
@@ -182,62 +206,26 @@ pub(super) fn no_rows(sources: &[Box<dyn RowSource>]) -> Error {
     .next_step("Fill in rows, or name another sheet with --sheet")
 }
 
-impl Observe {
-    fn new(
-        source: &dyn RowSource,
-        config: &ImportConfig,
-        interrupt: &CancellationToken,
-        progress: &Arc<Progress>,
-    ) -> Self {
-        let sheet = source.describe();
-        Self {
-            seen: SeenColumns::new(sheet.header.width()),
-            lossy: LossyValues::of(sheet, config.text_rules.clone()),
-            coercion: Coercion::for_sheet(sheet, config.on_cell_error, config.text_rules.clone()),
-            progress: Arc::clone(progress),
-            interrupt: interrupt.clone(),
-        }
-    }
-
-    fn inferred(self, rows: u64, settled: Range<usize>) -> Inferred {
-        Inferred {
-            settled,
-            types: self.seen.types,
-            filled: self.seen.filled,
-            lossy: self.lossy,
-            rows,
-        }
-    }
-}
-
-fn observe_all(
-    source: &mut dyn RowSource,
-    config: &ImportConfig,
-    interrupt: &CancellationToken,
-    progress: &Arc<Progress>,
-) -> Result<(Observe, SheetTotals)> {
-    let mut observe = Observe::new(source, config, interrupt, progress);
-    let width = source.describe().header.width();
-    let totals = source.read(Batch::new(width, LIMITS), &mut observe)?;
-    Ok((observe, totals))
-}
-
 /// Stops reading after some rows.
-struct Sample {
-    observe: Observe,
+struct Sample<'a> {
+    pass: Pass<'a>,
+    lossy: LossyValues,
     seen: usize,
     rows: usize,
 }
 
-impl BatchExchange for Sample {
-    fn exchange(&mut self, full: Batch) -> Result<Batch> {
+impl BatchExchange for Sample<'_> {
+    fn exchange(&mut self, mut full: Batch) -> Result<Batch> {
+        self.pass.check()?;
         self.seen += full.row_count();
-        let mut emptied = self.observe.exchange(full)?;
+        self.lossy.observe(&full);
+        self.pass.progress.inferred(full.row_count());
         if self.seen >= self.rows {
             return Err(Error::new(ErrorKind::Interrupted, "the sample is complete"));
         }
-        emptied.set_limits(limits_of(self.rows - self.seen));
-        Ok(emptied)
+        full.clear();
+        full.set_limits(limits_of(self.rows - self.seen));
+        Ok(full)
     }
 }
 
@@ -253,11 +241,11 @@ fn sample(
     source: &mut dyn RowSource,
     config: &ImportConfig,
     rows: usize,
-    interrupt: &CancellationToken,
-    progress: &Arc<Progress>,
-) -> Result<Option<(Observe, u64)>> {
+    pass: Pass<'_>,
+) -> Result<Option<(LossyValues, u64)>> {
     let mut sample = Sample {
-        observe: Observe::new(source, config, interrupt, progress),
+        pass,
+        lossy: observer(source.describe(), config),
         seen: 0,
         rows,
     };
@@ -268,5 +256,5 @@ fn sample(
         Ok(totals) if totals.cells_outside_header > 0 => return Ok(None),
         Ok(_all) => {}
     }
-    Ok(Some((sample.observe, sample.seen as u64)))
+    Ok(Some((sample.lossy, sample.seen as u64)))
 }

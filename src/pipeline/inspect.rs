@@ -6,12 +6,13 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::blocking;
+use super::observe::{Observer, Pass};
 use super::progress::{Phase, Progress};
 use crate::config::import::ImportConfig;
 use crate::db::ddl::{MAX_COLUMNS, create_table_sql};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::model::address::{CellAddress, CellRange, column_letters};
-use crate::model::batch::{Batch, BatchExchange, BatchLimits};
+use crate::model::batch::Batch;
 use crate::model::column::TargetColumn;
 use crate::model::inspection::{
     ColumnInspection, HiddenContent, Inspection, SheetContent, SheetInspection,
@@ -23,12 +24,6 @@ use crate::source::{self, RowSource, Survey, SurveyedSheet};
 use crate::transform::display::display_number;
 use crate::transform::names::column_names;
 use crate::transform::profile::{SheetFacts, SheetProfile, sheet_findings};
-
-/// Batches are looked at at once, so small ones serve, which stay in the processor's caches.
-const LIMITS: BatchLimits = BatchLimits {
-    rows: 4_096,
-    bytes: 1 << 20,
-};
 
 /// Merged cells stand behind all others in most formats, so that looking for them reads a sheet once more. Sheets of
 /// more rows than this are data, which nobody merges by hand.
@@ -140,15 +135,13 @@ impl Inspecting {
 
     /// Reads all rows.
     fn profile(&self, rows: &mut dyn RowSource) -> Result<(SheetProfile, SheetTotals)> {
-        let sheet = rows.describe();
-        let width = sheet.header.width();
-        let mut observe = Observe {
-            profile: SheetProfile::of(sheet),
-            progress: &self.progress,
+        let pass = Pass {
             interrupt: &self.interrupt,
+            progress: &self.progress,
+            interrupted: "interrupted",
         };
-        let totals = rows.read(Batch::new(width, LIMITS), &mut observe)?;
-        Ok((observe.profile, totals))
+        let profile = SheetProfile::of(rows.describe());
+        pass.show(rows, profile)
     }
 
     /// The table as an import of all these sheets names it.
@@ -221,21 +214,8 @@ fn hidden_columns(sheet: &SheetDescription) -> Vec<String> {
         .collect()
 }
 
-/// Puts all cells into the profile.
-struct Observe<'a> {
-    profile: SheetProfile,
-    progress: &'a Progress,
-    interrupt: &'a CancellationToken,
-}
-
-impl BatchExchange for Observe<'_> {
-    fn exchange(&mut self, mut full: Batch) -> Result<Batch> {
-        if self.interrupt.is_cancelled() {
-            return Err(Error::new(ErrorKind::Interrupted, "interrupted"));
-        }
-        self.profile.observe(&full);
-        self.progress.inferred(full.row_count());
-        full.clear();
-        Ok(full)
+impl Observer for SheetProfile {
+    fn observe(&mut self, batch: &Batch) {
+        Self::observe(self, batch);
     }
 }

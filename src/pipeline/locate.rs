@@ -137,18 +137,21 @@ fn reason(sqlstate: &str) -> RejectReason {
 
 fn text_of<'b>(batch: &'b Batch, row: Row<'_>, source: usize) -> Option<&'b str> {
     match row.cells.get(source) {
-        Some(Cell::Text(span) | Cell::Iso(span)) => Some(batch.text(*span)),
+        Some(cell @ (Cell::Text(_) | Cell::Shared(_) | Cell::Iso(_))) => Some(batch.text_of(*cell)),
         _ => None,
     }
 }
 
 /// The cell's value as stored, cut to a readable length.
 fn stored(batch: &Batch, row: Row<'_>, source: usize) -> Option<String> {
-    Some(match row.cells.get(source)? {
+    let cell = row.cells.get(source)?;
+    Some(match cell {
         Cell::Empty => return None,
         Cell::Bool(truth) => if *truth { "TRUE" } else { "FALSE" }.to_owned(),
         Cell::Number { value, .. } => value.to_string(),
         Cell::Error(error) => error.to_string(),
-        Cell::Text(span) | Cell::Iso(span) => shortened(batch.text(*span)).into_owned(),
+        Cell::Text(_) | Cell::Shared(_) | Cell::Iso(_) => {
+            shortened(batch.text_of(*cell)).into_owned()
+        }
     })
 }

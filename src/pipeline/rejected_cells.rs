@@ -64,7 +64,7 @@ impl CellKeeper {
             Cell::Empty => StoredCell::Empty,
             Cell::Bool(truth) => StoredCell::Bool(truth),
             Cell::Error(error) => StoredCell::Error(error),
-            Cell::Text(_) => StoredCell::Text(batch.text_of(cell).to_owned()),
+            Cell::Text(_) | Cell::Shared(_) => StoredCell::Text(batch.text_of(cell).to_owned()),
             Cell::Iso(_) => self.iso(cell, batch.text_of(cell)),
             Cell::Number { value, format } => self.number(value, format),
         }

@@ -27,6 +27,7 @@ use crate::db::ledger::{self, Unfinished};
 use crate::db::replace;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::secret::Password;
+use crate::model::selection::ReaderThreads;
 use crate::model::table::TableName;
 use crate::source::RowSource;
 
@@ -51,6 +52,10 @@ pub struct Changes {
     pub workers: Option<NonZeroUsize>,
     /// Rows of a batch.
     pub batch_rows: Option<NonZeroUsize>,
+    /// Bytes of a batch.
+    pub batch_bytes: Option<NonZeroUsize>,
+    /// How many threads read the file.
+    pub threads: ReaderThreads,
     /// How many rows may be rejected.
     pub max_errors: Option<MaxErrors>,
     /// Where rejected rows are written to.
@@ -91,6 +96,8 @@ pub async fn find(
     config.read.password = changes.password;
     config.workers = changes.workers.or(config.workers);
     config.batch_rows = changes.batch_rows.or(config.batch_rows);
+    config.batch_bytes = changes.batch_bytes.or(config.batch_bytes);
+    config.read.threads = changes.threads;
     config.max_errors = changes.max_errors.or(config.max_errors);
     config.rejects = changes.rejects.or(config.rejects);
     config.patience = changes.patience.over(config.patience);

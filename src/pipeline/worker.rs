@@ -9,21 +9,20 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::account::{Account, Recorded, RejectedAt};
-use super::lineage::{Ordinals, ordinal};
 use super::progress::Progress;
 use super::reject_writer::RejectSender;
 use super::rejected_cells::CellKeeper;
 use super::rejects::RejectLog;
+use super::row_encoding::RowEncoding;
 use super::row_plan::RowPlan;
 use super::totals::TotalsLog;
 use crate::error::Result;
-use crate::model::batch::{Batch, Row};
+use crate::model::batch::Batch;
 use crate::model::cell::Cell;
-use crate::model::reject::{Fault, Reject};
-use crate::model::value::Value;
+use crate::model::reject::Reject;
 use crate::sink::encode::{EncodedBatch, RowEncoder};
 use crate::sink::{Sink, WriteFailure, Written};
-use crate::transform::mapping::{MappedColumn, target_columns};
+use crate::transform::mapping::target_columns;
 
 /// A batch on its way to a worker, and how its rows are written.
 pub(super) struct Handed {
@@ -68,13 +67,18 @@ pub(super) async fn work<S: Sink>(
 
 /// The batch's rows from the first one in the sheet to the last: a file may have them in another order, and what is
 /// committed of a batch row by row is known by its last row.
-fn order_of(batch: &Batch) -> Vec<usize> {
+fn order_of(batch: &Batch) -> impl Iterator<Item = usize> {
     let rows = batch.sheet_rows();
-    let mut order: Vec<usize> = (0..rows.len()).collect();
-    if !rows.is_sorted() {
+    // Nearly always they are in order.
+    let order = (!rows.is_sorted()).then(|| {
+        let mut order: Vec<usize> = (0..rows.len()).collect();
         order.sort_by_key(|index| rows.get(*index).copied());
-    }
-    order
+        order
+    });
+    (0..rows.len()).map(move |place| {
+        let index = order.as_ref().and_then(|order| order.get(place));
+        index.copied().unwrap_or(place)
+    })
 }
 
 /// The next batch; none at the end and after a stop.
@@ -149,9 +153,8 @@ impl Surroundings {
         account: &mut Account,
     ) -> Result<EncodedBatch> {
         let (mut errors_as_null, mut untitled_cells) = (0, 0);
-        let mut values = Vec::with_capacity(self.plan.columns.len());
-        let order = order_of(batch);
-        for index in order.iter().copied() {
+        let mut rows = RowEncoding::new(&self.plan, batch);
+        for index in order_of(batch) {
             let Some(row) = batch.row(index) else {
                 continue;
             };
@@ -175,10 +178,10 @@ impl Surroundings {
                 account.fresh_row(number);
             }
             encoder.start_row();
-            match self.encode_row(batch, row, encoder, &mut values) {
+            match rows.encode(row, encoder) {
                 Ok(errors) => {
                     errors_as_null += errors;
-                    account.add(&values);
+                    account.add(rows.values());
                     if is_done {
                         encoder.cancel_row();
                         account.loaded_before += 1;
@@ -198,43 +201,6 @@ impl Surroundings {
         self.progress.error_cells_as_null(errors_as_null);
         self.progress.untitled_cells(untitled_cells);
         Ok(encoder.take())
-    }
-
-    /// Encodes a row and counts its error cells, or says which column is at fault.
-    fn encode_row<'b>(
-        &'b self,
-        batch: &'b Batch,
-        row: Row<'_>,
-        encoder: &mut RowEncoder,
-        values: &mut Vec<Value<'b>>,
-    ) -> Result<u64, (&'b MappedColumn, Fault)> {
-        let mut errors_as_null = 0;
-        values.clear();
-        for (field, column) in self.plan.columns.iter().enumerate() {
-            let cell = row.cells.get(column.source).copied().unwrap_or(Cell::Empty);
-            let coerced = self
-                .plan
-                .coercion
-                .coerce(cell, batch.text_of(cell), &column.target)
-                .map_err(|fault| (column, fault))?;
-            errors_as_null += u64::from(coerced.error_as_null);
-            encoder.field(field, coerced.value);
-            values.push(coerced.value);
-        }
-        if let Some((columns, origin)) = &self.plan.lineage {
-            let first = self.plan.columns.len();
-            let values = origin.values(row.sheet_row, columns);
-            for (field, value) in values.into_iter().enumerate() {
-                encoder.field(first + field, value);
-            }
-        }
-        if self.plan.ordinals == Ordinals::Written {
-            let lineage = self.plan.lineage.as_ref();
-            let before = lineage.map_or(0, |(columns, _)| columns.len());
-            let ordinal = ordinal(self.plan.sheet_place, row.sheet_row.saturating_add(1));
-            encoder.field(self.plan.columns.len() + before, Value::Int(ordinal));
-        }
-        Ok(errors_as_null)
     }
 
     /// Writes the encoded rows, and counts what became of them.
@@ -302,7 +268,7 @@ impl Surroundings {
     /// back, so the batch is coerced once more.
     fn count_again(&self, batch: &Batch, refused: &HashSet<usize>, account: &mut Account) {
         account.totals = self.plan.no_totals();
-        let (mut encoder, mut values) = (self.plan.encoder(), Vec::new());
+        let (mut encoder, mut rows) = (self.plan.encoder(), RowEncoding::new(&self.plan, batch));
         for (index, row) in batch.rows().enumerate() {
             let number = row.sheet_row.saturating_add(1);
             let was_rejected = self.plan.earlier.contains(number)
@@ -311,11 +277,8 @@ impl Surroundings {
                 continue;
             }
             encoder.start_row();
-            if self
-                .encode_row(batch, row, &mut encoder, &mut values)
-                .is_ok()
-            {
-                account.add(&values);
+            if rows.encode(row, &mut encoder).is_ok() {
+                account.add(rows.values());
             }
             encoder.cancel_row();
         }

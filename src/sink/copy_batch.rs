@@ -1,17 +1,19 @@
 //! One batch by COPY: whole if it can be, else without its bad rows, and recorded with what became of it.
 
 use deadpool_postgres::Object;
+use futures_util::future::join3;
 use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::{Client, Statement};
 
 use super::answers::Answers;
 use super::classify::{row_fault, row_named_by_copy};
-use super::copy_stream::copy_rows;
+use super::copy_stream::{copy_rows, copy_rows_behind};
 use super::encode::{EncodedBatch, FieldForm};
+use super::failure::{BatchFailure, Driver};
 use super::frame::Frame;
 use super::held::StoredRows;
 use super::isolate::{Isolation, WrittenColumns, load_without_bad_rows};
-use super::ledger::{BatchLedger, BatchRecord, BatchRecorder, Recorded, record_error};
+use super::ledger::{BatchLedger, BatchRecord, BatchRecorder, Recorded, mark, record_error};
 use super::{Written, superseded, write_error};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::column::TargetColumn;
@@ -107,33 +109,30 @@ impl CopyStatements {
         }
     }
 
-    /// Writes a batch and its record within a frame that ends in the same way for both, and leaves the frame open.
+    /// Begins a frame, writes a batch in it, and leaves it open.
     async fn fill(
         &self,
         client: &Client,
         frame: Frame,
         batch: &EncodedBatch,
-        record: &dyn BatchRecord,
-    ) -> Result<Written> {
+    ) -> Result<Written, BatchFailure> {
         let failed = |error| write_error(error, self.table());
-        let all = 0..batch.row_count();
-        let copied = self.answered(copy_rows(client, &self.copy, batch, all));
-        let written = match copied.await? {
-            Ok(loaded) => Written {
+        let (begun, all) = (frame.begin(client), 0..batch.row_count());
+        let copied = copy_rows_behind(begun, client, &self.copy, batch, all);
+        match self.answered(copied).await? {
+            Ok(loaded) => Ok(Written {
                 loaded,
                 refused: Vec::new(),
-            },
-            Err(error) => match row_fault(&error) {
-                None => return Err(failed(error)),
+            }),
+            Err(error) => match error.row_fault() {
+                None => Err(BatchFailure::of_copy(error, self.table())),
                 Some(fault) => {
                     let begun = self.answered(frame.begin_again(client)).await?;
                     begun.map_err(failed)?;
-                    self.without_bad_rows(client, batch, Some(fault)).await?
+                    self.without_bad_rows(client, batch, Some(fault)).await
                 }
             },
-        };
-        self.record(client, record, &written).await?;
-        Ok(written)
+        }
     }
 
     async fn without_bad_rows(
@@ -141,7 +140,7 @@ impl CopyStatements {
         client: &Client,
         batch: &EncodedBatch,
         fault: Option<&DbError>,
-    ) -> Result<Written> {
+    ) -> Result<Written, BatchFailure> {
         let recorder = self.recorder.as_ref();
         let isolation = Isolation {
             copy: &self.copy,
@@ -181,25 +180,32 @@ impl CopyStatements {
         client: &Client,
         batch: &EncodedBatch,
         record: &dyn BatchRecord,
-    ) -> Result<Written> {
-        let failed = |error| write_error(error, self.table());
-        let begun = self.answered(Frame::Savepoint.begin(client)).await?;
-        begun.map_err(failed)?;
-        let written = match self.fill(client, Frame::Savepoint, batch, record).await {
+    ) -> Result<Written, BatchFailure> {
+        let written = match self.fill(client, Frame::Savepoint, batch).await {
             Ok(written) => written,
-            Err(error) => {
-                // A connection that is lost cannot roll back, and need not; and of one that is silent nothing more is asked.
-                if error.kind() != ErrorKind::ConnectionLost {
-                    let _rolled_back = self.answered(Frame::Savepoint.undo(client)).await;
-                }
-                return Err(error);
+            Err(failure) => {
+                self.undo_savepoint(client, &failure).await;
+                return Err(failure);
             }
         };
-        if let Some(recorder) = &self.recorder {
-            recorder.mark(client).await.map_err(failed)?;
+        // In one flight: the record counts what the server took, and where it fails, so does what comes after it.
+        let ended = join3(
+            self.record(client, record, &written),
+            mark(client, self.recorder.as_ref()),
+            Frame::Savepoint.end(client),
+        );
+        let (recorded, marked, released) = self.answered(ended).await?;
+        let is_open = released.is_err();
+        let ended = marked.and(released);
+        let ended = recorded.and(ended.map_err(|error| write_error(error, self.table())));
+        // Of a load that was taken up by another the savepoint is released, and with the load all is rolled back.
+        if let Err(error) = ended {
+            let failure = BatchFailure::from(error);
+            if is_open {
+                self.undo_savepoint(client, &failure).await;
+            }
+            return Err(failure);
         }
-        let ended = self.answered(Frame::Savepoint.end(client)).await?;
-        ended.map_err(failed)?;
         Ok(written)
     }
 
@@ -216,8 +222,10 @@ impl CopyStatements {
     ) -> Result<Written> {
         let copied = copy_rows(client, &self.copy, batch, 0..batch.row_count());
         let loaded = self.answered(copied).await?.map_err(|error| {
-            self.refused_row(&error, record)
-                .unwrap_or_else(|| write_error(error, self.table()))
+            let refused = error
+                .row_fault()
+                .map(|fault| self.refused_row(fault, record));
+            refused.unwrap_or_else(|| BatchFailure::of_copy(error, self.table()).error)
         })?;
         let written = Written {
             loaded,
@@ -228,12 +236,7 @@ impl CopyStatements {
     }
 
     /// The row that the server refuses, as what ends the load.
-    fn refused_row(
-        &self,
-        error: &tokio_postgres::Error,
-        record: &dyn BatchRecord,
-    ) -> Option<Error> {
-        let fault = row_fault(error)?;
+    fn refused_row(&self, fault: &DbError, record: &dyn BatchRecord) -> Error {
         let row = row_named_by_copy(fault, &self.table().table);
         let refusal = self.target.refusal(row.unwrap_or_default(), fault);
         let error = match row.and_then(|_| record.refused(&refusal)) {
@@ -248,12 +251,18 @@ impl CopyStatements {
                 format!("a row cannot be loaded: {}", refusal.message),
             ),
         };
-        Some(
-            error
-                .in_table(self.table().plain())
-                .with_sqlstate(&refusal.sqlstate)
-                .next_step("Mend the row, or load without --freeze, which leaves it out"),
-        )
+        error
+            .in_table(self.table().plain())
+            .with_sqlstate(&refusal.sqlstate)
+            .next_step("Mend the row, or load without --freeze, which leaves it out")
+    }
+
+    /// Rolls a savepoint back. A connection that is lost cannot, and need not; and of one that is silent, or answers
+    /// out of step, nothing more is asked.
+    async fn undo_savepoint(&self, client: &Client, failure: &BatchFailure) {
+        if failure.driver == Driver::InStep && failure.error.kind() != ErrorKind::ConnectionLost {
+            let _rolled_back = self.answered(Frame::Savepoint.undo(client)).await;
+        }
     }
 
     /// Writes a batch in a transaction of its own. `pending` is what the batch comes to if its commit succeeds, from the
@@ -272,9 +281,8 @@ impl CopyStatements {
         if self.recorder.is_none() {
             return self.write_alone(client, batch, record, pending).await;
         }
-        let begun = self.answered(Frame::Transaction.begin(client)).await?;
-        begun.map_err(failed)?;
-        let written = self.fill(client, Frame::Transaction, batch, record).await?;
+        let written = self.fill(client, Frame::Transaction, batch).await?;
+        self.record(client, record, &written).await?;
         match self.commit(client, &written, pending).await? {
             Ok(()) => Ok(written),
             // A constraint that is checked at commit.
@@ -334,11 +342,11 @@ impl CopyStatements {
             }
             Err(error) => error,
         };
-        if is_rolled_back(&error) {
+        if is_rolled_back(error.by_driver()) {
             *pending = None;
         }
-        let Some(fault) = row_fault(&error) else {
-            return Err(failed(error));
+        let Some(fault) = error.row_fault() else {
+            return Err(BatchFailure::of_copy(error, self.table()).error);
         };
         Frame::Transaction.begin(client).await.map_err(failed)?;
         let written = self.without_bad_rows(client, batch, Some(fault)).await?;

@@ -5,8 +5,11 @@ use std::pin::pin;
 
 use bytes::Bytes;
 use futures_util::SinkExt as _;
-use tokio_postgres::{Client, CopyInSink, Statement};
+use futures_util::future::join;
+use tokio_postgres::error::DbError;
+use tokio_postgres::{Client, CopyInSink, Error, Statement};
 
+use super::classify::row_fault;
 use super::encode::text::copy_lines;
 use super::encode::{EncodedBatch, FieldForm};
 
@@ -19,14 +22,72 @@ const BINARY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// The field count of -1 that it ends with.
 const BINARY_TRAILER: &[u8] = &[0xFF, 0xFF];
 
+/// Why a COPY has not written its rows.
+#[derive(Debug)]
+pub(super) enum CopyError {
+    /// It, or what was to precede it, was refused at its start. That leaves the driver one answer behind (rust-postgres,
+    /// issue 1337): whoever uses the connection next would get the answer of somebody else.
+    Refused(Error),
+    /// It was refused for its rows, or at its end.
+    Failed(Error),
+}
+
+impl CopyError {
+    /// What the driver says.
+    pub(super) fn by_driver(&self) -> &Error {
+        let (Self::Refused(error) | Self::Failed(error)) = self;
+        error
+    }
+
+    /// The server's error, if a row is at fault.
+    pub(super) fn row_fault(&self) -> Option<&DbError> {
+        match self {
+            // No row was sent.
+            Self::Refused(_) => None,
+            Self::Failed(error) => row_fault(error),
+        }
+    }
+}
+
 /// Runs one COPY with some of a batch's rows and gives the server's count.
 pub(super) async fn copy_rows(
     client: &Client,
     statement: &Statement,
     batch: &EncodedBatch,
     rows: Range<usize>,
-) -> Result<u64, tokio_postgres::Error> {
-    let sink = client.copy_in(statement).await?;
+) -> Result<u64, CopyError> {
+    let copy = client
+        .copy_in(statement)
+        .await
+        .map_err(CopyError::Refused)?;
+    send_rows(copy, batch, rows)
+        .await
+        .map_err(CopyError::Failed)
+}
+
+/// The same behind a statement that begins what the rows are written in. The server gets both at once, and no row
+/// before it has taken both: none is written outside.
+pub(super) async fn copy_rows_behind(
+    beginning: impl Future<Output = Result<(), Error>>,
+    client: &Client,
+    statement: &Statement,
+    batch: &EncodedBatch,
+    rows: Range<usize>,
+) -> Result<u64, CopyError> {
+    // Requests go out in the order in which they are polled first.
+    let (begun, copy) = join(beginning, client.copy_in(statement)).await;
+    begun.map_err(CopyError::Refused)?;
+    let copy = copy.map_err(CopyError::Refused)?;
+    send_rows(copy, batch, rows)
+        .await
+        .map_err(CopyError::Failed)
+}
+
+async fn send_rows(
+    sink: CopyInSink<Bytes>,
+    batch: &EncodedBatch,
+    rows: Range<usize>,
+) -> Result<u64, Error> {
     let mut sink = pin!(sink);
     match batch.form() {
         FieldForm::Binary => {
@@ -48,7 +109,7 @@ pub(super) async fn copy_rows(
 async fn send_pieces(
     sink: &mut std::pin::Pin<&mut CopyInSink<Bytes>>,
     mut bytes: Bytes,
-) -> Result<(), tokio_postgres::Error> {
+) -> Result<(), Error> {
     while !bytes.is_empty() {
         let piece = bytes.split_to(bytes.len().min(PIECE_BYTES));
         sink.feed(piece).await?;

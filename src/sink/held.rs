@@ -11,6 +11,7 @@ use super::answers::Answers;
 use super::copy::abandon;
 use super::copy_batch::{CopyInto, CopyStatements};
 use super::encode::EncodedBatch;
+use super::failure::{BatchFailure, Driver};
 use super::ledger::{BatchLedger, BatchRecord};
 use super::retry::Retry;
 use super::{Sink, WriteFailure, Written, write_error};
@@ -273,13 +274,14 @@ impl Sink for HeldSink {
                 .statements
                 .write_under_savepoint(client, batch, record)
                 .await;
-            let error = match written {
+            let BatchFailure { error, driver } = match written {
                 Ok(written) => return Ok(written),
-                Err(error) => error,
+                Err(failure) => failure,
             };
             // What ends the connection ends the transaction, and with it all that was written; and one that cannot be
             // serialized has to begin from the start.
             let is_over = client.is_closed()
+                || driver == Driver::Behind
                 || error.kind() == ErrorKind::ConnectionLost
                 || error.facts().sqlstate.as_deref() == Some(SERIALIZATION_FAILURE);
             if is_over && let Some(client) = held.take() {

@@ -1,16 +1,17 @@
 //! Loads a batch without its bad rows: finds each by its COPY line or by halving, under savepoints.
 
+use futures_util::future::join;
 use tokio_postgres::error::DbError;
 use tokio_postgres::{Client, Statement};
 
 use super::answers::Answers;
-use super::classify::{column_of_fault, refusal, row_fault, rows_before_fault};
-use super::copy_stream::copy_rows;
+use super::classify::{column_of_fault, refusal, rows_before_fault};
+use super::copy_stream::copy_rows_behind;
 use super::encode::EncodedBatch;
-use super::ledger::BatchRecorder;
+use super::failure::BatchFailure;
+use super::ledger::{BatchRecorder, mark};
 use super::search::Search;
 use super::{Refusal, Written, write_error};
-use crate::error::Result;
 use crate::model::table::TableName;
 
 /// The columns that rows are copied into.
@@ -52,7 +53,7 @@ pub(super) async fn load_without_bad_rows(
     isolation: &Isolation<'_>,
     batch: &EncodedBatch,
     first_fault: Option<&DbError>,
-) -> Result<Written> {
+) -> Result<Written, BatchFailure> {
     let Isolation {
         copy,
         target,
@@ -62,7 +63,7 @@ pub(super) async fn load_without_bad_rows(
     let failed = |error| write_error(error, &target.table);
     let answered = async |sql| {
         let done = answers.wait(client.batch_execute(sql), &target.table);
-        done.await?.map_err(failed)
+        done.await?.map_err(failed).map_err(BatchFailure::from)
     };
     let mut search = Search::new(batch.row_count());
     if let Some(fault) = first_fault {
@@ -72,20 +73,20 @@ pub(super) async fn load_without_bad_rows(
     // Constraints that are checked at commit would fail the batch there, where no row can be told from the others.
     answered("set constraints all immediate").await?;
     while let Some(rows) = search.next() {
-        answered("savepoint sheetload_rows").await?;
-        let copied = copy_rows(client, copy, batch, rows.clone());
+        let begun = client.batch_execute("savepoint sheetload_rows");
+        let copied = copy_rows_behind(begun, client, copy, batch, rows.clone());
         match answers.wait(copied, &target.table).await? {
             Ok(loaded) => {
-                if let Some(recorder) = recorder {
-                    recorder.mark(client).await.map_err(failed)?;
-                }
-                answered("release savepoint sheetload_rows").await?;
+                let released = client.batch_execute("release savepoint sheetload_rows");
+                let ended = join(mark(client, recorder), released);
+                let (marked, released) = answers.wait(ended, &target.table).await?;
+                marked.and(released).map_err(failed)?;
                 written.loaded += loaded;
                 search.succeeded();
             }
             Err(error) => {
-                let Some(fault) = row_fault(&error) else {
-                    return Err(failed(error));
+                let Some(fault) = error.row_fault() else {
+                    return Err(BatchFailure::of_copy(error, &target.table));
                 };
                 answered("rollback to savepoint sheetload_rows; release savepoint sheetload_rows")
                     .await?;

@@ -1,6 +1,8 @@
 //! The record of a batch, written in the transaction that writes its rows.
 
+use futures_util::future::join;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Statement};
 use uuid::Uuid;
 
@@ -147,33 +149,20 @@ impl BatchRecorder {
             load_id, attempt, ..
         } = &self.ledger;
         let loaded = i64::try_from(loaded).unwrap_or(i64::MAX);
-        let inserted = client
-            .execute(
-                &self.batch,
-                &[
-                    load_id,
-                    attempt,
-                    &record.sheet(),
-                    &record.first_row(),
-                    &last_row,
-                    &loaded,
-                ],
-            )
-            .await?;
-        if inserted == 0 {
+        let (sheet, first_row) = (record.sheet(), record.first_row());
+        let parameters: [&(dyn ToSql + Sync); 6] =
+            [load_id, attempt, &sheet, &first_row, &last_row, &loaded];
+        // In one flight. Where the batch is not recorded, nothing of what it is recorded in is kept.
+        let (inserted, rejected) = join(
+            client.execute(&self.batch, &parameters),
+            insert_rejects(client, &self.rejects, *load_id, sheet, rejects),
+        )
+        .await;
+        if inserted? == 0 {
             return Ok(Recorded::Superseded);
         }
-        let sheet = record.sheet();
-        insert_rejects(client, &self.rejects, self.ledger.load_id, sheet, rejects).await?;
+        rejected?;
         Ok(Recorded::Yes)
-    }
-
-    /// Leaves the mark of a savepoint, if marks are wanted.
-    pub(super) async fn mark(&self, client: &Client) -> Result<(), Error> {
-        if self.ledger.marks == Marks::Savepoints {
-            client.execute(&self.mark, &[&self.ledger.load_id]).await?;
-        }
-        Ok(())
     }
 
     /// Whether this attempt has committed the batch.
@@ -192,6 +181,20 @@ impl BatchRecorder {
             )
             .await?;
         Ok(found.is_some())
+    }
+}
+
+/// Leaves the mark of a savepoint, if marks are wanted.
+pub(super) async fn mark(client: &Client, recorder: Option<&BatchRecorder>) -> Result<(), Error> {
+    match recorder {
+        Some(recorder) if recorder.ledger.marks == Marks::Savepoints => {
+            let parameters: [&(dyn ToSql + Sync); 1] = [&recorder.ledger.load_id];
+            client
+                .execute(&recorder.mark, &parameters)
+                .await
+                .map(|_| ())
+        }
+        _ => Ok(()),
     }
 }
 

@@ -6,6 +6,7 @@ pub mod copy;
 mod copy_batch;
 mod copy_stream;
 pub mod encode;
+mod failure;
 mod frame;
 pub mod held;
 mod isolate;

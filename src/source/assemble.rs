@@ -90,6 +90,7 @@ impl<'a> RowAssembler<'a> {
     ///
     /// # Errors
     /// `WorkbookBroken` for a row that was handed over before; too much text in a row; what the exchange and `make` return.
+    #[inline]
     pub(super) fn cell(
         &mut self,
         path: &Path,
@@ -102,14 +103,13 @@ impl<'a> RowAssembler<'a> {
         let Some(column) = self.column_under_header(address) else {
             return Ok(false);
         };
-        if self.current_row == Some(address.row) && self.places.is_none() {
-            self.put(column, None, make)?;
-            return Ok(false);
-        }
-        let place = self.place_of(address.row);
-        let begins = place.is_none();
-        if begins {
-            self.begin_row(path, address.row)?;
+        let (mut place, mut begins) = (None, false);
+        if self.current_row != Some(address.row) || self.places.is_some() {
+            place = self.place_of(address.row);
+            begins = place.is_none();
+            if begins {
+                self.begin_row(path, address.row)?;
+            }
         }
         self.put(column, place, make)?;
         Ok(begins)
@@ -129,6 +129,7 @@ impl<'a> RowAssembler<'a> {
         Ok(self.totals)
     }
 
+    #[inline]
     fn put(
         &mut self,
         column: usize,
@@ -137,7 +138,7 @@ impl<'a> RowAssembler<'a> {
     ) -> Result<(), Refusal> {
         if let Some(batch) = &mut self.batch {
             let cell = make(batch)?;
-            let has_text = matches!(cell, Cell::Text(_) | Cell::Iso(_));
+            let has_text = matches!(cell, Cell::Text(_) | Cell::Iso(_) | Cell::Shared(_));
             if has_text && batch.bytes() as u64 > self.full_at {
                 return Err(Refusal::RowText);
             }
@@ -149,6 +150,7 @@ impl<'a> RowAssembler<'a> {
         Ok(())
     }
 
+    #[inline]
     fn column_under_header(&mut self, address: CellAddress) -> Option<usize> {
         let column = address
             .column

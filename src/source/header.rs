@@ -220,6 +220,7 @@ impl SheetVisitor for Peek<'_> {
             Content::Bool(false) => "FALSE".to_owned(),
             Content::Number(value) => (self.title)(value, format),
             Content::Text(text) | Content::Iso(text) => text.to_owned(),
+            Content::Shared(shared) => shared.text().to_owned(),
             Content::Error(error) => error.to_string(),
             Content::Uncached => String::new(),
         };
@@ -234,7 +235,7 @@ impl SheetVisitor for Peek<'_> {
         cells.push(TitleCell {
             column: at.column,
             text,
-            is_text: matches!(content, Content::Text(_)),
+            is_text: matches!(content, Content::Text(_) | Content::Shared(_)),
         });
         Ok(ControlFlow::Continue(()))
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io::{self, Read};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::model::limits::{Limit, Limits};
 
@@ -13,6 +14,12 @@ pub(super) struct Ledger {
     limits: Limits,
     /// How many bytes the whole file has.
     file_bytes: u64,
+    /// Parts may be read at the same time.
+    inflated: Arc<Mutex<Inflated>>,
+}
+
+#[derive(Debug, Default)]
+struct Inflated {
     total: u64,
     /// The most of each part, which may be read several times but counts once.
     by_part: HashMap<usize, u64>,
@@ -35,8 +42,7 @@ impl Ledger {
         Self {
             limits,
             file_bytes,
-            total: 0,
-            by_part: HashMap::new(),
+            inflated: Arc::default(),
         }
     }
 
@@ -46,52 +52,56 @@ impl Ledger {
     }
 
     /// Counts the bytes of a part that is read from its start.
-    pub(super) fn inflating<R>(&mut self, part: Listed, inner: R) -> Inflating<'_, R> {
+    pub(super) fn inflating<R>(&self, part: Listed, inner: R) -> Inflating<R> {
         Inflating {
             inner,
             used: 0,
+            index: part.index,
             part_limit: part.limit.of(&self.limits),
             limit: part.limit,
             // It cannot lie in more bytes than there are.
             compressed: part.compressed.min(self.file_bytes).max(1),
             limits: self.limits,
             file_bytes: self.file_bytes.max(1),
-            counted: self.by_part.entry(part.index).or_default(),
-            total: &mut self.total,
+            inflated: Arc::clone(&self.inflated),
         }
     }
 }
 
 /// The bytes of a part, and an error beyond a limit.
-pub(super) struct Inflating<'l, R> {
+#[derive(Debug)]
+pub(super) struct Inflating<R> {
     inner: R,
     used: u64,
+    index: usize,
     limit: Limit,
     part_limit: u64,
     compressed: u64,
     limits: Limits,
     file_bytes: u64,
-    counted: &'l mut u64,
-    total: &'l mut u64,
+    inflated: Arc<Mutex<Inflated>>,
 }
 
-impl<R> Inflating<'_, R> {
+impl<R> Inflating<R> {
     /// The limit that is passed, and its figure.
     fn passed(&mut self) -> Option<(Limit, u64)> {
-        let new = self.used.saturating_sub(*self.counted);
-        *self.total = self.total.saturating_add(new);
-        *self.counted = self.used.max(*self.counted);
+        let total = {
+            let mut inflated = self.inflated.lock().unwrap_or_else(PoisonError::into_inner);
+            let counted = inflated.by_part.entry(self.index).or_default();
+            let new = self.used.saturating_sub(*counted);
+            *counted = self.used.max(*counted);
+            inflated.total = inflated.total.saturating_add(new);
+            inflated.total
+        };
         let limits = &self.limits;
         let is_blown_up = |inflated: u64, from: u64| {
             inflated > limits.ratio_floor_bytes && inflated > from.saturating_mul(limits.ratio)
         };
         if self.used > self.part_limit {
             Some((self.limit, self.part_limit))
-        } else if *self.total > limits.total_bytes {
+        } else if total > limits.total_bytes {
             Some((Limit::Total, limits.total_bytes))
-        } else if is_blown_up(self.used, self.compressed)
-            || is_blown_up(*self.total, self.file_bytes)
-        {
+        } else if is_blown_up(self.used, self.compressed) || is_blown_up(total, self.file_bytes) {
             Some((Limit::Ratio, limits.ratio))
         } else {
             None
@@ -99,7 +109,7 @@ impl<R> Inflating<'_, R> {
     }
 }
 
-impl<R: Read> Read for Inflating<'_, R> {
+impl<R: Read> Read for Inflating<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
         self.used = self.used.saturating_add(read as u64);

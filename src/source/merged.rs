@@ -24,6 +24,7 @@ impl Kept {
             Content::Bool(truth) => Self::Bool(truth),
             Content::Number(value) => Self::Number(value),
             Content::Text(text) => Self::Text(text.to_owned()),
+            Content::Shared(shared) => Self::Text(shared.text().to_owned()),
             Content::Iso(text) => Self::Iso(text.to_owned()),
             Content::Error(error) => Self::Error(error),
             Content::Uncached => Self::Uncached,

@@ -15,11 +15,12 @@ mod header;
 mod hostile;
 mod inflate;
 mod input;
+mod member;
 mod merged;
 mod ods;
 mod package;
+mod read_ahead;
 mod select;
-mod shared_strings;
 mod sheet;
 mod workbook;
 mod xls;
@@ -218,25 +219,30 @@ fn open_workbook(path: &Path, options: &ReadOptions) -> Result<Box<dyn Workbook>
     {
         let password = options.password.as_ref().map(Password::reveal);
         let package = encryption::decrypt(path, file, password)?;
-        return open_decrypted(path, package, limits);
+        return open_decrypted(path, package, options);
     }
     let file = File::open(path).map_err(|error| container::unreadable(path, error))?;
-    let input = Input::File(file);
+    let input = Input::of_file(file);
     match container {
-        Container::Xlsx => xlsx::open(path, input, limits),
-        Container::Xlsb => xlsb::open(path, input, limits),
+        Container::Xlsx => xlsx::open(path, input, limits, options.threads),
+        Container::Xlsb => xlsb::open(path, input, limits, options.threads),
         Container::CompoundFile | Container::Biff => xls::open(path, input, limits),
         Container::Ods => ods::open(path, input, limits),
     }
 }
 
 /// Opens what was in an encrypted package: by what it is, since the file's name may say anything.
-fn open_decrypted(path: &Path, bytes: Arc<[u8]>, limits: &Limits) -> Result<Box<dyn Workbook>> {
+fn open_decrypted(
+    path: &Path,
+    bytes: Arc<[u8]>,
+    options: &ReadOptions,
+) -> Result<Box<dyn Workbook>> {
+    let limits = &options.limits;
     let container = container::detect_in(path, Cursor::new(&bytes), limits)?;
     let input = Input::Decrypted(Cursor::new(bytes));
     match container {
-        Container::Xlsx => xlsx::open(path, input, limits),
-        Container::Xlsb => xlsb::open(path, input, limits),
+        Container::Xlsx => xlsx::open(path, input, limits, options.threads),
+        Container::Xlsb => xlsb::open(path, input, limits, options.threads),
         Container::CompoundFile | Container::Biff | Container::Ods => Err(
             container::not_a_workbook(path, "is encrypted, but not a workbook of Excel"),
         ),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
@@ -11,15 +11,15 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use super::container;
-use super::inflate::{Ledger, Listed, Passed};
+use super::inflate::{Inflating, Ledger, Listed, Passed};
 use super::input::Input;
+use super::member::{Member, MemberEntry, Packing};
+use super::read_ahead::{Ahead, ReadAhead};
 use super::workbook::{broken, over_limit, too_large};
 use super::xml::{self, XmlReader};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::limits::{Limit, Limits};
 
-/// How much of a part is inflated at once.
-const PART_BUFFER_BYTES: usize = 64 << 10;
 /// The most relationships that a part may have. A worksheet has one for each external link in it, 65,530 at most.
 const MAX_RELATIONSHIPS: usize = 1 << 20;
 /// The longest name of a part that a relationship may point to: lists of sheets and tables repeat it.
@@ -57,16 +57,21 @@ pub(super) struct Relationship {
     pub(super) external: bool,
 }
 
-/// A package whose parts can be read one at a time, as often as needed.
+/// A part's inflated bytes.
+pub(super) type Part = ReadAhead<Inflating<Member>>;
+
+/// A package whose parts can be read at once, and as often as needed.
 pub(super) struct Package {
     path: PathBuf,
+    input: Input,
     archive: ZipArchive<BufReader<Input>>,
+    ahead: Ahead,
     /// The members by their part names in lower case; those that differ in case alone are together, in file order.
-    members: HashMap<String, Vec<Member>>,
+    members: HashMap<String, Vec<PartMember>>,
     ledger: Ledger,
 }
 
-struct Member {
+struct PartMember {
     /// The part name with its case.
     name: String,
     /// Its place in the archive.
@@ -90,24 +95,27 @@ impl Package {
     pub(super) fn open(path: &Path, input: Input, limits: &Limits) -> Result<Self> {
         let file_bytes = input.len();
         let file_bytes = file_bytes.map_err(|error| container::unreadable(path, error))?;
-        let archive = ZipArchive::new(BufReader::new(input)).map_err(|error| match error {
-            ZipError::Io(error) if error.raw_os_error().is_some() => {
-                container::unreadable(path, error)
-            }
-            error => broken(path, "its zip directory is missing or cut off").caused_by(error),
-        })?;
-        let mut members: HashMap<String, Vec<Member>> = HashMap::new();
+        let archive =
+            ZipArchive::new(BufReader::new(input.clone())).map_err(|error| match error {
+                ZipError::Io(error) if error.raw_os_error().is_some() => {
+                    container::unreadable(path, error)
+                }
+                error => broken(path, "its zip directory is missing or cut off").caused_by(error),
+            })?;
+        let mut members: HashMap<String, Vec<PartMember>> = HashMap::new();
         for index in 0..archive.len() {
             let Some(Ok(raw)) = archive.name_for_index(index) else {
                 continue;
             };
             let name = part_name(&raw);
             let same = members.entry(name.to_lowercase()).or_default();
-            same.push(Member { name, index });
+            same.push(PartMember { name, index });
         }
         Ok(Self {
             path: path.to_path_buf(),
+            input,
             archive,
+            ahead: Ahead::No,
             members,
             ledger: Ledger::new(*limits, file_bytes),
         })
@@ -134,13 +142,18 @@ impl Package {
         self.index_of(name).is_some()
     }
 
+    /// Inflates parts of kind [`PartKind::Stream`] on threads of their own, or not.
+    pub(super) fn set_ahead(&mut self, ahead: Ahead) {
+        self.ahead = ahead;
+    }
+
     /// A part's bytes as a stream; `None` when there is no such part. Names have no case (ECMA-376 Part 2, §6.2.2.3), but
     /// among several that differ in case alone, the one as asked for comes first, then the last. Errors of the stream are
     /// for [`read_error`].
     ///
     /// # Errors
     /// `WorkbookBroken`, `WorkbookTooLarge`, `WorkbookEncrypted`, `FileUnreadable`.
-    pub(super) fn part(&mut self, name: &str, kind: PartKind) -> Result<Option<impl BufRead + '_>> {
+    pub(super) fn part(&mut self, name: &str, kind: PartKind) -> Result<Option<Part>> {
         let Some(index) = self.index_of(name) else {
             return Ok(None);
         };
@@ -148,20 +161,37 @@ impl Package {
             Ok(member) => member,
             Err(error) => return Err(open_error(&self.path, name, error)),
         };
+        let how = format!("its part {name} cannot be read");
+        let (Some(packing), Some(start)) = (Packing::of(member.compression()), member.data_start())
+        else {
+            return Err(broken(&self.path, &how));
+        };
+        let entry = MemberEntry {
+            start,
+            compressed: member.compressed_size(),
+            inflated: member.size(),
+            crc: member.crc32(),
+            packing,
+        };
         let listed = Listed {
             index,
-            compressed: member.compressed_size(),
+            compressed: entry.compressed,
             limit: kind.limit(),
         };
+        let ahead = match kind {
+            PartKind::List => Ahead::No,
+            PartKind::Stream => self.ahead,
+        };
+        let member = Member::new(self.input.clone(), entry);
         let inflated = self.ledger.inflating(listed, member);
-        Ok(Some(BufReader::with_capacity(PART_BUFFER_BYTES, inflated)))
+        Ok(Some(ReadAhead::new(inflated, ahead)))
     }
 
     /// A part's events, if it is there.
     ///
     /// # Errors
     /// What is wrong with the file.
-    pub(super) fn xml(&mut self, name: &str, kind: PartKind) -> Result<Option<XmlReader<'_>>> {
+    pub(super) fn xml(&mut self, name: &str, kind: PartKind) -> Result<Option<XmlReader<'static>>> {
         let (path, limits) = (self.path.clone(), self.limits());
         let bytes = self.part(name, kind)?;
         let open = |bytes| XmlReader::open(&path, name, bytes, &limits);

@@ -124,6 +124,7 @@ impl RowSource for SheetSource {
             hidden_rows: RowSet::default(),
             last_above: None,
             last_skipped: None,
+            plain_row: None,
         };
         if self.merged.is_empty() {
             workbook.read_sheet(self.selected.sheet, &mut rows)?;
@@ -160,6 +161,8 @@ struct Rows<'a> {
     hidden_rows: RowSet,
     last_above: Option<u32>,
     last_skipped: Option<u32>,
+    /// The row of the last cell, if all its cells are part of the table, whatever they hold.
+    plain_row: Option<u32>,
 }
 
 impl Rows<'_> {
@@ -196,6 +199,7 @@ impl SheetVisitor for Rows<'_> {
     fn hidden_columns(&mut self, _first: u32, _last: u32) {}
 
     fn hidden_row(&mut self, row: u32) -> Flow {
+        self.plain_row = None;
         self.hidden_rows.insert(row);
         Ok(ControlFlow::Continue(()))
     }
@@ -205,33 +209,33 @@ impl SheetVisitor for Rows<'_> {
             Some(left) => self.cells_left = left,
             None => return Err(self.over(Limit::Cells)),
         }
-        if let Some(range) = self.range
-            && !range.contains(at)
-        {
-            return Ok(ControlFlow::Continue(()));
+        let is_plain = self.plain_row == Some(at.row);
+        let mut is_hidden = false;
+        if !is_plain {
+            let is_outside = self.range.is_some_and(|range| !range.contains(at));
+            if is_outside || self.reason_column == Some(at.column) {
+                return Ok(ControlFlow::Continue(()));
+            }
+            is_hidden = self.hidden_rows.contains(at.row);
+            if self.is_left_out(at, is_hidden) {
+                return Ok(ControlFlow::Continue(()));
+            }
         }
-        if self.reason_column == Some(at.column) {
-            return Ok(ControlFlow::Continue(()));
-        }
-        let is_hidden = self.hidden_rows.contains(at.row);
-        if self.is_left_out(at, is_hidden) {
-            return Ok(ControlFlow::Continue(()));
-        }
-        if content == Content::Uncached {
+        if matches!(content, Content::Uncached) {
             let totals = self.assembler.totals_mut();
             totals.uncached_formulas += 1;
             totals.first_uncached.get_or_insert(at);
         }
-        let begins_row = self
-            .assembler
-            .cell(self.path, at, |batch| to_cell(batch, content, format));
-        let begins_row = match begins_row {
+        let make = |batch: &mut Batch| to_cell(batch, content, format);
+        let begins_row = match self.assembler.cell(self.path, at, make) {
+            Ok(begins_row) => begins_row,
             Err(Refusal::RowText) => return Err(self.over(Limit::RowText)),
             Err(Refusal::Other(error)) => return Err(error),
-            Ok(begins_row) => begins_row,
         };
-        if begins_row && is_hidden {
-            self.assembler.totals_mut().hidden_rows_read += 1;
+        if !is_plain {
+            self.assembler.totals_mut().hidden_rows_read += u64::from(begins_row && is_hidden);
+            let is_sifted = is_hidden || self.range.is_some() || self.reason_column.is_some();
+            self.plain_row = (!is_sifted).then_some(at.row);
         }
         Ok(ControlFlow::Continue(()))
     }
@@ -254,11 +258,13 @@ fn declared_columns(
 }
 
 /// Puts a cell's text into the batch and gives the cell.
+#[inline]
 fn to_cell(batch: &mut Batch, content: Content<'_>, format: FormatId) -> Result<Cell> {
     Ok(match content {
         Content::Bool(truth) => Cell::Bool(truth),
         Content::Number(value) => Cell::Number { value, format },
         Content::Text(text) => Cell::Text(batch.push_text(text)?),
+        Content::Shared(shared) => batch.refer(shared.index, shared.bytes, shared.strings),
         Content::Iso(text) => Cell::Iso(batch.push_text(text)?),
         Content::Error(error) => Cell::Error(error),
         Content::Uncached => Cell::Empty,

@@ -2,12 +2,14 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::address::{CellAddress, CellRange, MAX_COLUMNS, MAX_ROWS};
 use crate::model::cell::{CellError, FormatId};
 use crate::model::limits::Limit;
 use crate::model::number_format::NumberFormat;
+use crate::model::shared_strings::SharedStrings;
 use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetTable};
 
 /// A workbook whose lists are read, and whose sheets can be, in any order and as often as needed. All calls block.
@@ -73,6 +75,8 @@ pub(super) enum Content<'a> {
     Number(f64),
     /// A text that is not empty.
     Text(&'a str),
+    /// A text that is not empty, of those that the workbook's cells share.
+    Shared(SharedText<'a>),
     /// A date, time or duration stored as ISO 8601 text.
     Iso(&'a str),
     /// An error value.
@@ -81,20 +85,61 @@ pub(super) enum Content<'a> {
     Uncached,
 }
 
+/// One of a workbook's shared strings.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SharedText<'a> {
+    /// All that are read so far.
+    pub(super) strings: &'a Arc<SharedStrings>,
+    /// Its number.
+    pub(super) index: u32,
+    /// How long it is.
+    pub(super) bytes: usize,
+}
+
+impl<'a> SharedText<'a> {
+    /// The string with this number; none where there is none.
+    #[inline]
+    pub(super) fn find(strings: &'a Arc<SharedStrings>, index: u32) -> Option<Self> {
+        let bytes = strings.byte_len(index)?;
+        Some(Self {
+            strings,
+            index,
+            bytes,
+        })
+    }
+
+    /// The text itself.
+    pub(super) fn text(self) -> &'a str {
+        self.strings.get(self.index).unwrap_or_default()
+    }
+}
+
+impl PartialEq for SharedText<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.text() == other.text()
+    }
+}
+
 /// A cell's place, which must be in a sheet. Files can say anything, and tables become as wide as their cells.
 ///
 /// # Errors
 /// `WorkbookBroken` beyond the last row or column that a sheet has.
+#[inline]
 pub(super) fn address(path: &Path, row: u32, column: u32) -> Result<CellAddress> {
     if row < MAX_ROWS && column < MAX_COLUMNS {
         return Ok(CellAddress { row, column });
     }
+    Err(outside(path, row, column))
+}
+
+#[cold]
+fn outside(path: &Path, row: u32, column: u32) -> Error {
     let place = format!(
         "it has a cell in row {} and column {}, outside of any sheet",
         u64::from(row) + 1,
         u64::from(column) + 1
     );
-    Err(broken(path, &place))
+    broken(path, &place)
 }
 
 /// A workbook that is damaged, and how.

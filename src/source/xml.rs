@@ -50,7 +50,7 @@ impl<'a> XmlReader<'a> {
     pub(super) fn open(
         path: &Path,
         part: &str,
-        bytes: impl BufRead + 'a,
+        bytes: impl BufRead + Send + 'a,
         limits: &Limits,
     ) -> Result<Self> {
         let decoded = decoded(bytes).map_err(|error| read_error(path, part, error))?;
@@ -166,6 +166,16 @@ impl<'a> XmlReader<'a> {
         self.reader.get_mut().consume(bytes);
     }
 
+    /// The file and the part in it.
+    pub(super) fn place(&self) -> (&Path, &str) {
+        (&self.path, &self.part)
+    }
+
+    /// What the part may cost.
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// How many elements are open.
     pub(super) fn depth(&self) -> u32 {
         self.depth
@@ -243,7 +253,7 @@ fn malformed(path: &Path, part: &str, error: quick_xml::Error) -> Error {
 }
 
 /// The bytes as UTF-8.
-fn decoded<'a>(mut bytes: impl BufRead + 'a) -> io::Result<Box<dyn BufRead + 'a>> {
+fn decoded<'a>(mut bytes: impl BufRead + Send + 'a) -> io::Result<Box<dyn BufRead + Send + 'a>> {
     let mut start = Vec::new();
     (&mut bytes)
         .take(MAX_DECLARATION_BYTES)

@@ -93,7 +93,7 @@ impl Coercion {
                 // There is one zero only, whatever its sign.
                 self.number(value + 0.0, self.class(format), column)?
             }
-            Cell::Text(_) => self.text_value(text, column)?,
+            Cell::Text(_) | Cell::Shared(_) => self.text_value(text, column)?,
             Cell::Iso(_) => from_iso(text, column)?,
             Cell::Error(error) => match self.on_cell_error {
                 OnCellError::Null => {

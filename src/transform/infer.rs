@@ -3,8 +3,11 @@
 //! Types form a lattice: joining two gives the narrowest that holds both without loss. The order of the rows does not
 //! matter.
 
+use super::blocks::for_each_block;
 use super::coerce::{Coercion, OnCellError};
 use super::number_format::FormatClass;
+use super::profile::class::CellClass;
+use super::profile::quick::QuickClasses;
 use super::{parse, serial_date};
 use crate::model::batch::Batch;
 use crate::model::cell::Cell;
@@ -59,13 +62,32 @@ impl SeenColumns {
 
     /// Takes in all rows of a batch.
     pub fn observe(&mut self, batch: &Batch, coercion: &Coercion) {
-        for row in batch.rows() {
-            let columns = self.types.iter_mut().zip(&mut self.filled);
-            for ((inferred, filled), cell) in columns.zip(row.cells) {
-                *filled |= *cell != Cell::Empty;
-                *inferred = inferred.join(coercion.type_of(*cell, batch.text_of(*cell)));
+        let quick = QuickClasses::of(&coercion.formats);
+        for_each_block(batch, |rows| {
+            let columns = self.types.iter_mut().zip(&mut self.filled).enumerate();
+            for (index, (inferred, filled)) in columns {
+                let cells = rows.iter().filter_map(|row| row.cells.get(index));
+                let mut last = InferredType::Unknown;
+                for cell in cells.filter(|cell| !matches!(cell, Cell::Empty)) {
+                    *filled = true;
+                    // No cell makes it anything else.
+                    if *inferred == InferredType::Text {
+                        break;
+                    }
+                    let own = match *cell {
+                        Cell::Number { value, format } => {
+                            quick.of_number(value, format).map(CellClass::inferred)
+                        }
+                        _ => None,
+                    };
+                    let own = own.unwrap_or_else(|| coercion.type_of(*cell, batch.text_of(*cell)));
+                    if own != last {
+                        *inferred = inferred.join(own);
+                        last = own;
+                    }
+                }
             }
-        }
+        });
     }
 }
 
@@ -75,14 +97,13 @@ impl Coercion {
     #[must_use]
     pub fn type_of(&self, cell: Cell, text: &str) -> InferredType {
         match cell {
-            // An error that shall be loaded by its name needs a text column.
-            Cell::Error(_) if self.on_cell_error == OnCellError::Text => InferredType::Text,
-            Cell::Empty | Cell::Error(_) => InferredType::Unknown,
+            Cell::Empty => InferredType::Unknown,
+            Cell::Error(_) => InferredType::of_error(self.on_cell_error),
             Cell::Bool(_) => InferredType::Bool,
             Cell::Number { value, format } => {
                 InferredType::of_number(value, *self.class(format), self.date_system)
             }
-            Cell::Text(_) => match self.text_rules.content(text) {
+            Cell::Text(_) | Cell::Shared(_) => match self.text_rules.content(text) {
                 Some(_) => InferredType::Text,
                 None => InferredType::Unknown,
             },
@@ -92,17 +113,21 @@ impl Coercion {
 }
 
 impl InferredType {
+    /// The type of an error: one that shall be loaded by its name needs a text column.
+    pub(super) fn of_error(on_cell_error: OnCellError) -> Self {
+        match on_cell_error {
+            OnCellError::Text => Self::Text,
+            OnCellError::Null | OnCellError::Reject => Self::Unknown,
+        }
+    }
+
     /// The type of one number under its format.
     #[must_use]
     pub fn of_number(value: f64, class: FormatClass, system: DateSystem) -> Self {
-        let day_or_moment = || {
-            if serial_date::date(value, system).is_some() {
-                Self::Date
-            } else if serial_date::timestamp(value, system).is_some() {
-                Self::Timestamp
-            } else {
-                Self::Text
-            }
+        let day_or_moment = || match serial_date::timestamp(value, system) {
+            Some(micros) if micros.rem_euclid(MICROS_PER_DAY) == 0 => Self::Date,
+            Some(_) => Self::Timestamp,
+            None => Self::Text,
         };
         match class {
             // A sheet shows them as errors; of the types of columns, only a text holds them beside every number.

@@ -1,6 +1,8 @@
 //! Pure functions between reading and writing: types, names, mapping, conversion.
 
+mod blocks;
 pub mod coerce;
+pub mod column_coercion;
 pub mod column_spec;
 pub mod date_format;
 pub mod display;

@@ -10,7 +10,7 @@ const EPOCH_2000_FROM_1904: i64 = 35_064;
 /// The 1900 system's 29 February 1900, which never was. Serials below it are one day late.
 const PHANTOM_DAY: i64 = 60;
 /// 9999-12-31 in the 1900 system, the last day a spreadsheet knows.
-const LAST_SERIAL: f64 = 2_958_466.0;
+pub(super) const LAST_SERIAL: f64 = 2_958_466.0;
 
 /// A moment: microseconds since 2000-01-01 00:00. `None` for serials that are no date: below 0, beyond the year 9999,
 /// or the 29 February 1900.
@@ -38,13 +38,21 @@ pub fn timestamp(serial: f64, system: DateSystem) -> Option<i64> {
 fn whole_micros(serial: f64) -> i64 {
     const MICROS_PER_MILLI: f64 = 1_000.0;
     let micros = serial * MICROS_PER_DAY as f64;
-    let resolution = serial.abs() * f64::EPSILON * MICROS_PER_DAY as f64;
-    let millis = (micros / MICROS_PER_MILLI).round() * MICROS_PER_MILLI;
+    let resolution = serial.abs() * (f64::EPSILON * MICROS_PER_DAY as f64);
+    let millis = nearest(micros / MICROS_PER_MILLI) as f64 * MICROS_PER_MILLI;
     if (micros - millis).abs() <= resolution {
         millis as i64
     } else {
-        micros.round() as i64
+        nearest(micros)
     }
+}
+
+/// The nearest whole number; of two, the one farther from 0. What [`f64::round`] gives, which is a call of a function
+/// on most machines.
+fn nearest(number: f64) -> i64 {
+    let whole = number as i64;
+    let rest = number - whole as f64;
+    whole + i64::from(rest >= 0.5) - i64::from(rest <= -0.5)
 }
 
 /// A day: days since 2000-01-01. `None` when the serial is no date or has a time of day.
@@ -111,6 +119,44 @@ mod tests {
             let micros = timestamp(serial, DateSystem::From1900).unwrap();
             let expected = (i64::from(day) - 36_526) * MICROS_PER_DAY + i64::from(second) * 1_000_000;
             prop_assert_eq!(micros, expected);
+        }
+
+        /// Expected: rounding as the standard library does it.
+        #[test]
+        fn micros_are_those_of_the_libraries_rounding(
+            serial in prop_oneof![
+                4 => -LAST_SERIAL..LAST_SERIAL,
+                2 => -1.0..1.0,
+                2 => (0_i64..2_958_466, 0_i64..86_400_000_000)
+                    .prop_map(|(day, micro)| day as f64 + micro as f64 / 86_400_000_000.0),
+                1 => (0_i64..2_958_466, 0_i64..172_800_000)
+                    .prop_map(|(day, half)| day as f64 + half as f64 / 172_800_000.0),
+                1 => any::<f64>().prop_filter("in range", |serial| serial.abs() < LAST_SERIAL),
+            ],
+        ) {
+            let micros = serial * 86_400_000_000.0;
+            let millis = (micros / 1_000.0).round() * 1_000.0;
+            let near = (micros - millis).abs() <= serial.abs() * f64::EPSILON * 86_400_000_000.0;
+            let expected = if near { millis } else { micros.round() };
+            prop_assert_eq!(whole_micros(serial), expected as i64);
+        }
+    }
+
+    #[test]
+    fn the_nearest_whole_number_is_the_libraries() {
+        for number in [
+            0.0,
+            0.5,
+            -0.5,
+            1.5,
+            -2.5,
+            0.499_999_999_999_999_94,
+            -0.499_999_999_999_999_94,
+            4_503_599_627_370_495.5,
+            4_503_599_627_370_497.0,
+            9_007_199_254_740_991.0,
+        ] {
+            assert_eq!(nearest(number), number.round() as i64, "{number}");
         }
     }
 }

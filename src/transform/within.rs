@@ -15,7 +15,7 @@ use crate::model::value::{Decimal, Value};
 /// A fault that names the limit.
 pub(super) fn check(value: Value<'_>, column: &TargetColumn) -> Result<(), Fault> {
     if let Value::Text(text) = value
-        && text.contains('\0')
+        && holds_nul(text)
     {
         return Err(fault(
             RejectReason::NulCharacter,
@@ -35,6 +35,32 @@ pub(super) fn check(value: Value<'_>, column: &TargetColumn) -> Result<(), Fault
         }
         (TypeLimit::SecondDecimals(decimals), value) => second_decimals(value, decimals, column),
     }
+}
+
+/// Whether a text holds a NUL character. Most texts are too short for a search to be worth its beginning.
+#[inline]
+pub(super) fn holds_nul(text: &str) -> bool {
+    const LONG: usize = 64;
+    let bytes = text.as_bytes();
+    if bytes.len() >= LONG {
+        return memchr::memchr(0, bytes).is_some();
+    }
+    let Some(last) = bytes.last_chunk() else {
+        return bytes.contains(&0);
+    };
+    let (words, _) = bytes.as_chunks();
+    words
+        .iter()
+        .fold(nul_bits(*last), |found, word| found | nul_bits(*word))
+        != 0
+}
+
+/// The highest bit of the lowest byte that is 0, and none where no byte is (the borrow of a subtraction of 1 from each
+/// byte first shows there).
+#[inline]
+fn nul_bits(word: [u8; 8]) -> u64 {
+    let word = u64::from_le_bytes(word);
+    word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080
 }
 
 fn length(text: &str, column: &TargetColumn) -> Result<(), Fault> {
@@ -249,6 +275,15 @@ mod tests {
                 attempt(Value::Decimal(decimal), limit),
                 attempt(Value::DecimalText(&text), limit)
             );
+        }
+
+        /// Expected: a look at one character after another.
+        #[test]
+        fn a_nul_is_found_wherever_it_is(text in "[a\u{1}\u{80}äß\u{100}]{0,80}", at in any::<prop::sample::Index>()) {
+            prop_assert!(!holds_nul(&text));
+            let mut characters: Vec<char> = text.chars().collect();
+            characters.insert(at.index(characters.len() + 1), '\0');
+            prop_assert!(holds_nul(&characters.iter().collect::<String>()));
         }
     }
 }

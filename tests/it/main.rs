@@ -7,12 +7,14 @@
 )]
 
 mod bad_input;
+mod bench_reports;
 mod chaos;
 mod columns;
 mod commits;
 mod compare;
 mod conformance;
 mod dry_run;
+mod encoding;
 mod exactly_once;
 mod formats;
 mod fuzz_smoke;

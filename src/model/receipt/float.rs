@@ -44,6 +44,13 @@ impl FloatTotals {
     }
 
     fn widen(&mut self, value: f64) {
+        // Most values are between others.
+        if let Some((min, max)) = self.extremes
+            && min <= value
+            && value <= max
+        {
+            return;
+        }
         self.extremes = Some(match self.extremes {
             None => (value, value),
             Some((min, max)) => (

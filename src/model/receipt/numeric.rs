@@ -50,6 +50,9 @@ const TENS: [u128; 39] = {
     tens
 };
 
+/// The first of them.
+const FEW_TENS: [u64; 8] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
+
 fn ten_to(power: i32) -> Option<u128> {
     TENS.get(usize::try_from(power).ok()?).copied()
 }
@@ -68,7 +71,16 @@ impl Small {
                 exponent
             }
         };
-        let worth = ten_to(exponent.checked_sub(unit)?)?;
+        let power = exponent.checked_sub(unit)?;
+        // Nearly always the value has few digits behind the point, and so do all others.
+        let few = usize::try_from(power)
+            .ok()
+            .and_then(|power| FEW_TENS.get(power));
+        if let Some(product) = few.and_then(|worth| coefficient.checked_mul(*worth)) {
+            let product = i128::from(product);
+            return Some(if negative { -product } else { product });
+        }
+        let worth = ten_to(power)?;
         let bits = (u64::BITS - coefficient.leading_zeros()) + (u128::BITS - worth.leading_zeros());
         if bits >= u128::BITS {
             return None;

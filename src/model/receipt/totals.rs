@@ -85,6 +85,7 @@ impl ColumnTotals {
     }
 
     /// Adds the value of a row. Coercion has made sure that it is of the column's type.
+    #[inline]
     pub fn add(&mut self, value: &Value<'_>) {
         if matches!(value, Value::Null) {
             self.nulls += 1;
@@ -92,6 +93,7 @@ impl ColumnTotals {
         }
         self.values += 1;
         match (&mut self.figures, *value) {
+            (Figures::None, _) => {}
             (Figures::Integer(totals), Value::Int(number)) => {
                 totals.sum = totals.sum.saturating_add(number.into());
                 totals.widen(number);

@@ -45,6 +45,14 @@ pub struct RowEncoder {
     bytes: BytesMut,
     row_ends: Vec<usize>,
     row_start: usize,
+    taken: Taken,
+}
+
+/// How much was taken last: the next rows are mostly as many.
+#[derive(Debug, Default)]
+struct Taken {
+    bytes: usize,
+    rows: usize,
 }
 
 /// Encoded rows.
@@ -67,33 +75,37 @@ impl RowEncoder {
             bytes: BytesMut::new(),
             row_ends: Vec::new(),
             row_start: 0,
+            taken: Taken::default(),
         }
     }
 
     /// Starts a row.
     pub fn start_row(&mut self) {
+        if self.bytes.is_empty() {
+            self.make_room();
+        }
         self.row_start = self.bytes.len();
-        self.bytes
-            .put_i16(i16::try_from(self.kinds.len()).unwrap_or(i16::MAX));
+        let fields = i16::try_from(self.kinds.len()).unwrap_or(i16::MAX);
+        self.bytes.extend_from_slice(&fields.to_be_bytes());
     }
 
     /// Adds the value of the row's `column`-th column. All columns must be given, in their order.
+    #[inline(always)]
     pub fn field(&mut self, column: usize, value: Value<'_>) {
-        if value == Value::Null {
-            self.bytes.put_i32(-1);
-            return;
+        match (self.form, value) {
+            (_, Value::Null) => self.bytes.extend_from_slice(&NULL),
+            // A text is the same in both forms, and of all types.
+            (_, Value::Text(text)) => {
+                self.bytes.reserve(size_of::<i32>() + text.len());
+                self.bytes.extend_from_slice(&field_length(text.len()));
+                self.bytes.extend_from_slice(text.as_bytes());
+            }
+            (FieldForm::Binary, value) => {
+                let kind = self.kinds.get(column).copied().unwrap_or(ColumnKind::Text);
+                binary::put_field(value, kind, &mut self.bytes);
+            }
+            (FieldForm::Text, value) => put_measured(&mut self.bytes, |out| text::put(value, out)),
         }
-        let length_at = self.bytes.len();
-        self.bytes.put_i32(0);
-        let kind = self.kinds.get(column).copied().unwrap_or(ColumnKind::Text);
-        match self.form {
-            FieldForm::Binary => binary::put(value, kind, &mut self.bytes),
-            FieldForm::Text => text::put(value, &mut self.bytes),
-        }
-        let length = self.bytes.len() - length_at - size_of::<i32>();
-        // A field is at most 1 GB for the server; a longer one is refused there.
-        let length = i32::try_from(length).unwrap_or(i32::MAX);
-        self.bytes[length_at..length_at + size_of::<i32>()].copy_from_slice(&length.to_be_bytes());
     }
 
     /// Ends the row.
@@ -108,12 +120,44 @@ impl RowEncoder {
 
     /// The rows so far; the encoder starts anew.
     pub fn take(&mut self) -> EncodedBatch {
+        self.taken = Taken {
+            bytes: self.bytes.len(),
+            rows: self.row_ends.len(),
+        };
         EncodedBatch {
             form: self.form,
             bytes: self.bytes.split().freeze(),
             row_ends: std::mem::take(&mut self.row_ends),
         }
     }
+
+    /// Room for as much as was taken last, in the same memory if nobody has that any more.
+    fn make_room(&mut self) {
+        let bytes = self.taken.bytes + self.taken.bytes / 16;
+        self.bytes.reserve(bytes.min(MOST_BYTES_RESERVED));
+        self.row_ends.reserve(self.taken.rows);
+    }
+}
+
+/// The length of a NULL.
+const NULL: [u8; 4] = (-1_i32).to_be_bytes();
+/// Memory beyond this is taken as it is needed: a batch that large costs more than the growing.
+const MOST_BYTES_RESERVED: usize = 64 << 20;
+
+/// A field's length as it stands before it.
+fn field_length(bytes: usize) -> [u8; 4] {
+    // A field is at most 1 GB for the server; a longer one is refused there.
+    i32::try_from(bytes).unwrap_or(i32::MAX).to_be_bytes()
+}
+
+/// Appends what `put` appends, its length in front.
+fn put_measured(out: &mut BytesMut, put: impl FnOnce(&mut BytesMut)) {
+    let length_at = out.len();
+    out.put_i32(0);
+    let start = out.len();
+    put(out);
+    let length = field_length(out.len().saturating_sub(start));
+    out[length_at..start].copy_from_slice(&length);
 }
 
 impl EncodedBatch {

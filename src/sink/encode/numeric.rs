@@ -5,6 +5,7 @@
 
 use bytes::{BufMut as _, BytesMut};
 
+use super::put_measured;
 use crate::model::value::Decimal;
 
 /// Decimal digits in one digit to the base 10,000.
@@ -12,8 +13,58 @@ const DECIMALS_PER_DIGIT: i64 = 4;
 /// The sign field of a number below zero.
 const NEGATIVE: u16 = 0x4000;
 
-/// Appends a decimal.
-pub fn put_decimal(decimal: Decimal, out: &mut BytesMut) {
+/// The base of numeric's digits.
+const BASE: u64 = 10_000;
+/// Bytes of the header, and of the length in front of it.
+const HEADER_BYTES: usize = 8;
+const LENGTH_BYTES: usize = size_of::<i32>();
+
+/// Appends a decimal with its length in front, as a field. Its digits are groups of four of the coefficient's, cut off
+/// from the end one after another.
+#[inline(always)]
+pub(super) fn put_decimal_field(decimal: Decimal, out: &mut BytesMut) {
+    let exponent = i64::from(decimal.exponent);
+    // Zeros that fill up the last group.
+    let filled = match exponent.rem_euclid(DECIMALS_PER_DIGIT) {
+        0 => Some(decimal.coefficient),
+        1 => decimal.coefficient.checked_mul(10),
+        2 => decimal.coefficient.checked_mul(100),
+        _ => decimal.coefficient.checked_mul(1_000),
+    };
+    let Some(mut rest) = filled else {
+        return put_measured(out, |out| put_decimal(decimal, out));
+    };
+    let mut power = exponent.div_euclid(DECIMALS_PER_DIGIT);
+    while rest != 0 && rest.is_multiple_of(BASE) {
+        rest /= BASE;
+        power += 1;
+    }
+    // The first digit ends up in the highest bits.
+    let (mut digits, mut count) = (0_u128, 0_u8);
+    while rest != 0 {
+        digits = digits >> 16 | u128::from(rest % BASE) << 112;
+        rest /= BASE;
+        count += 1;
+    }
+    // Zero has neither a sign nor a weight.
+    let (weight, sign) = match (count, decimal.negative) {
+        (0, _) => (0, 0),
+        (_, false) => (power + i64::from(count) - 1, 0),
+        (_, true) => (power + i64::from(count) - 1, NEGATIVE),
+    };
+    let bytes = HEADER_BYTES + 2 * usize::from(count);
+    let (weight, scale) = (clamped(weight) as u16, shown_behind_point(exponent));
+    let front = (bytes as u64) << 32 | u64::from(count) << 16 | u64::from(weight);
+    let end = out.len() + LENGTH_BYTES + bytes;
+    // In pieces that registers hold; what is behind the last digit goes again.
+    out.extend_from_slice(&front.to_be_bytes());
+    out.extend_from_slice(&(u32::from(sign) << 16 | u32::from(scale)).to_be_bytes());
+    out.extend_from_slice(&digits.to_be_bytes());
+    out.truncate(end);
+}
+
+/// Appends any decimal, digit by digit.
+fn put_decimal(decimal: Decimal, out: &mut BytesMut) {
     let mut buffer = [0_u8; 20];
     let mut start = buffer.len();
     let mut rest = decimal.coefficient;
@@ -62,7 +113,7 @@ fn put_with_point(text: &str, point: char, out: &mut BytesMut) {
 
 /// Appends `0.d₁d₂… * 10^(digits + exponent)`, digits being 0 to 9.
 fn put_digits(negative: bool, digits: &[u8], exponent: i64, out: &mut BytesMut) {
-    let shown_behind_point = u16::try_from((-exponent).clamp(0, i64::from(u16::MAX))).unwrap_or(0);
+    let shown_behind_point = shown_behind_point(exponent);
     let leading_zeros = digits.iter().take_while(|digit| **digit == 0).count();
     let digits = &digits[leading_zeros..];
     let trailing_zeros = digits.iter().rev().take_while(|digit| **digit == 0).count();
@@ -94,6 +145,15 @@ fn put_digits(negative: bool, digits: &[u8], exponent: i64, out: &mut BytesMut) 
     }
 }
 
+/// How many decimal digits a number with this exponent shows behind the point.
+fn shown_behind_point(exponent: i64) -> u16 {
+    u16::try_from((-exponent).clamp(0, i64::from(u16::MAX))).unwrap_or(0)
+}
+
+fn clamped(weight: i64) -> i16 {
+    weight.clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i16
+}
+
 fn put_header(
     count: i64,
     weight: i64,
@@ -103,7 +163,7 @@ fn put_header(
 ) {
     // Numbers beyond these limits are refused by the server, whatever the header says.
     out.put_u16(u16::try_from(count).unwrap_or(u16::MAX));
-    out.put_i16(weight.clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i16);
+    out.put_i16(clamped(weight));
     out.put_u16(if negative { NEGATIVE } else { 0 });
     out.put_u16(shown_behind_point);
 }
@@ -121,6 +181,8 @@ impl DivCeil for i64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn words(text: &str) -> Vec<u16> {
@@ -166,5 +228,26 @@ mod tests {
         put_comma_text("-1.234.567,80", &mut comma);
         put_text("-1234567.80", &mut point);
         assert_eq!(comma, point);
+    }
+
+    proptest! {
+        /// Groups of four digits at once are those that come of one digit after another.
+        #[test]
+        fn both_ways_to_cut_digits_agree(
+            negative in any::<bool>(),
+            coefficient in prop_oneof![
+                any::<u64>(),
+                (0..20_u32, any::<u64>()).prop_map(|(digits, any)| any % 10_u64.pow(digits)),
+                (0..1_000_000_u64, 0..13_u32).prop_map(|(any, zeros)| any * 10_u64.pow(zeros)),
+            ],
+            exponent in prop_oneof![4 => -24..24_i16, 1 => any::<i16>()],
+        ) {
+            let decimal = Decimal { negative, coefficient, exponent };
+            let (mut field, mut digits) = (BytesMut::new(), BytesMut::new());
+            put_decimal_field(decimal, &mut field);
+            put_decimal(decimal, &mut digits);
+            prop_assert_eq!(&field[..4], (digits.len() as u32).to_be_bytes());
+            prop_assert_eq!(&field[4..], &digits[..]);
+        }
     }
 }

@@ -74,7 +74,7 @@ pub(super) fn refuse_hostile_package(
 /// The package, unless it cannot be opened.
 pub(super) fn package(path: &Path, limits: &Limits) -> Option<Package> {
     let file = File::open(path).ok()?;
-    Package::open(path, Input::File(file), limits).ok()
+    Package::open(path, Input::of_file(file), limits).ok()
 }
 
 /// What calamine does with a part.

@@ -21,6 +21,7 @@ impl Excess {
             Content::Text(text) | Content::Iso(text) => {
                 u64::try_from(text.len()).unwrap_or(u64::MAX)
             }
+            Content::Shared(shared) => shared.bytes as u64,
             _ => 0,
         };
         let each = bytes.saturating_add(CELL_BYTES);
@@ -86,6 +87,10 @@ impl KeptRow {
             Content::Number(number) => Kept::Number(number),
             Content::Error(error) => Kept::Error(error),
             Content::Uncached => Kept::Uncached,
+            Content::Shared(shared) => {
+                let (start, end) = keep(shared.text());
+                Kept::Text(start, end)
+            }
             Content::Text(text) => {
                 let (start, end) = keep(text);
                 Kept::Text(start, end)

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::formats::Styles;
 use super::kind;
@@ -11,8 +12,8 @@ use super::strings::{Extent, Length, TextReader};
 use crate::error::Result;
 use crate::model::address::CellAddress;
 use crate::model::cell::{CellError, FormatId};
-use crate::source::shared_strings::SharedStrings;
-use crate::source::workbook::{Content, Flow, SheetVisitor, address, broken};
+use crate::model::shared_strings::SharedStrings;
+use crate::source::workbook::{Content, Flow, SharedText, SheetVisitor, address, broken};
 
 /// What the reading of a sheet needs to know of the workbook.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +22,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) version: Version,
     pub(super) text: &'a TextReader,
     pub(super) styles: &'a Styles,
-    pub(super) strings: &'a SharedStrings,
+    pub(super) strings: &'a Arc<SharedStrings>,
 }
 
 /// Tells the visitor what a worksheet holds.
@@ -238,17 +239,17 @@ impl SheetReader<'_, '_> {
     fn label_sst(&mut self, record: &Record<'_>) -> Flow {
         let head = self.head(record, Layout::Xf)?;
         let index = u32_at(record.body, 6).ok_or_else(|| self.short(head.at))?;
-        let Some(text) = self.around.strings.get(index) else {
+        let Some(text) = SharedText::find(self.around.strings, index) else {
             let how = format!(
                 "cell {} has text number {index} of the shared texts, which is not there",
                 head.at
             );
             return Err(broken(self.around.path, &how).at_cell(head.at.to_string()));
         };
-        if text.is_empty() {
+        if text.bytes == 0 {
             return self.no_result();
         }
-        self.give(head, Content::Text(text))
+        self.give(head, Content::Shared(text))
     }
 
     /// A text in the cell itself ([MS-XLS] 2.4.148 Label; OpenOffice.org's documentation, 5.86 RSTRING).

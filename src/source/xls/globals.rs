@@ -1,6 +1,7 @@
 //! What holds for the whole workbook: its sheets, formats and texts ([MS-XLS] 2.1.7.20.3, Globals Substream).
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::formats::{StyleRecords, Styles};
 use super::kind;
@@ -9,9 +10,9 @@ use super::shared_strings;
 use super::strings::{Length, TextReader};
 use crate::error::Result;
 use crate::model::limits::Limits;
+use crate::model::shared_strings::SharedStrings;
 use crate::model::sheet::{DateSystem, SheetEntry, SheetKind, Visibility};
 use crate::source::format_list::FormatList;
-use crate::source::shared_strings::SharedStrings;
 use crate::source::workbook::{broken, over_limit};
 
 /// What the globals say, and each sheet's place.
@@ -26,7 +27,7 @@ pub(super) struct Globals {
     /// The formats of each sheet, in the order of the entries; one for all from BIFF5 on.
     styles: Vec<Styles>,
     pub(super) formats: FormatList,
-    pub(super) strings: SharedStrings,
+    pub(super) strings: Arc<SharedStrings>,
 }
 
 /// The name of the only sheet of a file that has no names of sheets.
@@ -44,7 +45,7 @@ impl Globals {
             starts: Vec::new(),
             styles: Vec::new(),
             formats: FormatList::default(),
-            strings: SharedStrings::default(),
+            strings: Arc::default(),
         };
         match holds {
             Holds::Globals => globals.read_list(path, stream, limits)?,
@@ -72,6 +73,7 @@ impl Globals {
                 kind::BOUND_SHEET => self.add_bound_sheet(path, stream, &record)?,
                 kind::SST => {
                     self.strings = shared_strings::read(records.joined(&record), limits)
+                        .map(Arc::new)
                         .map_err(|limit| over_limit(path, "", limit, limit.of(limits)))?;
                 }
                 _ => styles.note(&record, self.version, &self.text),

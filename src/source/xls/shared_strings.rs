@@ -3,7 +3,7 @@
 use super::records::Joined;
 use super::strings::shared;
 use crate::model::limits::{Limit, Limits};
-use crate::source::shared_strings::SharedStrings;
+use crate::model::shared_strings::{SharedStrings, SharedStringsBuilder};
 
 /// Reads as many texts as there are, whatever the record claims. One that is cut off is left out, and so are those behind
 /// it.
@@ -13,13 +13,12 @@ use crate::source::shared_strings::SharedStrings;
 pub(super) fn read(mut from: Joined<'_>, limits: &Limits) -> Result<SharedStrings, Limit> {
     /// Two counts, neither of which is trusted.
     const HEADER_BYTES: usize = 8;
-    let mut strings = SharedStrings::default();
+    let mut strings = SharedStringsBuilder::default();
     if from.skip(HEADER_BYTES).is_none() {
-        return Ok(strings);
+        return Ok(strings.finish());
     }
     while shared(&mut from, strings.text_mut()).is_some() {
         strings.end_within(limits)?;
     }
-    strings.finish();
-    Ok(strings)
+    Ok(strings.finish())
 }

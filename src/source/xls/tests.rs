@@ -139,6 +139,7 @@ impl SheetVisitor for Notes {
         self.formats.push(format);
         self.note(match content {
             Content::Text(text) => format!("{at} {text}"),
+            Content::Shared(shared) => format!("{at} {}", shared.text()),
             content => format!("{at} {content:?}"),
         })
     }

@@ -11,15 +11,18 @@ mod worksheet;
 use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::input::Input;
 use super::package::{Package, PartKind, Relationship};
-use super::shared_strings::SharedStrings;
+use super::read_ahead::Ahead;
 use super::workbook::{SheetVisitor, Workbook, broken};
 use crate::error::Result;
 use crate::model::address::CellRange;
 use crate::model::limits::Limits;
 use crate::model::number_format::NumberFormat;
+use crate::model::selection::ReaderThreads;
+use crate::model::shared_strings::SharedStrings;
 use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetKind, SheetTable};
 use lists::{Lists, SheetRecord};
 use record::{PartPlace, Records};
@@ -42,15 +45,21 @@ struct XlsbWorkbook {
 /// The shared strings, which are read with the first sheet.
 enum StringsPart {
     Unread(Option<String>),
-    Read(SharedStrings),
+    Read(Arc<SharedStrings>),
 }
 
 /// Opens a workbook and reads its lists.
 ///
 /// # Errors
 /// `WorkbookBroken`, `WorkbookEncrypted`, `WorkbookTooLarge`, `FileUnreadable`.
-pub(super) fn open(path: &Path, input: Input, limits: &Limits) -> Result<Box<dyn Workbook>> {
+pub(super) fn open(
+    path: &Path,
+    input: Input,
+    limits: &Limits,
+    threads: ReaderThreads,
+) -> Result<Box<dyn Workbook>> {
     let mut package = Package::open(path, input, limits)?;
+    package.set_ahead(Ahead::when(threads.inflates_ahead()));
     let main = package.main_part()?;
     let relationships = package.relationships(&main)?;
     let part = required_part(&mut package, path, &main, PartKind::List)?;
@@ -148,7 +157,7 @@ impl Workbook for XlsbWorkbook {
 }
 
 impl StringsPart {
-    fn get(&mut self, path: &Path, package: &mut Package) -> Result<&SharedStrings> {
+    fn get(&mut self, path: &Path, package: &mut Package) -> Result<&Arc<SharedStrings>> {
         if let Self::Unread(name) = self {
             let limits = package.limits();
             let strings = match name {
@@ -158,7 +167,7 @@ impl StringsPart {
                 }
                 None => SharedStrings::default(),
             };
-            *self = Self::Read(strings);
+            *self = Self::Read(Arc::new(strings));
         }
         match self {
             Self::Read(strings) => Ok(strings),
@@ -344,6 +353,7 @@ mod tests {
             Path::new("a.xlsb"),
             Input::Decrypted(Cursor::new(bytes.into())),
             &Limits::default(),
+            ReaderThreads::default(),
         )
     }
 

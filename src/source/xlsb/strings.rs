@@ -6,7 +6,7 @@ use super::fields::{Fields, append_utf16};
 use super::record::{Records, id};
 use crate::error::Result;
 use crate::model::limits::Limits;
-use crate::source::shared_strings::SharedStrings;
+use crate::model::shared_strings::{SharedStrings, SharedStringsBuilder};
 
 /// Reads the part. Runs of rich text are joined, phonetic readings are left out.
 ///
@@ -17,7 +17,7 @@ pub(super) fn read(
     limits: &Limits,
 ) -> Result<SharedStrings> {
     let place = records.place();
-    let mut strings = SharedStrings::default();
+    let mut strings = SharedStringsBuilder::default();
     while let Some(record) = records.next(|id| id == id::SHARED_STRING)? {
         let units = Fields::new(record.payload)
             .rich()
@@ -27,8 +27,7 @@ pub(super) fn read(
             .end_within(limits)
             .map_err(|limit| place.over(limit, limits))?;
     }
-    strings.finish();
-    Ok(strings)
+    Ok(strings.finish())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io::BufRead;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use super::fields::{Fields, TooShort, append_utf16};
 use super::record::{PartPlace, Record, Records, id};
@@ -10,8 +11,8 @@ use super::styles::Styles;
 use crate::error::{Error, Result};
 use crate::model::address::{CellAddress, CellRange, MAX_COLUMNS};
 use crate::model::cell::CellError;
-use crate::source::shared_strings::SharedStrings;
-use crate::source::workbook::{Content, Flow, SheetVisitor, address, too_large};
+use crate::model::shared_strings::SharedStrings;
+use crate::source::workbook::{Content, Flow, SharedText, SheetVisitor, address, too_large};
 
 /// The most merged ranges of a sheet that are listed.
 const MAX_MERGED_RANGES: usize = 1 << 22;
@@ -22,7 +23,7 @@ pub(super) struct CellLists<'a> {
     /// The sheet's name, for errors.
     pub(super) sheet: &'a str,
     /// What cells with shared texts refer to.
-    pub(super) strings: &'a SharedStrings,
+    pub(super) strings: &'a Arc<SharedStrings>,
     /// What every cell refers to.
     pub(super) styles: &'a Styles,
 }
@@ -179,6 +180,7 @@ impl CellReader<'_, '_> {
         let content = content(record, fields, self.lists.strings, &mut self.text);
         match content.map_err(|fault| broken_cell(place, self.lists.sheet, at, &fault))? {
             Content::Text("") => Ok(ControlFlow::Continue(())),
+            Content::Shared(shared) if shared.bytes == 0 => Ok(ControlFlow::Continue(())),
             content => self
                 .visitor
                 .cell(at, content, self.lists.styles.format(style)),
@@ -205,7 +207,7 @@ fn style(fields: &mut Fields<'_>) -> Result<u32, TooShort> {
 fn content<'t>(
     record: u16,
     mut fields: Fields<'_>,
-    strings: &'t SharedStrings,
+    strings: &'t Arc<SharedStrings>,
     text: &'t mut String,
 ) -> Result<Content<'t>, Fault> {
     Ok(match record {
@@ -217,7 +219,7 @@ fn content<'t>(
         }
         id::CELL_SHARED_TEXT | id::SHORT_SHARED_TEXT => {
             let index = fields.u32()?;
-            Content::Text(strings.get(index).ok_or(Fault::NoSharedString(index))?)
+            Content::Shared(SharedText::find(strings, index).ok_or(Fault::NoSharedString(index))?)
         }
         id::CELL_RICH_TEXT => {
             append_utf16(fields.rich()?, text);
@@ -280,6 +282,10 @@ pub(super) mod tests {
             self.note(format!("row {row}"))
         }
         fn cell(&mut self, at: CellAddress, content: Content<'_>, format: FormatId) -> Flow {
+            let content = match content {
+                Content::Shared(shared) => Content::Text(shared.text()),
+                content => content,
+            };
             self.note(format!("{at} {content:?} #{}", format.0))
         }
     }
@@ -326,7 +332,7 @@ pub(super) mod tests {
         let styles = Styles::read(Records::new(place(), styles.as_slice())).unwrap();
         let lists = CellLists {
             sheet: "S",
-            strings: &strings,
+            strings: &Arc::new(strings),
             styles: &styles,
         };
         read(Records::new(place(), bytes), lists, notes)

@@ -1,6 +1,9 @@
 //! Office Open XML workbooks (ECMA-376 Part 1, §18): xlsx and xlsm, as a stream.
 
+mod digits;
 mod plain_cell;
+mod plain_item;
+mod plain_row;
 mod shared_strings;
 mod sheet;
 mod styles;
@@ -14,6 +17,7 @@ mod workbook_part;
 
 use std::path::{Path, PathBuf};
 
+use shared_strings::SharedTexts;
 use sheet::SheetScan;
 use styles::Styles;
 use tags::Surroundings;
@@ -21,43 +25,47 @@ use workbook_part::WorkbookPart;
 
 use super::input::Input;
 use super::package::{Package, PartKind};
-use super::shared_strings::SharedStrings;
+use super::read_ahead::Ahead;
 use super::workbook::{SheetVisitor, Workbook, broken};
 use crate::error::Result;
 use crate::model::address::CellRange;
 use crate::model::limits::Limits;
 use crate::model::number_format::NumberFormat;
+use crate::model::selection::ReaderThreads;
 use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetKind, SheetTable};
 
 /// Opens a workbook and reads its lists.
 ///
 /// # Errors
 /// `WorkbookBroken`, `WorkbookEncrypted`, `WorkbookTooLarge`, `FileUnreadable`.
-pub(super) fn open(path: &Path, input: Input, limits: &Limits) -> Result<Box<dyn Workbook>> {
+pub(super) fn open(
+    path: &Path,
+    input: Input,
+    limits: &Limits,
+    threads: ReaderThreads,
+) -> Result<Box<dyn Workbook>> {
     let mut package = Package::open(path, input, limits)?;
+    package.set_ahead(Ahead::when(threads.inflates_ahead()));
     let workbook = WorkbookPart::read(&mut package)?;
     let styles = Styles::read(&mut package, &workbook.styles)?;
     Ok(Box::new(Xlsx {
         path: path.to_path_buf(),
         package,
+        strings_ahead: Ahead::when(threads.reads_strings_ahead()),
         workbook,
         styles,
-        strings: Strings::NotRead,
+        strings: None,
     }))
 }
 
 struct Xlsx {
     path: PathBuf,
     package: Package,
+    strings_ahead: Ahead,
     workbook: WorkbookPart,
     styles: Styles,
-    strings: Strings,
-}
-
-/// The shared strings are read when the first sheet is.
-enum Strings {
-    NotRead,
-    Read(Option<SharedStrings>),
+    /// The shared strings, once they were all read.
+    strings: Option<SharedTexts>,
 }
 
 impl Xlsx {
@@ -118,13 +126,14 @@ impl Workbook for Xlsx {
 
     fn read_sheet(&mut self, sheet: usize, visitor: &mut dyn SheetVisitor) -> Result<()> {
         let part = self.part_of(sheet)?.to_string();
-        if let Strings::NotRead = self.strings {
-            let strings = &self.workbook.shared_strings;
-            self.strings = Strings::Read(shared_strings::read(&mut self.package, strings)?);
-        }
-        let strings = match &self.strings {
-            Strings::Read(Some(strings)) => Some(strings),
-            _ => None,
+        // Those of a reading that was broken off are read anew: it did not need many.
+        let mut strings = match self.strings.take() {
+            Some(strings) => strings,
+            None => SharedTexts::open(
+                &mut self.package,
+                &self.workbook.shared_strings,
+                self.strings_ahead,
+            )?,
         };
         let Some(reader) = self.package.xml(&part, PartKind::Stream)? else {
             return Ok(());
@@ -136,9 +145,17 @@ impl Workbook for Xlsx {
                 .sheets
                 .get(sheet)
                 .map_or("", |entry| &entry.name),
-            strings,
+            strings: &mut strings,
             styles: &self.styles,
         };
-        SheetScan::new(reader, surroundings, visitor).run()
+        if SheetScan::new(reader, surroundings, visitor)
+            .run()?
+            .is_continue()
+        {
+            // Damage in the table is damage of the workbook, whether this sheet refers to what comes behind it or not.
+            strings.read_all()?;
+            self.strings = Some(strings);
+        }
+        Ok(())
     }
 }

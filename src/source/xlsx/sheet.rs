@@ -4,15 +4,15 @@ use std::ops::ControlFlow;
 
 use quick_xml::events::Event;
 
-use super::plain_cell::{PlainCell, plain_cell};
+use super::plain_cell::{Next, PlainValue, plain_cell};
+use super::plain_row::{PLAIN_DEPTH, PlainBounds, RowLabel, behind_blanks, next_row};
 use super::tags::{
     CellTag, RowTag, Surroundings, cell_tag, hidden_columns, is_sheet, row_tag, shown,
 };
 use super::text;
 use super::value::{self, CellType};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::address::MAX_ROWS;
-use crate::source::shared_strings::SharedStrings;
 use crate::source::workbook::{Content, Flow, SheetVisitor, address};
 use crate::source::xml::{self, XmlReader, is_blank};
 
@@ -21,12 +21,22 @@ pub(super) struct SheetScan<'a> {
     reader: XmlReader<'a>,
     around: Surroundings<'a>,
     visitor: &'a mut dyn SheetVisitor,
-    /// The row at hand, and where the next one is that has no reference.
-    row: u32,
-    next_row: u32,
     /// Where the next cell is that has no reference.
-    next_column: u32,
+    next: Next,
+    /// Where the next row is that has no number.
+    next_row: u32,
+    /// What is read without the parser; `None` for nothing.
+    bounds: Option<PlainBounds>,
     texts: Texts,
+}
+
+/// Which end of the row at hand may be read without the parser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RowEnd {
+    /// `</row>`, as the row began with `<row`.
+    Plain,
+    /// Any other: its name has a prefix, or elements are open in it.
+    Other,
 }
 
 /// The texts of the cell at hand, in memory that is used again.
@@ -54,22 +64,34 @@ impl<'a> SheetScan<'a> {
         around: Surroundings<'a>,
         visitor: &'a mut dyn SheetVisitor,
     ) -> Self {
+        let bounds = PlainBounds::within(reader.limits());
         Self {
             reader,
             around,
             visitor,
-            row: 0,
+            next: Next {
+                row: 0,
+                column: 0,
+                label: RowLabel::of(0),
+            },
             next_row: 0,
-            next_column: 0,
+            bounds,
             texts: Texts::default(),
         }
+    }
+
+    /// Leaves everything to the parser, to compare with.
+    #[cfg(test)]
+    pub(super) fn by_parser_alone(mut self) -> Self {
+        self.bounds = None;
+        self
     }
 
     /// Tells the visitor what the sheet holds.
     ///
     /// # Errors
     /// Whatever the visitor returns, and what is wrong with the file.
-    pub(super) fn run(mut self) -> Result<()> {
+    pub(super) fn run(mut self) -> Flow {
         let mut has_root = false;
         loop {
             let event = self.reader.next()?;
@@ -95,16 +117,17 @@ impl<'a> SheetScan<'a> {
                     }
                     "sheetData" => {
                         if !is_whole && self.rows()?.is_break() {
-                            return Ok(());
+                            return Ok(ControlFlow::Break(()));
                         }
-                        return self.reader.drain();
+                        self.reader.drain()?;
+                        return Ok(ControlFlow::Continue(()));
                     }
                     _ => {}
                 },
                 Event::Eof if !has_root => {
                     return Err(self.around.broken("is in a part that is empty"));
                 }
-                Event::Eof => return Ok(()),
+                Event::Eof => return Ok(ControlFlow::Continue(())),
                 _ => {}
             }
         }
@@ -116,8 +139,13 @@ impl<'a> SheetScan<'a> {
             match self.reader.next()? {
                 Event::Start(tag) => match tag.local_name().as_ref() {
                     "row" => {
+                        let end = if tag.name().into_inner() == "row" {
+                            RowEnd::Plain
+                        } else {
+                            RowEnd::Other
+                        };
                         let row = row_tag(&tag, self.next_row, &self.around)?;
-                        if self.start_row(row)?.is_break() || self.cells()?.is_break() {
+                        if self.start_row(row)?.is_break() || self.cells(end)?.is_break() {
                             return Ok(ControlFlow::Break(()));
                         }
                     }
@@ -139,25 +167,29 @@ impl<'a> SheetScan<'a> {
     }
 
     fn start_row(&mut self, row: RowTag) -> Flow {
-        self.row = row.row;
+        self.next.row = row.row;
+        self.next.column = 0;
+        self.next.label = RowLabel::of(row.row);
         self.next_row = row.row.saturating_add(1);
-        self.next_column = 0;
         if row.hidden && row.row < MAX_ROWS {
             return self.visitor.hidden_row(row.row);
         }
         Ok(ControlFlow::Continue(()))
     }
 
-    fn cells(&mut self) -> Flow {
+    /// Reads the cells of the row that has just started, and of those behind it as far as all is plain.
+    fn cells(&mut self, end: RowEnd) -> Flow {
         let outer = self.reader.depth();
         loop {
-            if self.plain_cells()?.is_break() {
+            let is_in_row = self.reader.depth() == outer;
+            let end = if is_in_row { end } else { RowEnd::Other };
+            if self.plain_cells(end)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
             match self.reader.next()? {
                 Event::Start(tag) => match tag.local_name().as_ref() {
                     "c" => {
-                        let cell = cell_tag(&tag, self.row, self.next_column, &self.around)?;
+                        let cell = cell_tag(&tag, self.next.row, self.next.column, &self.around)?;
                         self.place(cell);
                         if self.cell(cell)?.is_break() {
                             return Ok(ControlFlow::Break(()));
@@ -167,7 +199,7 @@ impl<'a> SheetScan<'a> {
                     _ => self.reader.skip(),
                 },
                 Event::Empty(tag) if tag.local_name().as_ref() == "c" => {
-                    let cell = cell_tag(&tag, self.row, self.next_column, &self.around)?;
+                    let cell = cell_tag(&tag, self.next.row, self.next.column, &self.around)?;
                     self.place(cell);
                 }
                 _ => {}
@@ -178,40 +210,66 @@ impl<'a> SheetScan<'a> {
         }
     }
 
-    /// Reads cells in the common shape, up to the first in another.
-    fn plain_cells(&mut self) -> Flow {
-        while let Some(rest) = self.reader.rest()? {
-            let Some(plain) = plain_cell(rest, self.row, self.next_column) else {
-                break;
-            };
-            let PlainCell { tag, value, bytes } = plain;
-            self.row = tag.row;
-            self.next_row = tag.row.saturating_add(1);
-            self.next_column = tag.column.saturating_add(1);
-            let content = match value {
-                None => None,
-                Some(value) if tag.cell_type == CellType::SharedString => {
-                    shared(tag, value, &self.around)?
-                }
-                Some(value) => value::content(tag.cell_type, value),
-            };
-            if let Some(content) = content {
-                let at = address(self.around.path, tag.row, tag.column)?;
-                let format = self.around.styles.format(tag.style);
-                if self.visitor.cell(at, content, format)?.is_break() {
-                    return Ok(ControlFlow::Break(()));
+    /// Reads cells and rows in the common shapes, up to the first in another.
+    fn plain_cells(&mut self, end: RowEnd) -> Flow {
+        let deepest = self.reader.depth().saturating_add(PLAIN_DEPTH);
+        let is_deep = u64::from(deepest) > self.reader.limits().xml_depth;
+        let Some(bounds) = self.bounds.filter(|_| !is_deep) else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        while let Some(bytes) = self.reader.rest()? {
+            let mut rest = bytes;
+            loop {
+                if let Some(cell) = plain_cell(rest, &self.next, bounds) {
+                    let content = match cell.value {
+                        None => None,
+                        Some(PlainValue::Own(content)) => Some(content),
+                        Some(PlainValue::Shared(index)) => {
+                            if !self.around.strings.reach(index)? {
+                                break; // the parser knows what it is called in the file
+                            }
+                            self.around.shared(index)
+                        }
+                    };
+                    self.next.row = cell.row;
+                    self.next.column = cell.column.saturating_add(1);
+                    self.next_row = cell.row.saturating_add(1);
+                    if let Some(content) = content {
+                        let at = address(self.around.path, cell.row, cell.column)?;
+                        let format = self.around.styles.format(cell.style);
+                        if self.visitor.cell(at, content, format)?.is_break() {
+                            return Ok(ControlFlow::Break(()));
+                        }
+                    }
+                    rest = cell.rest;
+                } else if end == RowEnd::Plain
+                    && let Some((row, behind)) = next_row(rest, self.next_row, bounds)
+                {
+                    self.next.row = row;
+                    self.next.column = 0;
+                    self.next.label = RowLabel::of(row);
+                    self.next_row = row.saturating_add(1);
+                    rest = behind;
+                } else if let Some(behind) = behind_blanks(rest) {
+                    rest = behind;
+                } else {
+                    break;
                 }
             }
-            self.reader.take(bytes);
+            let (taken, is_all) = (bytes.len() - rest.len(), rest.is_empty());
+            self.reader.take(taken);
+            if taken == 0 || !is_all {
+                break;
+            }
         }
         Ok(ControlFlow::Continue(()))
     }
 
     /// The next cell or row without a reference follows this one.
     fn place(&mut self, cell: CellTag) {
-        self.row = cell.row;
+        self.next.row = cell.row;
+        self.next.column = cell.column.saturating_add(1);
         self.next_row = cell.row.saturating_add(1);
-        self.next_column = cell.column.saturating_add(1);
     }
 
     /// Reads the elements of the cell that has just started.
@@ -246,11 +304,11 @@ impl<'a> SheetScan<'a> {
                 break;
             }
         }
-        let Some(content) = content(cell, elements, texts, &self.around)? else {
+        let (path, format) = (self.around.path, self.around.styles.format(cell.style));
+        let Some(content) = content(cell, elements, texts, &mut self.around)? else {
             return Ok(ControlFlow::Continue(()));
         };
-        let at = address(self.around.path, cell.row, cell.column)?;
-        let format = self.around.styles.format(cell.style);
+        let at = address(path, cell.row, cell.column)?;
         self.visitor.cell(at, content, format)
     }
 }
@@ -260,7 +318,7 @@ fn content<'t>(
     cell: CellTag,
     elements: Elements,
     texts: &'t mut Texts,
-    around: &Surroundings<'t>,
+    around: &'t mut Surroundings<'_>,
 ) -> Result<Option<Content<'t>>> {
     let of_item = cell.cell_type == CellType::InlineString || !elements.value;
     if elements.inline && of_item && !(texts.decoded.is_empty() && elements.value) {
@@ -288,20 +346,23 @@ fn content<'t>(
 fn shared<'t>(
     cell: CellTag,
     value: &str,
-    around: &Surroundings<'t>,
+    around: &'t mut Surroundings<'_>,
 ) -> Result<Option<Content<'t>>> {
     let index = value::index(value).and_then(|index| u32::try_from(index).ok());
-    let found = |strings: &'t SharedStrings| strings.get(index?);
-    let text = around.strings.and_then(found);
-    match text {
-        Some(text) => Ok((!text.is_empty()).then_some(Content::Text(text))),
-        None => {
-            let at = address(around.path, cell.row, cell.column)?;
-            let count = around.strings.map_or(0, SharedStrings::len);
-            let value = shown(value);
-            Err(around.broken(&format!(
-                "refers in {at} to the shared string {value:?} of {count}"
-            )))
-        }
-    }
+    let index = match index {
+        Some(index) if around.strings.reach(index)? => index,
+        _ => return Err(no_string(cell, value, around)?),
+    };
+    Ok(around.shared(index))
+}
+
+/// The error of a cell that refers to a string that is not there.
+#[cold]
+fn no_string(cell: CellTag, value: &str, around: &mut Surroundings<'_>) -> Result<Error> {
+    let at = address(around.path, cell.row, cell.column)?;
+    let count = around.strings.read_all()?;
+    let value = shown(value);
+    Ok(around.broken(&format!(
+        "refers in {at} to the shared string {value:?} of {count}"
+    )))
 }

@@ -113,6 +113,7 @@ impl Styles {
     }
 
     /// The format of a cell with this style. Styles that are not there are General.
+    #[inline]
     pub(super) fn format(&self, style: usize) -> FormatId {
         self.of_style.get(style).copied().unwrap_or(FormatId(0))
     }

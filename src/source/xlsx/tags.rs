@@ -4,12 +4,12 @@ use std::path::Path;
 
 use quick_xml::events::BytesStart;
 
+use super::shared_strings::SharedTexts;
 use super::styles::Styles;
 use super::value::{self, CellType};
 use crate::error::{Error, Result};
 use crate::model::address::MAX_COLUMNS;
-use crate::source::shared_strings::SharedStrings;
-use crate::source::workbook::broken;
+use crate::source::workbook::{Content, broken};
 use crate::source::xml;
 
 /// What the cells of a sheet refer to.
@@ -18,13 +18,20 @@ pub(super) struct Surroundings<'a> {
     pub(super) path: &'a Path,
     /// The sheet's name.
     pub(super) sheet: &'a str,
-    /// The shared strings, if the workbook has that part.
-    pub(super) strings: Option<&'a SharedStrings>,
+    /// The shared strings.
+    pub(super) strings: &'a mut SharedTexts,
     /// The styles.
     pub(super) styles: &'a Styles,
 }
 
 impl Surroundings<'_> {
+    /// The shared string with this number as a cell's content, if it is read and not empty.
+    #[inline]
+    pub(super) fn shared(&self, index: u32) -> Option<Content<'_>> {
+        let text = self.strings.get(index).filter(|text| text.bytes > 0);
+        text.map(Content::Shared)
+    }
+
     /// The error of a sheet that is damaged.
     pub(super) fn broken(&self, how: &str) -> Error {
         broken(self.path, &format!("its sheet {:?} {how}", self.sheet))

@@ -65,7 +65,7 @@ pub(in crate::source) fn check_tag(
 
 /// Bytes of which only so many may be taken at a time: what the parser must hold as one piece.
 pub(super) struct Metered<'a> {
-    pub(super) inner: Box<dyn BufRead + 'a>,
+    pub(super) inner: Box<dyn BufRead + Send + 'a>,
     pub(super) left: u64,
     /// How many they are.
     pub(super) piece: u64,

@@ -6,7 +6,7 @@ use crate::transform::number_format::FormatClass;
 
 /// What a cell is. Texts, zeros in front and dates that are none make a column text, each for a reason of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum CellClass {
+pub(in crate::transform) enum CellClass {
     Bool,
     Integer,
     Decimal,
@@ -58,7 +58,7 @@ impl Family {
 }
 
 impl CellClass {
-    pub(super) const ALL: [Self; 11] = [
+    pub(in crate::transform) const ALL: [Self; 11] = [
         Self::Bool,
         Self::Integer,
         Self::Decimal,
@@ -74,7 +74,11 @@ impl CellClass {
 
     /// A number under its format.
     #[inline]
-    pub(super) fn of_number(value: f64, class: FormatClass, system: DateSystem) -> Self {
+    pub(in crate::transform) fn of_number(
+        value: f64,
+        class: FormatClass,
+        system: DateSystem,
+    ) -> Self {
         if let FormatClass::ZeroPadded(_) = class {
             return Self::Padded;
         }
@@ -82,7 +86,7 @@ impl CellClass {
     }
 
     /// A date, time or duration stored as ISO 8601 text.
-    pub(super) fn of_iso(text: &str) -> Self {
+    pub(in crate::transform) fn of_iso(text: &str) -> Self {
         Self::of_inferred(InferredType::of_iso(text)).unwrap_or(Self::NoDate)
     }
 
@@ -101,7 +105,7 @@ impl CellClass {
     }
 
     /// The type of a column of such cells.
-    pub(super) fn inferred(self) -> InferredType {
+    pub(in crate::transform) fn inferred(self) -> InferredType {
         match self {
             Self::Bool => InferredType::Bool,
             Self::Integer => InferredType::Integer,
@@ -113,6 +117,14 @@ impl CellClass {
             Self::Interval => InferredType::Interval,
             Self::Text | Self::Padded | Self::NoDate => InferredType::Text,
         }
+    }
+
+    /// Whether its cells are numbers with digits that can be lost.
+    pub(super) fn has_digits(self) -> bool {
+        matches!(
+            self,
+            Self::Integer | Self::Decimal | Self::Float | Self::Padded
+        )
     }
 
     pub(super) fn family(self) -> Family {

@@ -2,7 +2,7 @@
 
 use super::class::CellClass;
 use super::distinct::{Distinct, hash_bits, hash_text};
-use super::lossy::{LossyColumn, NumberRules};
+use super::lossy::{LossyColumn, NumberRules, has_many_digits};
 use super::tally::Tally;
 use super::text::{Controls, TextLook, has_outer_white_space};
 use crate::model::batch::Batch;
@@ -25,6 +25,8 @@ const KEPT_BYTES: usize = 256;
 #[derive(Debug, Clone, Default)]
 pub(super) struct ColumnProfile {
     pub(super) lossy: LossyColumn,
+    /// Numbers of more than 15 digits.
+    pub(super) many_digits: Tally,
     pub(super) errors: Tally,
     pub(super) controls: Tally,
     pub(super) outer_white_space: Tally,
@@ -94,14 +96,16 @@ impl ColumnProfile {
                 self.value(u64::from(truth) + 1, || Sample::Bool(truth));
             }
             Cell::Number { value, format } => self.number(value, format, row, rules),
-            Cell::Text(span) => self.text(batch.text(span), row),
-            Cell::Iso(span) => self.iso(batch.text(span), row),
+            Cell::Text(_) | Cell::Shared(_) => self.text(batch.text_of(cell), row),
+            Cell::Iso(_) => self.iso(batch.text_of(cell), row),
         }
     }
 
     fn number(&mut self, value: f64, format: FormatId, row: u32, rules: &NumberRules) {
-        let class = rules.class(format);
-        self.lossy.number(row, value, class, rules.date_system);
+        let class = self.lossy.number(row, value, format, rules);
+        if class.has_digits() && has_many_digits(value) {
+            self.many_digits.add(row);
+        }
         match &mut self.numbers {
             Some([min, max]) => {
                 if value < min.0 {

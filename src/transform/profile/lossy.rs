@@ -3,15 +3,18 @@
 use super::class::{CellClass, Family};
 use super::findings;
 use super::place::Places;
+use super::quick::QuickClasses;
 use super::tally::Tally;
 use super::text::{DayMonth, DayOrder, day_month};
-use crate::model::batch::Batch;
+use crate::model::batch::{Batch, Row};
 use crate::model::cell::{Cell, FormatId};
 use crate::model::inspection::Finding;
 use crate::model::number_format::NumberFormat;
 use crate::model::sheet::{DateSystem, SheetDescription};
 use crate::model::value::MAX_EXACT_INTEGER;
-use crate::transform::infer::InferredType;
+use crate::transform::blocks::for_each_block;
+use crate::transform::coerce::OnCellError;
+use crate::transform::infer::{InferredType, SeenColumns};
 use crate::transform::number_format::{FormatClass, classify};
 use crate::transform::text_rules::TextRules;
 
@@ -19,7 +22,7 @@ use crate::transform::text_rules::TextRules;
 const SIXTEEN_DIGITS: f64 = 1e15;
 /// From here on digits after the point are looked at. Below, what lies beyond the 15th digit is the noise of a
 /// division, not something that anybody typed.
-const LARGE_FRACTION: f64 = 1e12;
+pub(super) const LARGE_FRACTION: f64 = 1e12;
 /// 1 March 1900 in the 1900 system: from here on serial dates are right.
 const MARCH_1900: f64 = 61.0;
 
@@ -28,19 +31,21 @@ const MARCH_1900: f64 = 61.0;
 pub(super) struct NumberRules {
     pub(super) formats: Vec<NumberFormat>,
     pub(super) classes: Vec<FormatClass>,
+    pub(super) quick: QuickClasses,
     pub(super) date_system: DateSystem,
 }
 
 impl NumberRules {
     pub(super) fn of(sheet: &SheetDescription) -> Self {
+        let classes: Vec<FormatClass> = sheet.formats.iter().map(classify).collect();
         Self {
-            classes: sheet.formats.iter().map(classify).collect(),
+            quick: QuickClasses::of(&classes),
+            classes,
             formats: sheet.formats.clone(),
             date_system: sheet.date_system,
         }
     }
 
-    #[inline]
     pub(super) fn class(&self, format: FormatId) -> FormatClass {
         let class = self.classes.get(usize::from(format.0)).copied();
         class.unwrap_or(FormatClass::General)
@@ -48,12 +53,10 @@ impl NumberRules {
 }
 
 /// The lossy values of one column.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct LossyColumn {
     classes: [Tally; CellClass::ALL.len()],
-    /// Numbers of more than 15 digits.
-    pub(super) many_digits: Tally,
-    /// Those of them that a double does not hold exactly; whole numbers below 2^53 are loaded as they are.
+    /// Numbers of more than 15 digits that a double does not hold exactly; whole ones below 2^53 are loaded as they are.
     pub(super) inexact: Tally,
     pub(super) early_dates: Tally,
     pub(super) nul: Tally,
@@ -61,7 +64,7 @@ pub(super) struct LossyColumn {
 }
 
 /// Texts with day and month.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct DayMonths {
     pub(super) ambiguous: Tally,
     pub(super) day_first: Tally,
@@ -84,42 +87,69 @@ impl DayMonths {
     }
 }
 
+/// What a text is, besides a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Plain,
+    Telling,
+}
+
 impl LossyColumn {
     #[inline]
     pub(super) fn add(&mut self, class: CellClass, row: u32) {
         self.classes[class as usize].add(row);
     }
 
+    /// Adds a number and says what it is.
     #[inline]
-    pub(super) fn number(&mut self, row: u32, value: f64, class: FormatClass, system: DateSystem) {
-        let cell = CellClass::of_number(value, class, system);
-        self.add(cell, row);
-        match cell {
-            CellClass::Integer | CellClass::Decimal | CellClass::Float | CellClass::Padded
-                if value.abs() >= LARGE_FRACTION && has_many_digits(value) =>
-            {
-                self.many_digits.add(row);
-                if value.fract() != 0.0 || value.abs() >= MAX_EXACT_INTEGER {
-                    self.inexact.add(row);
-                }
-            }
-            CellClass::Date | CellClass::Timestamp | CellClass::NoDate
-                if system == DateSystem::From1900 && (0.0..MARCH_1900).contains(&value) =>
-            {
-                self.early_dates.add(row);
-            }
-            _ => {}
+    pub(super) fn number(
+        &mut self,
+        row: u32,
+        value: f64,
+        format: FormatId,
+        rules: &NumberRules,
+    ) -> CellClass {
+        if let Some(class) = rules.quick.of_number(value, format) {
+            self.add(class, row);
+            return class;
         }
+        self.other_number(row, value, format, rules)
+    }
+
+    #[cold]
+    fn other_number(
+        &mut self,
+        row: u32,
+        value: f64,
+        format: FormatId,
+        rules: &NumberRules,
+    ) -> CellClass {
+        let system = rules.date_system;
+        let class = CellClass::of_number(value, rules.class(format), system);
+        self.add(class, row);
+        let is_whole_and_exact = value.fract() == 0.0 && value.abs() < MAX_EXACT_INTEGER;
+        if class.has_digits() && !is_whole_and_exact && has_many_digits(value) {
+            self.inexact.add(row);
+        }
+        let is_day = matches!(
+            class,
+            CellClass::Date | CellClass::Timestamp | CellClass::NoDate
+        );
+        if is_day && system == DateSystem::From1900 && (0.0..MARCH_1900).contains(&value) {
+            self.early_dates.add(row);
+        }
+        class
     }
 
     #[inline]
-    fn text(&mut self, row: u32, text: &str) {
+    fn text(&mut self, row: u32, text: &str) -> Look {
         self.add(CellClass::Text, row);
-        if text.as_bytes().contains(&0) {
-            self.nul.add(row);
-        }
-        if let Some(found) = day_month(text) {
-            self.days.add(row, found);
+        match day_month(text) {
+            Some(found) => {
+                self.days.add(row, found);
+                Look::Telling
+            }
+            None => Look::Plain,
         }
     }
 
@@ -153,18 +183,29 @@ impl LossyColumn {
 }
 
 /// Whether a number has more than 15 digits: what a spreadsheet program keeps and displays of a number.
-fn has_many_digits(value: f64) -> bool {
-    let size = value.abs();
+#[inline]
+pub(super) fn has_many_digits(value: f64) -> bool {
+    value.abs() >= LARGE_FRACTION && has_many_of_large(value.abs())
+}
+
+fn has_many_of_large(size: f64) -> bool {
     if size >= MAX_EXACT_INTEGER {
         return true;
     }
-    if value.fract() == 0.0 {
+    if size.fract() == 0.0 {
         // At most 16 digits: the last one must be a zero.
-        return size >= SIXTEEN_DIGITS && size % 10.0 != 0.0;
+        return size >= SIXTEEN_DIGITS && !(size as u64).is_multiple_of(10);
     }
     // The shortest decimal that is this double, without point and zeros in front.
     let shortest = format!("{size}");
     shortest.bytes().filter(u8::is_ascii_digit).count() > 15
+}
+
+/// Cells of a column that have no value, and yet the column is there.
+#[derive(Debug, Clone, Copy, Default)]
+struct WithoutValue {
+    errors: bool,
+    null_words: bool,
 }
 
 /// Finds the types of a sheet's columns, and with them the values that would be lost.
@@ -174,7 +215,33 @@ fn has_many_digits(value: f64) -> bool {
 pub struct LossyValues {
     rules: NumberRules,
     text_rules: TextRules,
-    columns: Vec<LossyColumn>,
+    pub(super) columns: Vec<LossyColumn>,
+    without_value: Vec<WithoutValue>,
+    plain: PlainStrings,
+}
+
+/// Shared strings that were looked at and are values with nothing to say about: most are there many times, and their
+/// texts are far from each other in memory. A bit for each.
+#[derive(Debug, Clone, Default)]
+struct PlainStrings(Vec<u64>);
+
+impl PlainStrings {
+    #[inline]
+    fn has(&self, index: u32) -> bool {
+        let bits = self.0.get(index as usize / 64).copied().unwrap_or_default();
+        bits >> (index % 64) & 1 == 1
+    }
+
+    /// Adds one that there is: its number is bounded by how many the workbook has.
+    fn add(&mut self, index: u32) {
+        let place = index as usize / 64;
+        if place >= self.0.len() {
+            self.0.resize(place + 1, 0);
+        }
+        if let Some(bits) = self.0.get_mut(place) {
+            *bits |= 1 << (index % 64);
+        }
+    }
 }
 
 impl LossyValues {
@@ -185,27 +252,40 @@ impl LossyValues {
             rules: NumberRules::of(sheet),
             text_rules,
             columns: vec![LossyColumn::default(); sheet.header.width()],
+            without_value: vec![WithoutValue::default(); sheet.header.width()],
+            plain: PlainStrings::default(),
         }
     }
 
-    /// Looks at all cells of a batch.
+    /// Looks at all cells of a batch. All batches are of one workbook.
     pub fn observe(&mut self, batch: &Batch) {
+        for_each_block(batch, |rows| {
+            let columns = self.columns.iter_mut().zip(&mut self.without_value);
+            for (index, (column, without_value)) in columns.enumerate() {
+                let looking = Looking {
+                    batch,
+                    rules: &self.rules,
+                    text_rules: &self.text_rules,
+                    plain: &mut self.plain,
+                };
+                looking.at_column(rows, index, column, without_value);
+            }
+        });
+        // Hardly a workbook has a NUL in any text.
+        if batch.may_have_nul() {
+            self.find_nul(batch);
+        }
+    }
+
+    #[cold]
+    fn find_nul(&mut self, batch: &Batch) {
         for row in batch.rows() {
             for (column, cell) in self.columns.iter_mut().zip(row.cells) {
-                let row = row.sheet_row;
-                match *cell {
-                    Cell::Empty | Cell::Error(_) => {}
-                    Cell::Bool(_) => column.add(CellClass::Bool, row),
-                    Cell::Number { value, format } => {
-                        let class = self.rules.class(format);
-                        column.number(row, value, class, self.rules.date_system);
-                    }
-                    Cell::Text(span) => {
-                        if let Some(text) = self.text_rules.content(batch.text(span)) {
-                            column.text(row, text);
-                        }
-                    }
-                    Cell::Iso(span) => column.add(CellClass::of_iso(batch.text(span)), row),
+                if let Cell::Text(_) | Cell::Shared(_) = cell
+                    && let Some(text) = self.text_rules.content(batch.text_of(*cell))
+                    && text.as_bytes().contains(&0)
+                {
+                    column.nul.add(row.sheet_row);
                 }
             }
         }
@@ -214,6 +294,22 @@ impl LossyValues {
     /// The type of each column, as joining the types of its cells gives it. Error cells have none.
     pub fn types(&self) -> impl Iterator<Item = InferredType> + '_ {
         self.columns.iter().map(LossyColumn::inferred)
+    }
+
+    /// The same as [`SeenColumns::observe`] makes of these cells.
+    #[must_use]
+    pub fn seen(&self, on_cell_error: OnCellError) -> SeenColumns {
+        let mut seen = SeenColumns::new(self.columns.len());
+        let of_columns = seen.types.iter_mut().zip(&mut seen.filled);
+        let columns = self.columns.iter().zip(&self.without_value);
+        for ((inferred, filled), (column, without_value)) in of_columns.zip(columns) {
+            *filled = column.values() > 0 || without_value.errors || without_value.null_words;
+            *inferred = column.inferred();
+            if without_value.errors {
+                *inferred = inferred.join(InferredType::of_error(on_cell_error));
+            }
+        }
+        seen
     }
 
     /// What would be lost, column by column, in those of the header's columns that `is_inferred` names: what the user
@@ -230,5 +326,52 @@ impl LossyValues {
             findings::lossy(column, &column.inexact, &place, &mut found);
         }
         found
+    }
+}
+
+/// What a look at one column of some rows needs.
+struct Looking<'a> {
+    batch: &'a Batch,
+    rules: &'a NumberRules,
+    text_rules: &'a TextRules,
+    plain: &'a mut PlainStrings,
+}
+
+impl Looking<'_> {
+    #[inline]
+    fn at_column(
+        self,
+        rows: &[Row<'_>],
+        index: usize,
+        column: &mut LossyColumn,
+        without_value: &mut WithoutValue,
+    ) {
+        for row in rows {
+            let (Some(cell), row) = (row.cells.get(index), row.sheet_row) else {
+                continue;
+            };
+            match *cell {
+                Cell::Empty => {}
+                Cell::Number { value, format } => {
+                    column.number(row, value, format, self.rules);
+                }
+                Cell::Shared(index) if self.plain.has(index) => column.add(CellClass::Text, row),
+                Cell::Shared(_) | Cell::Text(_) => {
+                    let Some(text) = self.text_rules.content(self.batch.text_of(*cell)) else {
+                        without_value.null_words = true;
+                        continue;
+                    };
+                    let look = column.text(row, text);
+                    if let (Cell::Shared(index), Look::Plain) = (*cell, look) {
+                        self.plain.add(index);
+                    }
+                }
+                Cell::Bool(_) => column.add(CellClass::Bool, row),
+                Cell::Iso(_) => {
+                    column.add(CellClass::of_iso(self.batch.text_of(*cell)), row);
+                }
+                Cell::Error(_) => without_value.errors = true,
+            }
+        }
     }
 }

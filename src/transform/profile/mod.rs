@@ -3,12 +3,15 @@
 //! [`SheetProfile`] looks at every cell once and keeps a constant amount for each column. [`LossyValues`] is the part
 //! that an import can afford in the pass that finds the types.
 
-mod class;
+pub(super) mod class;
 mod column;
 mod distinct;
 mod findings;
 mod lossy;
 mod place;
+pub(super) mod quick;
+#[cfg(test)]
+mod reference;
 mod sheet;
 mod tally;
 #[cfg(test)]
@@ -126,7 +129,7 @@ impl SheetProfile {
         let places = Places::of(sheet);
         let mut found = Vec::new();
         for (column, place) in self.columns.iter().zip(places.columns()) {
-            findings::lossy(&column.lossy, &column.lossy.many_digits, &place, &mut found);
+            findings::lossy(&column.lossy, &column.many_digits, &place, &mut found);
             findings::others(column, &place, &mut found);
         }
         found

@@ -15,7 +15,7 @@ use crate::transform::text_rules::TextRules;
 
 /// A cell with its text.
 #[derive(Debug, Clone, PartialEq)]
-enum Given {
+pub(super) enum Given {
     Empty,
     Bool(bool),
     /// A number and which of [`FORMATS`] it has.
@@ -31,7 +31,7 @@ const FIXED: u16 = 1;
 const PADDED: u16 = 2;
 const DATE: u16 = 3;
 
-fn sheet(titles: &[&str]) -> SheetDescription {
+pub(super) fn sheet(titles: &[&str]) -> SheetDescription {
     SheetDescription {
         file: "book.xlsx".into(),
         sheet: "Sheet1".into(),
@@ -51,7 +51,17 @@ fn sheet(titles: &[&str]) -> SheetDescription {
 }
 
 /// A batch of rows, each with its number in the sheet.
-fn batch(rows: &[(u32, Vec<Given>)]) -> Batch {
+pub(super) fn batch(rows: &[(u32, Vec<Given>)]) -> Batch {
+    batch_of(rows, |batch, text| {
+        Cell::Text(batch.push_text(text).unwrap())
+    })
+}
+
+/// A batch whose texts are as asked for.
+pub(super) fn batch_of(
+    rows: &[(u32, Vec<Given>)],
+    text_cell: impl Fn(&mut Batch, &str) -> Cell,
+) -> Batch {
     let limits = BatchLimits {
         rows: usize::MAX,
         bytes: usize::MAX,
@@ -68,7 +78,7 @@ fn batch(rows: &[(u32, Vec<Given>)]) -> Batch {
                     value: *value,
                     format: FormatId(*format),
                 },
-                Given::Text(text) => Cell::Text(batch.push_text(text).unwrap()),
+                Given::Text(text) => text_cell(&mut batch, text),
                 Given::Iso(text) => Cell::Iso(batch.push_text(text).unwrap()),
                 Given::Error => Cell::Error(CellError::NotAvailable),
             };
@@ -504,7 +514,7 @@ fn words_that_stand_for_null_make_no_column_mixed() {
     );
 }
 
-fn any_given() -> impl Strategy<Value = Given> {
+pub(super) fn any_given() -> impl Strategy<Value = Given> {
     prop_oneof![
         Just(Given::Empty),
         any::<bool>().prop_map(Given::Bool),

@@ -162,13 +162,24 @@ fn of_date(text: &str) -> TextLook {
 #[inline]
 pub(super) fn day_month(text: &str) -> Option<DayMonth> {
     // The shortest is 1.1.24.
-    if text.len() < 6 || !text.trim_start().as_bytes().first()?.is_ascii_digit() {
+    if text.len() < 6 {
         return None;
     }
-    parse_day_month(text.trim())
+    match text.as_bytes().first()? {
+        // Digits, and the first bytes of white space.
+        b'0'..=b'9' | b'\t'..=b'\r' | b' ' | 0xC2 | 0xE1..=0xE3 => parse_day_month(text),
+        _ => None,
+    }
 }
 
 fn parse_day_month(text: &str) -> Option<DayMonth> {
+    let text = text.trim();
+    // Most texts that begin with a digit end here.
+    match text.as_bytes() {
+        [b'0'..=b'9', b'/' | b'.' | b'-', ..] => {}
+        [b'0'..=b'9', b'0'..=b'9', b'/' | b'.' | b'-', ..] => {}
+        _ => return None,
+    }
     let (day, time) = match text.split_once([' ', 'T']) {
         Some((day, time)) => (day, Some(time)),
         None => (text, None),

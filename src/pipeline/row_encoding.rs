@@ -1,0 +1,93 @@
+//! The rows of a batch become values and bytes.
+
+use super::lineage::{Ordinals, ordinal};
+use super::row_plan::RowPlan;
+use crate::model::batch::{Batch, Row};
+use crate::model::cell::Cell;
+use crate::model::reject::Fault;
+use crate::model::value::Value;
+use crate::sink::encode::RowEncoder;
+use crate::transform::column_coercion::{ColumnCoercion, ValueTaker};
+use crate::transform::mapping::MappedColumn;
+
+/// Makes values of a batch's cells, a row at a time.
+pub(super) struct RowEncoding<'b> {
+    plan: &'b RowPlan,
+    batch: &'b Batch,
+    columns: Vec<(&'b MappedColumn, ColumnCoercion<'b>)>,
+    values: Vec<Value<'b>>,
+}
+
+impl<'b> RowEncoding<'b> {
+    /// For the rows of a batch.
+    pub(super) fn new(plan: &'b RowPlan, batch: &'b Batch) -> Self {
+        let columns = plan.columns.iter();
+        Self {
+            plan,
+            batch,
+            columns: columns
+                .map(|column| (column, plan.coercion.of_column(&column.target)))
+                .collect(),
+            values: Vec::with_capacity(plan.columns.len()),
+        }
+    }
+
+    /// Encodes a row and counts its error cells, or says which column is at fault.
+    pub(super) fn encode(
+        &mut self,
+        row: Row<'_>,
+        encoder: &mut RowEncoder,
+    ) -> Result<u64, (&'b MappedColumn, Fault)> {
+        let mut errors_as_null = 0;
+        self.values.clear();
+        for (field, (column, coercion)) in self.columns.iter().enumerate() {
+            let cell = row.cells.get(column.source).copied().unwrap_or(Cell::Empty);
+            let mut written = Written {
+                field,
+                encoder: &mut *encoder,
+                values: &mut self.values,
+            };
+            let error_as_null = coercion
+                .coerce(cell, self.batch, &mut written)
+                .map_err(|fault| (*column, fault))?;
+            errors_as_null += u64::from(error_as_null);
+        }
+        self.encode_origin(row, encoder);
+        Ok(errors_as_null)
+    }
+
+    /// The values of the sheet's columns in the row that was encoded last.
+    pub(super) fn values(&self) -> &[Value<'b>] {
+        &self.values
+    }
+
+    /// What says where the row comes from.
+    fn encode_origin(&self, row: Row<'_>, encoder: &mut RowEncoder) {
+        let mut field = self.columns.len();
+        if let Some((columns, origin)) = &self.plan.lineage {
+            for value in origin.values(row.sheet_row, columns) {
+                encoder.field(field, value);
+                field += 1;
+            }
+        }
+        if self.plan.ordinals == Ordinals::Written {
+            let ordinal = ordinal(self.plan.sheet_place, row.sheet_row.saturating_add(1));
+            encoder.field(field, Value::Int(ordinal));
+        }
+    }
+}
+
+/// Where the value of a field goes.
+struct Written<'w, 'b> {
+    field: usize,
+    encoder: &'w mut RowEncoder,
+    values: &'w mut Vec<Value<'b>>,
+}
+
+impl<'b> ValueTaker<'b> for Written<'_, 'b> {
+    #[inline(always)]
+    fn take(&mut self, value: Value<'b>) {
+        self.encoder.field(self.field, value);
+        self.values.push(value);
+    }
+}
