@@ -52,6 +52,18 @@ pub(super) fn rows_before_fault(error: &DbError, table: &str) -> Option<usize> {
     row(after).or_else(|| row(before))
 }
 
+/// The same where nobody can check it: only by what COPY itself says, which is the last line of the context and begins with
+/// its name. An error that a trigger raises at the start or the end of the statement has none.
+pub(super) fn row_named_by_copy(error: &DbError, table: &str) -> Option<usize> {
+    row_in_context(error.where_()?, table)
+}
+
+fn row_in_context(context: &str, table: &str) -> Option<usize> {
+    let of_copy = context.lines().last()?.strip_prefix("COPY ")?;
+    let place = of_copy.strip_prefix(table)?.strip_prefix(',')?;
+    line_number(place)?.0.checked_sub(1)
+}
+
 /// The column that the context of a failed COPY names, if it names one of these: `COPY t, line 12, column c: "x"`. A type
 /// whose input function refuses a value says no more about where it was.
 ///
@@ -104,6 +116,25 @@ mod tests {
             "40001", "53300", "57014", "42501", "42P01", "08006", "0A000", "XX000", "55P03",
         ] {
             assert!(!is_row_fault(&SqlState::from_code(code)), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_row_is_named_by_copy_alone() {
+        for (context, row) in [
+            ("COPY t1, line 12, column v: \"soon\"", Some(11)),
+            ("COPY t1, Zeile 3", Some(2)),
+            (
+                "PL/pgSQL function t1() line 3 at RAISE\nCOPY t1, line 12",
+                Some(11),
+            ),
+            ("PL/pgSQL function t1() line 3 at RAISE", None),
+            ("COPY t10, line 12", None),
+            ("COPY t1, line 0", None),
+            ("COPY t1", None),
+            ("", None),
+        ] {
+            assert_eq!(row_in_context(context, "t1"), row, "{context}");
         }
     }
 

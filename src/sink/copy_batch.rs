@@ -6,7 +6,7 @@ use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::{Client, Statement};
 
 use super::answers::Answers;
-use super::classify::{row_fault, rows_before_fault};
+use super::classify::{row_fault, row_named_by_copy};
 use super::copy_stream::{copy_rows, copy_rows_behind};
 use super::encode::{EncodedBatch, FieldForm};
 use super::failure::{BatchFailure, Driver};
@@ -237,7 +237,7 @@ impl CopyStatements {
 
     /// The row that the server refuses, as what ends the load.
     fn refused_row(&self, fault: &DbError, record: &dyn BatchRecord) -> Error {
-        let row = rows_before_fault(fault, &self.table().table);
+        let row = row_named_by_copy(fault, &self.table().table);
         let refusal = self.target.refusal(row.unwrap_or_default(), fault);
         let error = match row.and_then(|_| record.refused(&refusal)) {
             Some(reject) => Error::new(

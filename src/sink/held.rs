@@ -257,9 +257,12 @@ impl Sink for HeldSink {
                 return Err(self.transaction.is_over().into());
             };
             let written = self.statements.write_frozen(client, batch, record).await;
-            // The transaction has failed: nobody else may write in it.
             return written.map_err(|error| {
+                // The transaction has failed: nobody else may write in it, and it is rolled back with its connection.
                 self.retry.stop.cancel();
+                if let Some(client) = held.take() {
+                    abandon(client);
+                }
                 error.into()
             });
         }

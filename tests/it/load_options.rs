@@ -842,6 +842,41 @@ fn a_row_that_the_server_refuses_ends_a_frozen_load() {
 }
 
 #[test]
+fn a_table_that_takes_no_rows_at_all_ends_a_frozen_load() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = people(directory.path(), 500);
+    let database = TestDatabase::create();
+    database.query(
+        "create table people (id int, name text, city int); insert into people values (0, 'old', 1); \
+         create function never() returns trigger language plpgsql as $$ begin raise exception 'never'; end $$; \
+         create trigger never before insert on people for each statement execute function never()",
+    );
+    let args = [
+        "--freeze",
+        "--if-exists",
+        "truncate",
+        "--batch-size",
+        "100",
+        "--workers",
+        "3",
+    ];
+    let run = Run::import(&database, &file, &args);
+    run.assert_fails(
+        6,
+        &["a row cannot be loaded: never", "Nothing was committed"],
+    );
+    assert_eq!(rows(&database, "select * from people"), ["0|old|1"]);
+    assert_eq!(
+        rows(
+            &database,
+            "select state, rows_loaded, error like '%never%' from sheetload.loads"
+        ),
+        ["failed|0|t"]
+    );
+    assert_eq!(count(&database, "sheetload.batches"), "0");
+}
+
+#[test]
 fn a_deferred_key_that_a_row_violates_ends_a_frozen_load() {
     let directory = tempfile::tempdir().unwrap();
     let file = people(directory.path(), 200);
