@@ -9,7 +9,7 @@ use sheetload::model::calendar::civil;
 use crate::report::Machine;
 
 /// What cannot be found out.
-const UNKNOWN: &str = "unknown";
+pub(crate) const UNKNOWN: &str = "unknown";
 /// Days from 1970-01-01, where the system's clock starts, to 2000-01-01, where [`civil`] does.
 const DAYS_TO_2000: u64 = 10_957;
 const SECONDS_A_DAY: u64 = 86_400;

@@ -95,7 +95,11 @@ fn run(args: &RunArgs) -> Result<ExitCode> {
     let report = with_bench(&args.place, args.runs, |bench| {
         let mut report = Report {
             format: FORMAT,
-            commit: machine::commit(),
+            commit: match args.place.program {
+                // It may have been built from anything.
+                Some(_) => machine::UNKNOWN.to_owned(),
+                None => machine::commit(),
+            },
             version: env!("CARGO_PKG_VERSION").to_owned(),
             date,
             profile: machine::profile_of(bench.program),

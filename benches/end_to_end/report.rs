@@ -12,7 +12,7 @@ pub(crate) const FORMAT: u32 = 1;
 pub(crate) struct Report {
     /// [`FORMAT`].
     pub(crate) format: u32,
-    /// What `git describe --always --dirty` says, or `unknown`.
+    /// What `git describe --always --dirty` says of the program's sources, or `unknown`.
     pub(crate) commit: String,
     /// The package's version.
     pub(crate) version: String,
