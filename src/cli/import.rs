@@ -83,8 +83,8 @@ pub(super) struct TargetArgs {
 /// How much at once.
 #[derive(Debug, Args)]
 pub(super) struct TuningArgs {
-    /// Workers that encode and write, mostly over a connection each; default: as many as cores, as far as the server has
-    /// room
+    /// Workers that encode and write, mostly over a connection each; default: as many as cores, 16 in concurrent mode,
+    /// as far as the server has room
     #[arg(short, long, value_name = "N", value_parser = at_least_one)]
     pub(super) workers: Option<NonZeroUsize>,
     /// Rows in a batch; default: from 2,500 doubling up to 50,000 in batch mode, 100 in the others
