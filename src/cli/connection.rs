@@ -52,6 +52,9 @@ impl Connected {
 const SPARE_CONNECTIONS: usize = 1;
 /// And one speaks for a load that is recorded, as long as it runs.
 const SESSION_CONNECTIONS: usize = 1;
+/// Connections of concurrent mode. Each waits for the disk with each row, and commits that wait together are written
+/// together: 3,000 rows took 9.3 s over 2 connections, 3.1 s over 4 and 0.53 s over 8.
+const CONCURRENT_CONNECTIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
 
 /// Connects as many times as a load needs.
 pub(super) async fn connect_to_load(
@@ -80,7 +83,8 @@ fn workers_of(mode: Mode, workers: Option<NonZeroUsize>) -> Workers {
     match (mode, workers) {
         (Mode::Sequential, _) => Workers::Exactly(NonZeroUsize::MIN),
         (_, Some(workers)) => Workers::Exactly(workers),
-        (_, None) => Workers::Auto,
+        (Mode::Concurrent, None) => Workers::AtMost(CONCURRENT_CONNECTIONS),
+        (Mode::Batch, None) => Workers::Auto,
     }
 }
 

@@ -178,7 +178,11 @@ pub struct ImportConfig {
 }
 
 /// Bytes of a batch's cells and texts. With the queue and the workers it bounds the memory of a load.
-pub const BATCH_BYTES: usize = 4 << 20;
+///
+/// Each COPY costs the server a millisecond beside its rows, however many there are: it keeps 1,000 of them ready, and
+/// searches one list for each. 1,000,000 rows of 20 columns took its CPU 1.73 s in 88 batches, 1.59 s in 28 and 1.51 s
+/// in one.
+pub const BATCH_BYTES: usize = 8 << 20;
 /// Rows of the first batch in `batch` mode. 10,000 rows into a table with six indexes, with two workers, took 0.150 s
 /// as one batch, and 0.101 s in batches that double from here (medians).
 const FIRST_BATCH_ROWS: usize = 2_500;

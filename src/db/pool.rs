@@ -32,6 +32,8 @@ const MAX_TIMEOUT_MILLIS: u128 = i32::MAX as u128;
 pub enum Workers {
     /// One for each core, or as many as the server has free, whichever is less.
     Auto,
+    /// This many, or as many as the server has free, whichever is less.
+    AtMost(NonZeroUsize),
     /// This many, or an error.
     Exactly(NonZeroUsize),
 }
@@ -226,6 +228,7 @@ fn plan(workers: Workers, spare: usize, cores: usize, free: Option<usize>) -> Re
     let fits = free.map_or(usize::MAX, |free| free.saturating_sub(spare));
     let wanted = match workers {
         Workers::Auto => cores.min(fits).max(1),
+        Workers::AtMost(workers) => workers.get().min(fits).max(1),
         Workers::Exactly(workers) => workers.get(),
     };
     if wanted <= fits {
@@ -302,6 +305,15 @@ mod tests {
         assert_eq!(plan(Workers::Auto, 1, 8, Some(4)), Ok(3));
         assert_eq!(plan(Workers::Auto, 1, 8, Some(2)), Ok(1));
         assert_eq!(plan(Workers::Auto, 1, 8, Some(1)), Err(1));
+    }
+
+    #[test]
+    fn at_most_takes_what_is_free_and_at_least_one() {
+        let at_most = Workers::AtMost(NonZeroUsize::new(16).unwrap());
+        assert_eq!(plan(at_most, 1, 2, None), Ok(16));
+        assert_eq!(plan(at_most, 1, 2, Some(8)), Ok(7));
+        assert_eq!(plan(at_most, 1, 2, Some(2)), Ok(1));
+        assert_eq!(plan(at_most, 1, 2, Some(1)), Err(1));
     }
 
     #[test]

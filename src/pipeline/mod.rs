@@ -154,6 +154,21 @@ impl Load {
             source,
         }
     }
+
+    /// As many connections as a sheet has batches, by its own word, and no more than there may be: each takes its time
+    /// to open.
+    fn connections(&self, most: usize) -> usize {
+        /// For a sheet that has more rows than it says.
+        const LEAST: usize = 2;
+        let batch = (self.first_batch_rows as u64).max(1);
+        let batches = self
+            .source
+            .describe()
+            .declared_rows
+            .map(|rows| rows.div_ceil(batch));
+        let batches = batches.and_then(|batches| usize::try_from(batches).ok());
+        batches.map_or(most, |batches| batches.max(LEAST).min(most))
+    }
 }
 
 /// Where the rows of a load are written, and how.
@@ -269,7 +284,7 @@ impl Pipeline {
             (Mode::Sequential | Mode::Concurrent, None) => {
                 let prepare =
                     || PerRowSink::prepare(database(), table, &columns, ledger, retry.clone());
-                match sinks(writing.workers, prepare).await {
+                match sinks(load.connections(writing.workers), prepare).await {
                     Ok(sinks) => Ok(Self::launch(load, sinks, stop, progress)?),
                     Err(error) => Err(NotStarted::with(error, load)),
                 }

@@ -16,28 +16,52 @@ use crate::model::batch::{Batch, BatchExchange, BatchLimits};
 use crate::model::sheet::SheetTotals;
 use crate::source::RowSource;
 
+/// No batch takes more than this part of the rows that are left: when the last row is read, the server and the workers
+/// have little left to do.
+const PART_OF_THE_REST: u64 = 3;
+
 /// The sizes of batches, from the first to the last.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BatchSizes {
+    first_rows: usize,
     next_rows: usize,
     limits: BatchLimits,
+    /// Rows that are left by the sheet's own word, which need not be true: it only makes batches smaller.
+    left: Option<u64>,
 }
 
 impl BatchSizes {
     /// Starts with `first_rows` and doubles up to the limits.
     pub(super) fn new(first_rows: usize, limits: BatchLimits) -> Self {
         Self {
+            first_rows,
             next_rows: first_rows,
             limits,
+            left: None,
         }
+    }
+
+    /// Lets batches become smaller towards the end of a sheet of so many rows, if they may have different sizes.
+    fn end_after(&mut self, rows: Option<u64>) {
+        self.left = rows.filter(|_| self.first_rows < self.limits.rows);
+    }
+
+    /// So many rows were handed over.
+    fn handed_over(&mut self, rows: usize) {
+        // None, too, for a sheet that has more rows than it says.
+        self.left = self.left.and_then(|left| left.checked_sub(rows as u64));
     }
 
     /// The limits of the next batch.
     fn next(&mut self) -> BatchLimits {
         let rows = self.next_rows.clamp(1, self.limits.rows.max(1));
         self.next_rows = rows.saturating_mul(2);
+        let part = self.left.map_or(usize::MAX, |left| {
+            let part = usize::try_from(left / PART_OF_THE_REST).unwrap_or(usize::MAX);
+            part.max(self.first_rows.saturating_mul(2))
+        });
         BatchLimits {
-            rows,
+            rows: rows.min(part),
             ..self.limits
         }
     }
@@ -85,6 +109,7 @@ impl BatchExchange for ToWorkers {
             self.sequence += 1;
             self.full.send_blocking(full).map_err(|_closed| stopped())?;
         }
+        self.sizes.handed_over(rows);
         let limits = self.sizes.next();
         Ok(match self.emptied.try_recv() {
             Ok(mut emptied) => {
@@ -101,7 +126,9 @@ pub(super) fn read_all(
     source: &mut dyn RowSource,
     mut to_workers: ToWorkers,
 ) -> Result<SheetTotals> {
-    let first = Batch::new(source.describe().header.width(), to_workers.sizes.next());
+    let sheet = source.describe();
+    to_workers.sizes.end_after(sheet.declared_rows);
+    let first = Batch::new(sheet.header.width(), to_workers.sizes.next());
     let waited_before = to_workers.progress.snapshot().reader_wait;
     let started = Instant::now();
     let result = source.read(first, &mut to_workers);
@@ -121,6 +148,8 @@ fn stopped() -> Error {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -139,6 +168,49 @@ mod tests {
                 ..limits
             },
         );
+        fixed.end_after(Some(1_000));
         assert_eq!([fixed.next().rows, fixed.next().rows], [700, 700]);
+    }
+
+    /// The sizes of a sheet's batches, when nothing but their rows limits them.
+    fn sizes(declared: Option<u64>, rows: usize) -> Vec<usize> {
+        let limits = BatchLimits {
+            rows: 50_000,
+            bytes: 1,
+        };
+        let (mut sizes, mut left, mut batches) = (BatchSizes::new(2_500, limits), rows, Vec::new());
+        sizes.end_after(declared);
+        while left > 0 {
+            let rows = sizes.next().rows.min(left);
+            sizes.handed_over(rows);
+            left -= rows;
+            batches.push(rows);
+        }
+        batches
+    }
+
+    #[test]
+    fn batches_shrink_towards_the_end() {
+        assert_eq!(
+            sizes(Some(100_000), 100_000),
+            [
+                2_500, 5_000, 10_000, 20_000, 20_833, 13_889, 9_259, 6_173, 5_000, 5_000, 2_346
+            ]
+        );
+        // A sheet of a few batches has the same as without.
+        assert_eq!(sizes(Some(10_000), 10_000), sizes(None, 10_000));
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_sheet_says_of_its_rows_only_makes_batches_smaller(
+            declared in prop::option::of(any::<u64>()),
+            rows in 1_usize..1_000_000,
+        ) {
+            let batches = sizes(declared, rows);
+            prop_assert_eq!(batches.iter().sum::<usize>(), rows);
+            let (_last, others) = batches.split_last().unwrap();
+            prop_assert!(others.iter().all(|batch| (2_500..=50_000).contains(batch)));
+        }
     }
 }

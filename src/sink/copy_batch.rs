@@ -194,7 +194,7 @@ impl CopyStatements {
             mark(client, self.recorder.as_ref()),
             Frame::Savepoint.end(client),
         );
-        let (recorded, marked, released) = self.answered(ended).await?;
+        let (recorded, marked, released) = self.answered(Box::pin(ended)).await?;
         let is_open = released.is_err();
         let ended = marked.and(released);
         let ended = recorded.and(ended.map_err(|error| write_error(error, self.table())));
