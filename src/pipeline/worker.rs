@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use async_channel::{Receiver, Sender};
 use hdrhistogram::Histogram;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::watch;
+use tokio::task::block_in_place;
 use tokio_util::sync::CancellationToken;
 
 use super::account::{Account, Recorded, RejectedAt};
@@ -81,6 +83,16 @@ fn order_of(batch: &Batch) -> impl Iterator<Item = usize> {
     })
 }
 
+/// Does what takes a processor for a while. Where the runtime has several threads, this one's other tasks go to another
+/// first: the one that was woken last, mostly the worker whose turn it is to write, would have to wait for this one.
+fn beside_others<T>(work: impl FnOnce() -> T) -> T {
+    let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
+    match flavor {
+        Ok(RuntimeFlavor::MultiThread) => block_in_place(work),
+        _ => work(),
+    }
+}
+
 /// The next batch; none at the end and after a stop.
 async fn next_batch(around: &Surroundings) -> Option<Handed> {
     let _waiting = around.progress.worker_wait();
@@ -109,7 +121,7 @@ impl Surroundings {
             account.begin(self.plan.no_totals());
             let encoding = {
                 let _timed = self.progress.encode();
-                self.encode(&batch, &mut encoder, &mut account)
+                beside_others(|| self.encode(&batch, &mut encoder, &mut account))
             };
             let written = match encoding {
                 Ok(encoded) => {
