@@ -95,7 +95,7 @@ pub(super) struct TuningArgs {
     /// Rows in a batch; default: from 2,500 doubling up to 50,000 in batch mode, 100 in the others
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(super) batch_size: Option<NonZeroUsize>,
-    /// Bytes at which a batch closes before it has so many rows, such as 1 MiB; default: 3 MiB
+    /// Bytes at which a batch closes before it has so many rows, such as 1 MiB; default: 2.5 MiB
     #[arg(long, value_name = "SIZE", value_parser = batch_bytes)]
     pub(super) batch_bytes: Option<NonZeroUsize>,
     /// Threads that read the file: the second one inflates ahead of the first, the third reads the shared strings of an

@@ -165,6 +165,43 @@ fn the_sample_loads_alike_in_every_mode_and_names_each_bad_cell() {
     }
 }
 
+/// Enough rows that all threads have something to do: more than one segment of shared strings, and many buffers.
+#[test]
+fn however_a_workbook_is_read_the_table_has_the_generators_figures() {
+    let database = TestDatabase::create();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("orders.xlsx");
+    let output = sheetload()
+        .args([
+            "sample", "--rows", "12000", "--shape", "orders", "--json", "-o",
+        ])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let figures: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for (number, options) in [
+        &["--reader-threads", "1"][..],
+        &["--reader-threads", "2", "--batch-bytes", "64 KiB"],
+        &["--reader-threads", "3", "--batch-bytes", "8KiB"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let table = format!("orders_{number}");
+        let (code, report) = import(
+            &database,
+            &file,
+            &[options, &["--table", &table, "--batch-size", "4000"]].concat(),
+        );
+        assert_eq!((code, &report["total_records"]), (0, &12_000.into()));
+        assert_figures(&database, &table, &figures);
+        let batches = report["batches"].as_u64().unwrap();
+        let wanted = [3..=3, 60..=100, 450..=800];
+        assert!(wanted[number].contains(&batches), "{options:?} {batches}");
+    }
+}
+
 #[test]
 fn orders_make_a_table_of_their_types_with_the_generators_figures() {
     let database = TestDatabase::create();

@@ -891,7 +891,8 @@ fn scan_with(
         By::Bytes => scan.run(),
         By::Parser => scan.by_parser_alone().run(),
     };
-    format!("{seen:?} {:?}", end.map_err(|error| error.to_string()))
+    let end = end.map(|_flow| ()).map_err(|error| error.to_string());
+    format!("{seen:?} {end:?}")
 }
 
 #[test]
