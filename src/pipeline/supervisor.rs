@@ -157,7 +157,12 @@ impl Supervisor {
         while let Some(joined) = self.tasks.join_next().await {
             if let Err(error) = end.add(joined) {
                 self.stop.cancel();
-                end.errors.push(error);
+                // Workers that work at the same time find alike that there are too many bad rows: that is one reason.
+                let is_told = error.kind() == ErrorKind::TooManyRejects
+                    && end.errors.iter().any(|told| told.kind() == error.kind());
+                if !is_told {
+                    end.errors.push(error);
+                }
             }
         }
         end.rejects = self.rejects.take();

@@ -32,11 +32,14 @@ pub(super) fn plain_item(part: &str, into: &mut String) -> Option<usize> {
     Some(part.len() - rest.len())
 }
 
-/// The front of the bytes as text: whole tags, as many as are looked at in one go. `None` where that is no UTF-8, or not
-/// even one tag.
+/// The front of the bytes as text, if they begin with an item in the common shape: whole tags, as many as are looked at in
+/// one go. `None` where that is no UTF-8, or not even one tag.
 ///
 /// Texts are short, and checked one by one their encoding would cost more than their reading.
 pub(super) fn front(bytes: &[u8], most: usize) -> Option<&str> {
+    if !bytes.starts_with(b"<si><t") {
+        return None;
+    }
     let front = bytes.get(..most).unwrap_or(bytes);
     let end = memrchr(b'>', front)?;
     simdutf8::basic::from_utf8(front.get(..=end)?).ok()
@@ -122,12 +125,14 @@ mod tests {
 
     #[test]
     fn the_front_ends_with_a_tag() {
-        assert_eq!(front(b"<a>b</a><c", 99), Some("<a>b</a>"));
-        assert_eq!(front("<a>é".as_bytes(), 4), Some("<a>"));
-        assert_eq!(front("é<a>é".as_bytes(), 99), Some("é<a>"));
-        assert_eq!(front(b"<a>b</a>", 7), Some("<a>"));
-        assert_eq!(front(b"<a", 99), None);
-        assert_eq!(front(b"\xFF<a>", 99), None);
+        let item = "<si><t>é</t></si>";
+        let cut = format!("{item}<si");
+        assert_eq!(front(cut.as_bytes(), 99), Some(item));
+        assert_eq!(front(item.as_bytes(), 16), Some("<si><t>é</t>"));
+        assert_eq!(front(item.as_bytes(), 8), Some("<si><t>"));
+        assert_eq!(front(b"<si><t", 99), Some("<si>"));
+        assert_eq!(front(b"<si/><si><t>", 99), None);
+        assert_eq!(front(b"<si><t>\xFF</t>", 99), None);
     }
 
     /// What the XML parser makes of an item.

@@ -17,8 +17,9 @@ use crate::source::read_ahead::Ahead;
 use crate::source::workbook::SharedText;
 use crate::source::xml::XmlReader;
 
-/// How many bytes of plain items are looked at in one go.
-const FRONT_BYTES: usize = 8 << 10;
+/// How many bytes of plain items are looked at in one go, at least and at most. Items that are longer are the parser's.
+const LEAST_FRONT_BYTES: usize = 256;
+const MOST_FRONT_BYTES: usize = 8 << 10;
 
 /// The strings that cells refer to, of which more are read when they are asked for.
 pub(super) struct SharedTexts {
@@ -51,6 +52,7 @@ impl SharedTexts {
                 limits,
                 builder: SharedStringsBuilder::default(),
                 scratch: String::new(),
+                front_bytes: MOST_FRONT_BYTES,
             })
         });
         Ok(Self {
@@ -136,6 +138,7 @@ struct StringsPart {
     limits: Limits,
     builder: SharedStringsBuilder,
     scratch: String,
+    front_bytes: usize,
 }
 
 /// The next strings.
@@ -180,9 +183,9 @@ impl StringsPart {
         let Some(bytes) = self.reader.rest()? else {
             return Ok(SegmentState::Open);
         };
-        let (mut taken, mut state, mut most) = (0, Ok(SegmentState::Open), FRONT_BYTES);
+        let (mut taken, mut state) = (0, Ok(SegmentState::Open));
         while state == Ok(SegmentState::Open)
-            && let Some(mut items) = front(bytes.get(taken..).unwrap_or_default(), most)
+            && let Some(mut items) = front(bytes.get(taken..).unwrap_or_default(), self.front_bytes)
         {
             let before = taken;
             while state == Ok(SegmentState::Open)
@@ -192,12 +195,12 @@ impl StringsPart {
                 taken += item;
                 state = self.builder.end_within(&self.limits);
             }
-            // An item may be longer than all that was looked at.
-            most = match taken == before {
-                true if most < bytes.len() => usize::MAX,
-                true => break,
-                false => FRONT_BYTES,
-            };
+            // Where items in other shapes lie between, what was looked at behind them is looked at again.
+            if taken == before {
+                self.front_bytes = (self.front_bytes / 4).max(LEAST_FRONT_BYTES);
+                break;
+            }
+            self.front_bytes = (self.front_bytes * 2).min(MOST_FRONT_BYTES);
         }
         self.reader.take(taken);
         state.map_err(|limit| self.reader.over(limit))
