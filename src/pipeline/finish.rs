@@ -72,15 +72,7 @@ impl Context<'_> {
             let told = self.tell_refused(merged).await;
             attempt.end.errors.extend(told.err());
         }
-        if self.interrupt.is_cancelled() {
-            // Statements that were cancelled to stop at once: not a failure, but what was asked for.
-            let before = attempt.end.errors.len();
-            attempt
-                .end
-                .errors
-                .retain(|error| !is_cancelled_statement(error));
-            interrupted |= attempt.end.errors.len() < before;
-        }
+        interrupted |= self.forget_cancelled_statements(&mut attempt.end.errors);
         if !is_published && !interrupted {
             require_reason(&mut attempt.end.errors);
         }
@@ -134,6 +126,16 @@ impl Context<'_> {
         let mut report = report::write(facts, &attempt.end, snapshot, milestones);
         report.warnings.splice(0..0, target.warnings().to_vec());
         Ok((report, errors))
+    }
+
+    /// After an interrupt, leaves out the statements that were cancelled to stop at once, and says whether there were any:
+    /// they are not a failure, but what was asked for.
+    fn forget_cancelled_statements(&self, errors: &mut Vec<Error>) -> bool {
+        let before = errors.len();
+        if self.interrupt.is_cancelled() {
+            errors.retain(|error| !is_cancelled_statement(error));
+        }
+        errors.len() < before
     }
 
     /// What is wrong with an attempt of which no stage failed.

@@ -13,7 +13,7 @@ use quick_xml::name::QName;
 use quick_xml::{Reader, XmlVersion};
 
 use bounds::{Fault, Metered};
-pub(super) use bounds::{MIN_PIECE_BYTES, check_tag};
+pub(super) use bounds::{MIN_ATTRIBUTE_BYTES, MIN_PIECE_BYTES, check_tag};
 
 use super::package::read_error;
 use super::workbook::broken;

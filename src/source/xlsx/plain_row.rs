@@ -5,6 +5,7 @@
 
 use super::digits::{self, MAX_NUMBER_BYTES};
 use crate::model::limits::Limits;
+use crate::source::xml::MIN_ATTRIBUTE_BYTES;
 
 /// What plain tags and texts may have at most, so that they are within the limits of a workbook whatever stands in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +30,6 @@ impl PlainBounds {
 
 /// How deep elements lie in a row that is plain: `<c><is><t>`.
 pub(super) const PLAIN_DEPTH: u32 = 3;
-/// The fewest bytes of an attribute with the blank in front of it: ` a=""`.
-const MIN_ATTRIBUTE_BYTES: u64 = 5;
 /// How much white space between tags is passed over.
 const MAX_BLANKS: usize = 64;
 

@@ -69,13 +69,7 @@ fn boolean(text: &str) -> Option<bool> {
 
 /// A finite decimal number (XML Schema, double, without INF and NaN).
 pub(super) fn number(text: &str) -> Option<f64> {
-    /// Integers of so many digits fit into 32 bits.
-    const SHORT_DIGITS: usize = 9;
     let bytes = text.as_bytes();
-    if (1..=SHORT_DIGITS).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_digit) {
-        let add = |whole: u32, digit: &u8| whole * 10 + u32::from(digit - b'0');
-        return Some(f64::from(bytes.iter().fold(0, add)));
-    }
     let unsigned = bytes.strip_prefix(b"-").or(bytes.strip_prefix(b"+"));
     let first = *unsigned.unwrap_or(bytes).first()?;
     if !first.is_ascii_digit() && first != b'.' {

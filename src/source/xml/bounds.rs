@@ -14,7 +14,7 @@ use crate::source::workbook::over_limit;
 /// The longest name of an element: those of all open ones are held in memory.
 const MAX_NAME_BYTES: usize = 1 << 10;
 /// The fewest bytes of an attribute with the blank in front of it: ` a=""`.
-const MIN_ATTRIBUTE_BYTES: u64 = 5;
+pub(in crate::source) const MIN_ATTRIBUTE_BYTES: u64 = 5;
 /// The least that the longest piece of markup or text may have, which is held in memory: as much as a text of the default
 /// length whose characters are written as four times as many. Longer texts may be allowed, which raises it.
 pub(in crate::source) const MIN_PIECE_BYTES: u64 = 64 << 20;
