@@ -5,7 +5,7 @@ SHEETLOAD := cargo run --release --locked --quiet --
 # The demo works on the private server, whatever database the environment names.
 unexport DATABASE_URL PGHOST PGHOSTADDR PGPORT PGUSER PGPASSWORD PGDATABASE PGSERVICE
 
-.PHONY: demo test chaos bench bench-load install-missing
+.PHONY: demo test test-matrix chaos bench bench-load install-missing
 
 # The main job on the sample: a private server, its table, 10,000 listings of which 13 cannot be loaded.
 demo: install-missing
@@ -15,9 +15,24 @@ demo: install-missing
 	@# Exit code 3 says that rows were rejected, as 13 of these are.
 	$(SHEETLOAD) import sample_data/businesses.xlsx --table businesses --if-exists truncate || [ $$? -eq 3 ]
 
-# All tests, against throw-away PostgreSQL servers that they start and stop themselves.
+# All tests, against throw-away PostgreSQL servers that they start and stop themselves: of the newest minor release that
+# the package manager offers.
 test: install-missing
-	cargo test --locked
+	pg=$$(.ci/server newest) && env $${pg:+SHEETLOAD_PG_BIN="$$pg"} cargo test --locked
+
+# The tests that need a server, against each major version. TESTS narrows them down, for example `make test-matrix
+# SERVERS="13 18" TESTS=publish::`. It ends with a line a version, and fails if one of them did.
+SERVERS = 13 14 15 16 17 18
+TESTS =
+test-matrix: install-missing
+	cargo test --locked --test it --no-run
+	@report=""; failed=0; \
+	for major in $(SERVERS); do \
+		if pg=$$(.ci/server $$major) && SHEETLOAD_PG_BIN="$$pg" cargo test --locked --test it -- $(TESTS); \
+		then report="$$report\n$$("$$pg/postgres" --version): passed"; \
+		else report="$$report\nPostgreSQL $$major: FAILED"; failed=1; fi; \
+	done; \
+	printf "$$report\n"; exit $$failed
 
 # Kills the program hundreds of times over all ways to load, and breaks connections and servers in proportion.
 KILLS = 600
