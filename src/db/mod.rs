@@ -15,4 +15,5 @@ pub mod verify;
 mod capacity;
 mod connector;
 mod refusal;
+mod session;
 mod tls;

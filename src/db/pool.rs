@@ -12,6 +12,7 @@ use tokio_postgres::SimpleQueryMessage;
 
 use super::capacity::{self, Scarcest};
 use super::connector::{Connector, from_driver_error};
+use super::session::VALUE_SETTINGS;
 use crate::config::commit::Patience;
 use crate::config::postgres::DatabaseSettings;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
@@ -186,10 +187,12 @@ impl Database {
 }
 
 /// For a role that is named as the ledger's schema, `"$user"` leads the search path to the ledger. Its own tables are
-/// still found there, but new ones are made where they would be without a ledger.
+/// still found there, but new ones are made where they would be without a ledger. The server reads all statements of a
+/// text before it obeys the first, so that backslashes must mean the same whatever `standard_conforming_strings` is.
 const BEHIND_THE_LEDGER: &str = "\
     select pg_catalog.set_config('search_path', pg_catalog.regexp_replace( \
-               pg_catalog.current_setting('search_path'), '^\\s*\"\\$user\"\\s*,\\s*(.*)$', '\\1, \"$user\"'), false) \
+               pg_catalog.current_setting('search_path'), \
+               E'^\\\\s*\"\\\\$user\"\\\\s*,\\\\s*(.*)$', E'\\\\1, \"$user\"'), false) \
     where current_user = 'sheetload'";
 
 /// A load's connections wait for rows, and one of them speaks for the load by being there: they are not idle.
@@ -197,8 +200,8 @@ const NEVER_IDLE: &str = "\
     select pg_catalog.set_config(name, '0', false) from pg_catalog.pg_settings \
     where name in ('idle_session_timeout', 'idle_in_transaction_session_timeout')";
 
-/// Sets the timeouts of each new connection (PostgreSQL documentation, "Client Connection Defaults"), and sees to its
-/// search path.
+/// Sets what decides what values mean and the timeouts of each new connection (PostgreSQL documentation, "Client
+/// Connection Defaults"), and sees to its search path.
 fn settings_of_connections(patience: Patience) -> Hook {
     let setting = |name: &str, limit: Option<Duration>| {
         let millis = limit?.as_millis().clamp(1, MAX_TIMEOUT_MILLIS);
@@ -208,7 +211,11 @@ fn settings_of_connections(patience: Patience) -> Hook {
         setting("statement_timeout", patience.statement_timeout),
         setting("lock_timeout", patience.lock_timeout),
     ];
-    let mut sql = vec![BEHIND_THE_LEDGER.to_owned(), NEVER_IDLE.to_owned()];
+    let mut sql = vec![
+        VALUE_SETTINGS.to_owned(),
+        BEHIND_THE_LEDGER.to_owned(),
+        NEVER_IDLE.to_owned(),
+    ];
     sql.extend(settings.into_iter().flatten());
     let sql: Arc<str> = sql.join("; ").into();
     Hook::async_fn(move |client, _metrics| {

@@ -32,6 +32,7 @@ mod rejects;
 mod resume;
 mod sample;
 mod selection;
+mod settings;
 mod structure;
 mod support;
 mod tls;
