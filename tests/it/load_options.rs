@@ -691,13 +691,9 @@ impl Before {
 
 /// How many pages of a table nobody needs to write again, of how many; none where the server cannot say.
 fn frozen_pages(database: &TestDatabase, table: &str) -> Option<(String, String)> {
-    let version: u32 = database
-        .value("select current_setting('server_version_num')")
-        .parse()
-        .unwrap();
     let known =
         "select (count(*) > 0)::text from pg_available_extensions where name = 'pg_visibility'";
-    if version < 140_000 || database.value(known) == "false" {
+    if database.major_version() < 14 || database.value(known) == "false" {
         return None;
     }
     database.query("create extension if not exists pg_visibility");

@@ -67,7 +67,7 @@ async fn publish(
 
 /// Whether the server knows what came with PostgreSQL 15.
 fn knows_version_15(database: &TestDatabase) -> bool {
-    database.value("select (current_setting('server_version_num')::int >= 150000)::text") == "true"
+    database.major_version() >= 15
 }
 
 /// Everything that a database's own tables are, as the catalogs tell it, without object ids and rows.
@@ -85,7 +85,8 @@ fn definitions(database: &TestDatabase) -> Vec<String> {
          union all \
          select format('column %s %s.%s %s', row_number() over (partition by attrelid order by attnum), t.relname, \
                        attname, format_type(atttypid, atttypmod)), \
-                format('%s %s %s %s %s', attnotnull, attidentity, attgenerated, attstorage, attcompression), \
+                format('%s %s %s %s %s', attnotnull, attidentity, attgenerated, attstorage, \
+                       to_jsonb(pg_attribute) ->> 'attcompression'), \
                 attacl::text, attcollation::regcollation::text, \
                 (select pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid = attrelid and adnum = attnum), \
                 null, col_description(attrelid, attnum) \

@@ -235,16 +235,21 @@ fn long_numerics_are_compared_to_the_last_digit() {
 #[test]
 fn what_is_no_number_is_compared_as_the_server_orders_it() {
     let database = TestDatabase::create();
-    database.query(
+    // numeric has infinities since PostgreSQL 14.
+    let (least, sum) = match database.major_version() {
+        ..14 => ("-2.5", "1"),
+        _ => ("-Infinity", "-Infinity"),
+    };
+    database.query(&format!(
         "create table t (n numeric, f double precision); \
-         insert into t values ('NaN', 'NaN'), ('1.5', '1.5'), ('-Infinity', '-Infinity')",
-    );
+         insert into t values ('NaN', 'NaN'), ('1.5', '1.5'), ('{least}', '-Infinity')",
+    ));
     let found = receipt(&[
         (
             "n",
             "numeric",
             ColumnKind::Numeric,
-            &["NaN", "1.5", "-Infinity"].map(Value::DecimalText),
+            &["NaN", "1.5", least].map(Value::DecimalText),
         ),
         (
             "f",
@@ -258,7 +263,7 @@ fn what_is_no_number_is_compared_as_the_server_orders_it() {
     assert_eq!(
         differences(&database, Scope::WholeTable, &found),
         [
-            "n: sum NaN -> -Infinity",
+            &format!("n: sum NaN -> {sum}"),
             "n: greatest value NaN -> 2",
             "f: sum 1.5 -> 3.5",
             "f: greatest value NaN -> 2",

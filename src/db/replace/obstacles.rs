@@ -18,7 +18,8 @@ pub(super) async fn obstacles(
 /// "System Catalogs", above all "pg_depend"). What depends on the table, its row type, its indexes, constraints and
 /// identity sequences counts, unless it is itself a part of the table.
 ///
-/// A sequence of a serial column is not among these: it goes over to the copy as it is. Properties of later versions are
+/// A sequence of a serial column is not among these: it goes over to the copy as it is. Up to PostgreSQL 13 sequences have
+/// a row type, which depends on them. Properties of later versions are
 /// looked up by name in the row as JSON.
 const OBSTACLES: &str = "\
 with rel as (select c.* from pg_catalog.pg_class c where c.oid = $1), \
@@ -31,6 +32,8 @@ parts (classid, objid) as ( \
     select 'pg_catalog.pg_class'::pg_catalog.regclass::oid, oid from rel \
     union all select 'pg_catalog.pg_class'::pg_catalog.regclass, indexrelid from pg_catalog.pg_index where indrelid = $1 \
     union all select 'pg_catalog.pg_class'::pg_catalog.regclass, oid from sequences where deptype = 'i' \
+    union all select 'pg_catalog.pg_type'::pg_catalog.regclass, s.reltype \
+              from sequences i join pg_catalog.pg_class s on s.oid = i.oid where i.deptype = 'i' and s.reltype <> 0 \
     union all select 'pg_catalog.pg_type'::pg_catalog.regclass, reltype from rel \
     union all select 'pg_catalog.pg_type'::pg_catalog.regclass, t.typarray \
               from rel join pg_catalog.pg_type t on t.oid = rel.reltype \

@@ -24,7 +24,7 @@ const HANGING: &[(&str, &str)] = &[
         "view w depends on it",
     ),
     (
-        "create function first_one(t) returns text language sql return ($1).v",
+        "create function first_one(t) returns text language sql as 'select ($1).v'",
         "function first_one(t) depends on it",
     ),
     ("create table o (x t[])", "table o depends on it"),

@@ -178,6 +178,15 @@ impl TestDatabase {
         rows[0][0].clone().expect("a value, not NULL")
     }
 
+    /// The server's major version.
+    pub(crate) fn major_version(&self) -> u32 {
+        let number: u32 = self
+            .value("select current_setting('server_version_num')")
+            .parse()
+            .unwrap();
+        number / 10_000
+    }
+
     /// A connection, driven by a task of the calling test's runtime.
     pub(crate) async fn connect(&self) -> Client {
         connect_to(&self.server, &self.name).await

@@ -79,7 +79,7 @@ impl TlsServer {
         let (port, binaries) = (free_port(), binaries());
         let mut settings = format!(
             "listen_addresses='127.0.0.1'\nport={port}\nunix_socket_directories='{}'\n\
-             max_connections=20\nfsync=off\n",
+             max_connections=20\nfsync=off\npassword_encryption='scram-sha-256'\n",
             root.display()
         );
         if tls {
@@ -108,7 +108,7 @@ impl TlsServer {
              cat settings >>data/postgresql.conf\n\
              cp rules data/pg_hba.conf\n\
              '{bin}/pg_ctl' -w -D data -l server.log start >start.log 2>&1 </dev/null\n\
-             '{bin}/psql' -X -q -v ON_ERROR_STOP=1 -h '{root}' -p {port} -U postgres -f roles postgres >roles.log 2>&1\n\
+             PATH='{bin}':$PATH psql -X -q -v ON_ERROR_STOP=1 -h '{root}' -p {port} -U postgres -f roles postgres >roles.log 2>&1\n\
              echo ready\n\
              read _ || true",
             bin = binaries.display(),
