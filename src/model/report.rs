@@ -47,6 +47,19 @@ pub struct Upserted {
     pub updated: u64,
 }
 
+/// How the rows of a table were replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "how", rename_all = "snake_case")]
+pub enum Replaced {
+    /// A copy of the table with the new rows took its place.
+    Swapped,
+    /// The table itself was emptied, and the staged rows were written into it.
+    Rewritten {
+        /// What kept a copy from taking its place, as in "because it has row security".
+        because: String,
+    },
+}
+
 /// What people do not see in the sheet and was loaded, or not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct HiddenContent {
@@ -107,6 +120,8 @@ pub struct LoadReport {
     pub table_created: bool,
     /// Whether a crash of the server empties the table.
     pub table_unlogged: bool,
+    /// How its rows were replaced; none where they were not.
+    pub replaced: Option<Replaced>,
     /// Whether its rows were stored frozen.
     pub frozen: bool,
     /// Indexes and foreign keys that were to be built after the rows; none where none were asked to wait.

@@ -10,6 +10,7 @@ use crate::db::merge::{self, Merge, Merged};
 use crate::db::replace;
 use crate::error::{Error, Result};
 use crate::model::column::TargetColumn;
+use crate::model::report::Replaced;
 use crate::model::table::TableName;
 
 /// What a staging table is, for whoever comes across one.
@@ -85,6 +86,23 @@ impl Target {
             }
         }
         self.look_at_written(client).await
+    }
+
+    /// How the table's rows are replaced, for the report; `None` where they are not.
+    pub(super) fn replaced(&self) -> Option<Replaced> {
+        let Route::Staged {
+            publish: Publish::Replace(replacement),
+            ..
+        } = &self.route
+        else {
+            return None;
+        };
+        Some(match replacement.because() {
+            None => Replaced::Swapped,
+            Some(because) => Replaced::Rewritten {
+                because: because.to_owned(),
+            },
+        })
     }
 
     /// Names in the table that is written, and those by which people know them; the longer ones first.

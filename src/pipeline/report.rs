@@ -71,6 +71,7 @@ pub(super) fn write(
         table_sql: facts.target.name().to_string(),
         table_created: facts.target.is_new(),
         table_unlogged: facts.target.persistence == Persistence::Unlogged,
+        replaced: facts.target.replaced().filter(|_| is_in_place),
         frozen: is_in_place && facts.rows == StoredRows::Frozen,
         deferred: facts.target.deferred(facts.rebuild, is_in_place),
         mode: facts.mode.name(),

@@ -436,6 +436,54 @@ fn a_new_table_is_there_when_rows_are() {
 }
 
 #[test]
+fn the_report_says_how_rows_were_replaced_and_judges_options_by_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = workbook(directory.path(), "v.xlsx", &["v"], [vec![json!("new")]]);
+    let database = TestDatabase::create();
+    let option = |text: &str| {
+        format!(
+            "set allow_system_table_mods = on; update pg_attribute set attoptions = '{{{text}}}' \
+             where attrelid = 't'::regclass and attname = 'v'"
+        )
+    };
+    let known_to_users = "column v has settings for its statistics";
+    for (statement, because) in [
+        (
+            "create view w as select v from t",
+            Some("view w depends on it"),
+        ),
+        (
+            "alter table t alter v set (n_distinct = 3)",
+            Some(known_to_users),
+        ),
+        // A mark of the server's own, which no user set.
+        (&option("pg_attver=22158952"), None),
+        (
+            &option("pg_attver=22158952,n_distinct=3"),
+            Some(known_to_users),
+        ),
+        (
+            &option("made_up=1"),
+            Some("column v has the option made_up, which sheetload does not know"),
+        ),
+    ] {
+        database.query("drop table if exists t cascade; create table t (v text)");
+        database.query("insert into t values ('old')");
+        database.query(statement);
+        let args = ["--table", "t", "--if-exists", "replace"];
+        let report = Run::import(&database, &file, &args).document(0);
+        let expected = match because {
+            None => json!({"how": "swapped"}),
+            Some(because) => json!({"how": "rewritten", "because": because}),
+        };
+        assert_eq!(report["replaced"], expected, "{statement}");
+        assert_eq!(rows(&database, "select v from t"), ["new"], "{statement}");
+    }
+    let report = Run::import(&database, &file, &["--table", "t", "--again"]).document(0);
+    assert_eq!(report["replaced"], json!(null));
+}
+
+#[test]
 fn a_replaced_table_keeps_all_that_is_not_its_rows() {
     let directory = tempfile::tempdir().unwrap();
     let file = workbook(
@@ -473,6 +521,7 @@ fn a_replaced_table_keeps_all_that_is_not_its_rows() {
     let args = ["--table", "items", "--if-exists", "replace"];
     let report = Run::import(&database, &file, &args).document(0);
     assert_eq!(report["success_count"], 5);
+    assert_eq!(report["replaced"], json!({"how": "swapped"}));
     assert_eq!(rows(&database, kept), before);
     assert_ne!(database.value(id), oid, "the staging table took its place");
     let names = "select string_agg(name, ',' order by name) from items";

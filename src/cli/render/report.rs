@@ -3,7 +3,7 @@
 use super::{bytes, grouped, line, note, one_line, rounded, seconds};
 use crate::model::deferred::{Deferred, DeferredOutcome};
 use crate::model::receipt::Verified;
-use crate::model::report::{LoadReport, LoadState, Upserted};
+use crate::model::report::{LoadReport, LoadState, Replaced, Upserted};
 
 /// How many rejected rows are listed; the JSON document has more.
 const LISTED_REJECTS: usize = 20;
@@ -76,6 +76,9 @@ fn figures(report: &LoadReport) -> Vec<(&'static str, String)> {
         }
     }
     figures.push(("committed", committed(report).to_owned()));
+    if let Some(replaced) = &report.replaced {
+        figures.push(("replaced", how_replaced(replaced)));
+    }
     if report.frozen {
         figures.push(("stored", "frozen".to_owned()));
     }
@@ -154,6 +157,16 @@ fn committed(report: &LoadReport) -> &'static str {
         "batch" => "each batch by itself",
         "row" => "each row by itself",
         _ => "all rows together",
+    }
+}
+
+/// How the table's old rows made way for the new ones.
+fn how_replaced(replaced: &Replaced) -> String {
+    match replaced {
+        Replaced::Swapped => "a copy of the table took its place".to_owned(),
+        Replaced::Rewritten { because } => one_line(&format!(
+            "the table was emptied and written, because {because}"
+        )),
     }
 }
 

@@ -76,7 +76,8 @@ impl Facts {
 }
 
 /// The catalogs' rows as JSON, so that a property which only a later version of the server knows counts, too; without
-/// what says who the object is rather than how (PostgreSQL documentation, "System Catalogs").
+/// what says who the object is rather than how (PostgreSQL documentation, "System Catalogs"), and without `pg_attver`, which
+/// Debian's builds of PostgreSQL 15.20 count up by themselves in the options of each column.
 const FACTS: &str = "\
 select 'settings', '', pg_catalog.jsonb_build_array( \
            pg_catalog.to_jsonb(c) - array['oid', 'relname', 'relfilenode', 'relpages', 'reltuples', 'relallvisible', \
@@ -88,7 +89,9 @@ union all \
 select 'column', a.attname::text, pg_catalog.jsonb_build_array( \
            pg_catalog.row_number() over (order by a.attnum), \
            pg_catalog.to_jsonb(a) - array['attrelid', 'attnum', 'attcacheoff', 'atthasmissing', 'attmissingval', 'attacl', \
-               'attndims'], \
+               'attndims', 'attoptions'], \
+           (select pg_catalog.jsonb_object_agg(o.option_name, o.option_value) \
+            from pg_catalog.pg_options_to_table(a.attoptions) o where o.option_name <> 'pg_attver'), \
            pg_catalog.pg_get_expr(d.adbin, d.adrelid), \
            pg_catalog.col_description($1, a.attnum))::text \
 from pg_catalog.pg_attribute a \
