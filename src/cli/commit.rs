@@ -27,7 +27,7 @@ pub(super) struct CommitArgs {
     /// Stop when more rows are rejected than N, or than P% of the rows; with --commit all nothing is loaded then
     #[arg(long, value_name = "N|P%")]
     max_errors: Option<MaxErrors>,
-    /// Write rejected rows, with the reason, to FILE.xlsx (to be mended and loaded), FILE.csv or FILE.jsonl
+    /// Write rejected rows and reasons to FILE.xlsx (to fix and load again), FILE.csv or FILE.jsonl; if FILE exists, to FILE-2
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
     /// Try every row in a copy of the table, report, and take everything back

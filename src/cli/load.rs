@@ -124,8 +124,13 @@ fn show(
     }
     if let Some((file, rows)) = &imported.rejects {
         let rows = render::grouped(*rows);
+        let wanted = config.rejects.as_ref().map(|to| &to.file);
+        let because = match wanted.filter(|wanted| *wanted != file) {
+            Some(wanted) => format!(" ({} exists)", wanted.display()),
+            None => String::new(),
+        };
         render::note(&format!(
-            "sheetload: {rows} rejected rows were written to {}",
+            "sheetload: {rows} rejected rows were written to {}{because}",
             file.display()
         ));
     }

@@ -236,7 +236,7 @@ fn a_mended_workbook_of_rejected_rows_is_loaded_as_it_is() {
 }
 
 #[test]
-fn csv_and_json_lines_hold_all_rejected_rows_and_nothing_of_before() {
+fn csv_and_json_lines_hold_all_rejected_rows() {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
     // More than the report keeps.
@@ -245,7 +245,6 @@ fn csv_and_json_lines_hold_all_rejected_rows_and_nothing_of_before() {
     });
     for name in ["r.csv", "r.jsonl"] {
         let path = at(name);
-        fs::write(&path, "old\n".repeat(1_000_000)).unwrap();
         let database = TestDatabase::create();
         database.query(TABLE);
         let args = [
@@ -287,18 +286,40 @@ fn csv_and_json_lines_hold_all_rejected_rows_and_nothing_of_before() {
 }
 
 #[test]
-fn no_rejected_rows_leave_no_file() {
+fn a_file_of_the_users_is_left_alone_however_the_load_ends() {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
-    stock(&at("stock.xlsx"), 10, |row| Some(price(row)));
+    stock(&at("good.xlsx"), 10, |row| Some(price(row)));
+    stock(&at("bad.xlsx"), 10, |row| (row != 3).then(|| price(row)));
+    fs::write(at("no.xlsx"), "no workbook").unwrap();
     for name in ["r.csv", "r.jsonl", "r.xlsx"] {
         let path = at(name);
-        fs::write(&path, "old").unwrap();
+        fs::write(&path, "mine").unwrap();
         let database = TestDatabase::create();
-        let args = ["--table", "stock", "--rejects", path.to_str().unwrap()];
-        Run::import(&database, &at("stock.xlsx"), &args).document(0);
-        assert!(!path.exists(), "{name}");
+        database.query(TABLE);
+        let run = |file: &str, args: &[&str]| {
+            let rejects = ["--table", "stock", "--rejects", path.to_str().unwrap()];
+            Run::import(&database, &at(file), &[&rejects, args].concat())
+        };
+        assert_eq!(run("good.xlsx", &[]).code, 0);
+        assert_eq!(run("good.xlsx", &[]).code, 7, "loaded already");
+        assert_eq!(run("good.xlsx", &["--if-exists", "fail"]).code, 2);
+        assert_eq!(run("no.xlsx", &[]).code, 4);
+        assert_eq!(run("bad.xlsx", &["--lock-timeout", "1x"]).code, 2);
+        assert!(
+            !at(&name.replace('.', "-2.")).exists(),
+            "nothing was rejected"
+        );
+        for number in ["-2.", "-3."] {
+            let report = run("bad.xlsx", &["--again"]).document(3);
+            let numbered = at(&name.replace('.', number));
+            assert_eq!(report["rejects_file"], numbered.to_str().unwrap());
+            assert!(numbered.exists());
+        }
+        assert_eq!(fs::read(&path).unwrap(), b"mine", "{name}");
     }
+    let names = fs::read_dir(directory.path()).unwrap().count();
+    assert_eq!(names, 3 + 3 * 3, "and nothing else is left");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io;
+use std::path::PathBuf;
 
 use csv::{Terminator, Writer, WriterBuilder};
 
@@ -33,12 +33,12 @@ pub(super) struct CsvFile {
 }
 
 impl CsvFile {
-    pub(super) fn open(place: Place) -> io::Result<Self> {
-        Ok(Self {
-            lines: Lines::open(place)?,
+    pub(super) fn new(place: Place) -> Self {
+        Self {
+            lines: Lines::new(place),
             titles: Vec::new(),
             columns: HashMap::new(),
-        })
+        }
     }
 
     fn header(&mut self) -> Attempt {
@@ -94,7 +94,7 @@ impl Format for CsvFile {
         Ok(self.lines.restart()?)
     }
 
-    fn finish(self: Box<Self>) -> Attempt {
+    fn finish(self: Box<Self>) -> Attempt<Option<PathBuf>> {
         Ok(self.lines.finish()?)
     }
 }

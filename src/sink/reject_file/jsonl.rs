@@ -1,6 +1,6 @@
 //! Rejected rows as JSON, one object a line: what is wrong, and under `values` the cells by their titles.
 
-use std::io;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -29,11 +29,11 @@ struct Line<'a> {
 }
 
 impl JsonlFile {
-    pub(super) fn open(place: Place) -> io::Result<Self> {
-        Ok(Self {
-            lines: Lines::open(place)?,
+    pub(super) fn new(place: Place) -> Self {
+        Self {
+            lines: Lines::new(place),
             titles: Vec::new(),
-        })
+        }
     }
 }
 
@@ -66,7 +66,7 @@ impl Format for JsonlFile {
         Ok(self.lines.restart()?)
     }
 
-    fn finish(self: Box<Self>) -> Attempt {
+    fn finish(self: Box<Self>) -> Attempt<Option<PathBuf>> {
         Ok(self.lines.finish()?)
     }
 }

@@ -1,19 +1,26 @@
 //! A text file that grows as rows are flushed.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek as _, SeekFrom, Write as _};
+use std::path::PathBuf;
 
 use super::place::Place;
 
 const BUFFER_BYTES: usize = 1 << 16;
 
-/// A text file.
+/// A text file, which is made for its first line.
 pub(super) struct Lines {
     place: Place,
-    file: BufWriter<File>,
+    open: Option<Open>,
     holds: Holds,
     /// How many bytes stay when the load begins again.
     kept: u64,
+}
+
+/// The file that was made.
+struct Open {
+    file: BufWriter<File>,
+    path: PathBuf,
 }
 
 /// Whether a text file has anything in it.
@@ -24,15 +31,14 @@ enum Holds {
 }
 
 impl Lines {
-    /// An empty file.
-    pub(super) fn open(place: Place) -> io::Result<Self> {
-        let file = BufWriter::with_capacity(BUFFER_BYTES, place.create()?);
-        Ok(Self {
+    /// No file yet.
+    pub(super) fn new(place: Place) -> Self {
+        Self {
             place,
-            file,
+            open: None,
             holds: Holds::Nothing,
             kept: 0,
-        })
+        }
     }
 
     /// Whether nothing was written.
@@ -43,29 +49,36 @@ impl Lines {
     /// Writes a whole line, with its end.
     pub(super) fn line(&mut self, line: &[u8]) -> io::Result<()> {
         self.holds = Holds::Text;
-        self.file.write_all(line)
+        if self.open.is_none() {
+            let (file, path) = self.place.create()?;
+            let file = BufWriter::with_capacity(BUFFER_BYTES, file);
+            self.open = Some(Open { file, path });
+        }
+        match &mut self.open {
+            Some(open) => open.file.write_all(line),
+            None => Ok(()),
+        }
     }
 
     /// Hands all lines over to the system.
     pub(super) fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.open.as_mut().map_or(Ok(()), |open| open.file.flush())
     }
 
     /// Lets all lines so far stay.
     pub(super) fn keep(&mut self) -> io::Result<()> {
         self.flush()?;
-        let file = self.file.get_mut();
-        if file.metadata()?.is_file() {
-            self.kept = file.stream_position()?;
+        if let Some(open) = self.open.as_mut().filter(|_| !self.place.is_device()) {
+            self.kept = open.file.get_mut().stream_position()?;
         }
         Ok(())
     }
 
-    /// Takes back all lines but those that stay. What a pipe has taken is gone.
+    /// Takes back all lines but those that stay. What a device has taken is gone.
     pub(super) fn restart(&mut self) -> io::Result<()> {
         self.flush()?;
-        let file = self.file.get_mut();
-        if file.metadata()?.is_file() {
+        if let Some(open) = self.open.as_mut().filter(|_| !self.place.is_device()) {
+            let file = open.file.get_mut();
             file.set_len(self.kept)?;
             file.seek(SeekFrom::Start(self.kept))?;
         }
@@ -75,12 +88,13 @@ impl Lines {
         Ok(())
     }
 
-    /// Completes the file, or removes an empty one.
-    pub(super) fn finish(mut self) -> io::Result<()> {
+    /// Completes the file and gives its path. One that was made and holds nothing is removed.
+    pub(super) fn finish(mut self) -> io::Result<Option<PathBuf>> {
         self.flush()?;
-        if self.is_empty() {
-            self.place.remove()?;
+        match self.open {
+            Some(open) if self.holds == Holds::Text => Ok(Some(open.path)),
+            Some(open) if !self.place.is_device() => fs::remove_file(&open.path).map(|()| None),
+            _ => Ok(None),
         }
-        Ok(())
     }
 }

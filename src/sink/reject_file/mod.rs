@@ -1,7 +1,7 @@
 //! Files of rejected rows: xlsx to be mended and loaded again, csv and jsonl to be read by people and scripts.
 //!
-//! The path holds nothing of an earlier load once the file is open, and nothing at all when no row was rejected: what
-//! is there is of this load. csv and jsonl grow as rows are flushed. A workbook is one only when it is complete, so it
+//! A file appears when a row was rejected, under the path if nothing is there, else under the next free number: what is
+//! there is never touched. csv and jsonl grow as rows are flushed. A workbook is one only when it is complete, so it
 //! appears under its name with [`RejectFile::finish`].
 
 mod csv;
@@ -44,8 +44,8 @@ trait Format: Send {
     /// Takes back all rows but those that stay for good.
     fn restart(&mut self) -> Attempt;
 
-    /// Completes the file, or removes it when it has no rows.
-    fn finish(self: Box<Self>) -> Attempt;
+    /// Completes the file and gives its path, or removes it when it has no rows.
+    fn finish(self: Box<Self>) -> Attempt<Option<PathBuf>>;
 }
 
 /// A file of rejected rows in the making.
@@ -59,25 +59,25 @@ pub struct RejectFile {
 /// What became of a file of rejected rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
-    /// The file; `None` when no row was rejected, and there is no file.
+    /// The file, perhaps with a number behind its name; `None` when no row was rejected, and there is no file.
     pub file: Option<PathBuf>,
     /// How many rows it holds.
     pub rows: u64,
 }
 
 impl RejectFile {
-    /// Opens a file of the format that its extension says. A file of that name is gone then. Blocks.
+    /// Prepares a file of the format that its extension says. Nothing is changed or made yet. Blocks.
     ///
     /// # Errors
     /// `InvalidOptions` for another extension, and when the file is `source`, from which the rows come;
-    /// `OutputUnwritable`.
+    /// `OutputUnwritable` for a directory that is not there or cannot be written to, and for pipes.
     pub fn open(path: &Path, source: &Path) -> Result<Self> {
         let extension = path.extension().and_then(|extension| extension.to_str());
         let extension = extension.map(str::to_ascii_lowercase).unwrap_or_default();
         let open: fn(Place) -> std::io::Result<Box<dyn Format>> = match extension.as_str() {
             "xlsx" => |place| Ok(Box::new(xlsx::XlsxFile::open(place)?)),
-            "csv" => |place| Ok(Box::new(csv::CsvFile::open(place)?)),
-            "jsonl" => |place| Ok(Box::new(jsonl::JsonlFile::open(place)?)),
+            "csv" => |place| Ok(Box::new(csv::CsvFile::new(place))),
+            "jsonl" => |place| Ok(Box::new(jsonl::JsonlFile::new(place))),
             _ => return Err(no_format(path)),
         };
         let place = Place::find(path).map_err(|cause| unwritable(path, cause))?;
@@ -151,11 +151,8 @@ impl RejectFile {
         let Self {
             path, format, rows, ..
         } = self;
-        guarded(|| format.finish()).map_err(|cause| unwritable(&path, cause))?;
-        Ok(Finished {
-            file: (rows > 0).then_some(path),
-            rows,
-        })
+        let file = guarded(|| format.finish()).map_err(|cause| unwritable(&path, cause))?;
+        Ok(Finished { file, rows })
     }
 
     fn attempt(&mut self, work: impl FnOnce(&mut dyn Format) -> Attempt) -> Result<()> {
@@ -164,7 +161,7 @@ impl RejectFile {
 }
 
 /// rust_xlsxwriter panics when its scratch file cannot be written, most likely because the disk is full.
-fn guarded(work: impl FnOnce() -> Attempt) -> Attempt {
+fn guarded<T>(work: impl FnOnce() -> Attempt<T>) -> Attempt<T> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|panic| Err(panic_message(panic.as_ref()).into()))
 }
@@ -615,26 +612,78 @@ mod tests {
         );
     }
 
+    /// Writes a row to the file of this path, and gives the path that it got.
+    fn one_row(path: &Path) -> PathBuf {
+        let mut file = RejectFile::open(path, Path::new("b")).unwrap();
+        let sheet = sheet("s", &["a"]);
+        file.begin_sheet(&sheet).unwrap();
+        file.row(&RejectedRow::new(reject("s", "A"), &sheet, vec![text("x")]))
+            .unwrap();
+        file.finish().unwrap().file.unwrap()
+    }
+
     #[test]
-    fn nothing_of_an_earlier_load_is_left() {
-        let directory = tempfile::tempdir().unwrap();
+    fn what_is_there_stays_and_the_new_file_gets_a_number() {
         for name in ["r.xlsx", "r.csv", "r.jsonl"] {
+            let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join(name);
-            fs::write(&path, "old").unwrap();
+            fs::write(&path, "mine").unwrap();
             let mut file = RejectFile::open(&path, Path::new("b")).unwrap();
-            assert_ne!(fs::read(&path).unwrap_or_default(), b"old", "{name}");
             file.begin_sheet(&sheet("s", &["a"])).unwrap();
-            let finished = file.finish().unwrap();
-            assert_eq!(
-                finished,
-                Finished {
-                    file: None,
-                    rows: 0
-                }
-            );
-            assert!(!path.exists(), "{name}");
+            let nothing = Finished {
+                file: None,
+                rows: 0,
+            };
+            assert_eq!(file.finish().unwrap(), nothing);
+            assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "{name}");
+
+            for number in [2, 3] {
+                let expected = directory
+                    .path()
+                    .join(name.replace('.', &format!("-{number}.")));
+                assert_eq!(one_row(&path), expected);
+                assert!(fs::metadata(&expected).unwrap().len() > 10, "{name}");
+            }
+            assert_eq!(fs::read(&path).unwrap(), b"mine", "{name}");
+            assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 3, "{name}");
         }
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_that_appears_meanwhile_stays() {
+        for name in ["r.xlsx", "r.csv", "r.jsonl"] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join(name);
+            let mut file = RejectFile::open(&path, Path::new("b")).unwrap();
+            fs::write(&path, "mine").unwrap();
+            let sheet = sheet("s", &["a"]);
+            file.begin_sheet(&sheet).unwrap();
+            file.row(&RejectedRow::new(reject("s", "A"), &sheet, vec![text("x")]))
+                .unwrap();
+            let finished = file.finish().unwrap().file.unwrap();
+            assert_eq!(finished, directory.path().join(name.replace('.', "-2.")));
+            assert_eq!(fs::read(&path).unwrap(), b"mine", "{name}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_through_links() {
+        for name in ["r.xlsx", "r.csv", "r.jsonl"] {
+            let directory = tempfile::tempdir().unwrap();
+            let (path, other) = (directory.path().join(name), directory.path().join("other"));
+            std::os::unix::fs::symlink(&other, &path).unwrap();
+            assert_eq!(
+                one_row(&path),
+                directory.path().join(name.replace('.', "-2."))
+            );
+            assert!(!other.exists(), "{name}: the link led to nothing");
+            fs::write(&other, "mine").unwrap();
+            assert_eq!(
+                one_row(&path),
+                directory.path().join(name.replace('.', "-3."))
+            );
+            assert_eq!(fs::read(&other).unwrap(), b"mine", "{name}");
+        }
     }
 
     #[test]
@@ -674,6 +723,12 @@ mod tests {
             let error = RejectFile::open(&path, Path::new("b")).err().unwrap();
             assert_eq!(error.kind(), ErrorKind::OutputUnwritable, "{name}");
             assert!(path.is_dir());
+        }
+        for name in ["p.xlsx", "p.csv", "p.jsonl"] {
+            let path = directory.path().join(name);
+            nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+            let error = RejectFile::open(&path, Path::new("b")).err().unwrap();
+            assert_eq!(error.kind(), ErrorKind::OutputUnwritable, "{name}");
         }
         let link = directory.path().join("null.csv");
         std::os::unix::fs::symlink("/dev/null", &link).unwrap();

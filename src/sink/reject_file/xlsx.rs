@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, BufWriter, Write as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rust_xlsxwriter::{Color, Format as Style, Formula, Workbook, Worksheet, XlsxError};
@@ -68,7 +69,9 @@ enum Mark {
 
 impl XlsxFile {
     pub(super) fn open(place: Place) -> io::Result<Self> {
-        place.clear()?;
+        if place.is_device() {
+            return Err(io::Error::other("not a regular file"));
+        }
         let book = Book::new(&place).map_err(|error| io::Error::other(error.to_string()))?;
         Ok(Self { place, book })
     }
@@ -104,17 +107,17 @@ impl Format for XlsxFile {
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Attempt {
+    fn finish(self: Box<Self>) -> Attempt<Option<PathBuf>> {
         let Self { place, mut book } = *self;
         if book.names.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        let mut file = place.create_beside()?;
+        let mut file = place.create_unfinished()?;
         let mut writer = BufWriter::with_capacity(BUFFER_BYTES, file.as_file_mut());
         book.workbook.save_to_writer(&mut writer)?;
         writer.flush()?;
         drop(writer);
-        Ok(place.take(file)?)
+        Ok(Some(place.take(file)?))
     }
 }
 
