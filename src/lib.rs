@@ -74,7 +74,9 @@
 //!   the table never differ.
 //! - A batch commits only under the attempt that the ledger names. Two programs cannot both write the rows of a load.
 //! - What is refused before a load begins leaves nothing behind, no ledger either.
-//! - A text column takes what the sheet displays; no value is rounded, cut or guessed to make it fit.
+//! - A text column takes numbers in plain digits and moments in ISO 8601; no value is rounded, cut or guessed to make it
+//!   fit, but that times in numbers have the milliseconds that spreadsheets show ([`transform::serial_date`]).
+//! - No setting of the server, the role or the locale changes what a value is ([`db::pool`]).
 //! - Names are quoted, values are never part of SQL text, passwords are in no message and no `Debug`.
 //! - No task outlives its load. A stop, by a signal or a failure, lets every worker finish the batch in hand; in one
 //!   transaction, of which nothing stays then, no further batch is begun.

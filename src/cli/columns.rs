@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use super::import::at_least_one;
 use crate::config::import::{ImportConfig, NewTypes};
 use crate::error::Error;
+use crate::model::time_zone::TimeZone;
 use crate::transform::column_spec::ColumnSpec;
 use crate::transform::date_format::DateFormat;
 use crate::transform::mapping::{ExtraColumns, MappingRules};
@@ -52,6 +53,9 @@ pub(super) struct ColumnArgs {
     /// How text cells write dates, such as DD.MM.YYYY or "%d.%m.%Y %H:%M"
     #[arg(long, value_name = "FORMAT", value_parser = parsed::<DateFormat>)]
     date_format: Option<DateFormat>,
+    /// The zone of dates and times that are written without one, where the column has one [default: UTC]
+    #[arg(long, value_name = "ZONE", value_parser = parsed::<TimeZone>)]
+    time_zone: Option<TimeZone>,
     /// Words for true in text cells, instead of true, t, yes, y, on, 1
     #[arg(
         long = "true",
@@ -100,7 +104,7 @@ enum NamesArg {
 enum TypesArg {
     /// By the formats and values of the cells
     Infer,
-    /// text, with values as displayed
+    /// text, with numbers in plain digits and dates in ISO 8601
     Text,
 }
 
@@ -129,6 +133,7 @@ impl ColumnArgs {
             trim: self.trim,
             decimal_comma: self.decimal_comma,
             date_format: self.date_format.clone(),
+            time_zone: self.time_zone.clone(),
             true_words: self.true_words.clone(),
             false_words: self.false_words.clone(),
         };

@@ -246,15 +246,19 @@ mod tests {
             any::<bool>(),
             any::<bool>(),
             option::of(date_format),
+            option::of(one_of(&["UTC", "Europe/Berlin", "America/Port-au-Prince"])),
         )
-            .prop_map(|(words, trim, decimal_comma, date_format)| TextRules {
-                null_words: words.0,
-                trim,
-                decimal_comma,
-                date_format,
-                true_words: words.1,
-                false_words: words.2,
-            })
+            .prop_map(
+                |(words, trim, decimal_comma, date_format, zone)| TextRules {
+                    null_words: words.0,
+                    trim,
+                    decimal_comma,
+                    date_format,
+                    time_zone: zone.map(|zone| zone.parse().unwrap()),
+                    true_words: words.1,
+                    false_words: words.2,
+                },
+            )
     }
 
     fn mapping() -> impl Strategy<Value = MappingRules> {

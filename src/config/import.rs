@@ -99,7 +99,7 @@ pub enum NewTypes {
     /// What the cells of each column come to.
     #[default]
     Inferred,
-    /// text for all columns, with values as displayed.
+    /// text for all columns, with numbers in plain digits, moments in ISO 8601, and zeros in front as displayed.
     Text,
 }
 

@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 
 use crate::config::storage::Persistence;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
-use crate::model::column::{ColumnKind, TableColumn, TargetColumn, TypeLimit};
+use crate::model::column::{ColumnKind, MONEY, Moment, TableColumn, TargetColumn, TypeLimit};
 use crate::model::table::{TableName, quote_identifier};
 
 /// What holds the rows of a table.
@@ -164,7 +164,8 @@ pub async fn require_rights(client: &Client, name: &TableName, empties: bool) ->
 /// The columns with what decides how values are made for them (PostgreSQL documentation, "pg_attribute", "pg_type").
 /// A domain takes the binary form of the type that it comes from, by way of other domains or not, and that type's
 /// modifier; each domain on the way may refuse NULL. Its own name is kept for messages, and what it checks besides is
-/// left to the server.
+/// left to the server. Of ranges and arrays, however deep, the type inside is found: before version 14, there are no
+/// multiranges, nor the catalog's column for them.
 const COLUMNS: &str = "\
     with recursive types (attnum, oid, modifier, not_null, has_default) as ( \
         select a.attnum, a.atttypid, a.atttypmod, a.attnotnull, a.atthasdef or a.attidentity <> '' \
@@ -173,7 +174,15 @@ const COLUMNS: &str = "\
         union all \
         select types.attnum, d.typbasetype, d.typtypmod, types.not_null or d.typnotnull, \
                types.has_default or d.typdefault is not null \
-        from types join pg_catalog.pg_type d on d.oid = types.oid and d.typtype = 'd') \
+        from types join pg_catalog.pg_type d on d.oid = types.oid and d.typtype = 'd'), \
+    parts (attnum, oid) as ( \
+        select attnum, oid from types \
+        union \
+        select parts.attnum, coalesce(nullif(p.typbasetype, 0), r.rngsubtype, p.typelem) \
+        from parts join pg_catalog.pg_type p on p.oid = parts.oid \
+        left join pg_catalog.pg_range r on p.typtype in ('r', 'm') \
+            and p.oid::text in (r.rngtypid::text, pg_catalog.to_jsonb(r) ->> 'rngmultitypid') \
+        where p.typtype in ('d', 'r', 'm') or p.typcategory = 'A') \
     select a.attname::text, \
            pg_catalog.format_type(a.atttypid, a.atttypmod), \
            case when t.typtype = 'b' and tn.nspname = 'pg_catalog' then t.typname::text \
@@ -181,7 +190,10 @@ const COLUMNS: &str = "\
            types.modifier, \
            types.not_null, \
            types.has_default, \
-           a.attgenerated <> '' \
+           a.attgenerated <> '', \
+           (select min(p.typname)::text from parts join pg_catalog.pg_type p on p.oid = parts.oid \
+            where parts.attnum = types.attnum and p.typnamespace = 'pg_catalog'::regnamespace \
+              and p.typname in ('date', 'timestamp', 'timestamptz', 'time', 'timetz')) \
     from types \
     join pg_catalog.pg_attribute a on a.attrelid = $1 and a.attnum = types.attnum \
     join pg_catalog.pg_type t on t.oid = types.oid and t.typtype <> 'd' \
@@ -208,11 +220,12 @@ const CONSTRAINT_COLUMNS: &str = "\
 fn table_column(row: &tokio_postgres::Row) -> TableColumn {
     let base_type: String = row.get(2);
     let modifier: i32 = row.get(3);
+    let part: Option<String> = row.get(7);
     TableColumn {
         column: TargetColumn {
             name: row.get(0),
             sql_type: row.get(1),
-            kind: column_kind(&base_type),
+            kind: column_kind(&base_type, part.as_deref()),
             not_null: row.get(4),
             limit: type_limit(&base_type, modifier),
         },
@@ -221,7 +234,8 @@ fn table_column(row: &tokio_postgres::Row) -> TableColumn {
     }
 }
 
-fn column_kind(base_type: &str) -> ColumnKind {
+/// By the name of a type, and the one of dates or times that is inside of it.
+fn column_kind(base_type: &str, part: Option<&str>) -> ColumnKind {
     match base_type {
         "bool" => ColumnKind::Bool,
         "int2" => ColumnKind::Int2,
@@ -235,18 +249,31 @@ fn column_kind(base_type: &str) -> ColumnKind {
         "time" => ColumnKind::Time,
         "timestamp" => ColumnKind::Timestamp,
         "interval" => ColumnKind::Interval,
+        "timestamptz" => ColumnKind::TimestampTz,
+        "timetz" => ColumnKind::TimeTz,
+        "money" => ColumnKind::Money,
         "uuid" => ColumnKind::Uuid,
         "S" => ColumnKind::OtherText,
-        _ => ColumnKind::Other,
+        _ => match part {
+            Some("date") => ColumnKind::Moments(Moment::Date),
+            Some("timestamp") => ColumnKind::Moments(Moment::Timestamp),
+            Some("timestamptz") => ColumnKind::Moments(Moment::TimestampTz),
+            Some("time") => ColumnKind::Moments(Moment::Time),
+            Some("timetz") => ColumnKind::Moments(Moment::TimeTz),
+            _ => ColumnKind::Other,
+        },
     }
 }
 
 /// What a type's modifier allows. -1 is none; the others are packed as each type's `typmodin` function does (PostgreSQL
 /// source, `varchar.c`, `numeric.c`, `date.c`, `timestamp.c`).
 fn type_limit(base_type: &str, modifier: i32) -> TypeLimit {
-    // A name is cut at NAMEDATALEN - 1 without a word.
-    if base_type == "name" {
-        return TypeLimit::Bytes(63);
+    match base_type {
+        // A name is cut at NAMEDATALEN - 1 without a word, and "char" behind its first byte.
+        "name" => return TypeLimit::Bytes(63),
+        "char" => return TypeLimit::Bytes(1),
+        "money" => return MONEY,
+        _ => {}
     }
     if modifier < 0 {
         return TypeLimit::None;
@@ -259,7 +286,7 @@ fn type_limit(base_type: &str, modifier: i32) -> TypeLimit {
             precision: u16::try_from(packed >> 16).unwrap_or(u16::MAX),
             scale: ((((packed & 0x7ff) ^ 0x400) - 0x400) & 0xffff) as u16 as i16,
         },
-        "time" | "timestamp" => second_decimals(modifier),
+        "time" | "timestamp" | "timetz" | "timestamptz" => second_decimals(modifier),
         // The lower half is the precision, the upper one the fields that are kept.
         "interval" => second_decimals(modifier & 0xffff),
         _ => TypeLimit::None,
@@ -284,6 +311,8 @@ mod tests {
             ("varchar", 24, TypeLimit::Chars(20)),
             ("varchar", -1, TypeLimit::None),
             ("name", -1, TypeLimit::Bytes(63)),
+            ("char", -1, TypeLimit::Bytes(1)),
+            ("timestamptz", 3, TypeLimit::SecondDecimals(3)),
             ("timestamp", 0, TypeLimit::SecondDecimals(0)),
             ("timestamp", 6, TypeLimit::None),
             ("interval", 0x7fff_0003, TypeLimit::SecondDecimals(3)),

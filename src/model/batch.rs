@@ -129,7 +129,7 @@ impl Batch {
     #[must_use]
     pub fn text_of(&self, cell: Cell) -> &str {
         match cell {
-            Cell::Text(span) | Cell::Iso(span) => self.text(span),
+            Cell::Text(span) | Cell::Iso(span) | Cell::Digits { text: span, .. } => self.text(span),
             Cell::Shared(index) => self.strings.get(index).unwrap_or_default(),
             _ => "",
         }

@@ -167,6 +167,13 @@ pub enum Cell {
         /// How it is displayed.
         format: FormatId,
     },
+    /// A whole number that a double does not hold, in the digits that the file has, behind a sign if it is negative.
+    Digits {
+        /// The digits.
+        text: TextSpan,
+        /// How it is displayed.
+        format: FormatId,
+    },
     /// A text that is not empty.
     Text(TextSpan),
     /// A text that is not empty, by its number in the shared strings of the batch.

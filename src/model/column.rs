@@ -27,6 +27,14 @@ pub enum ColumnKind {
     Timestamp,
     /// interval
     Interval,
+    /// timestamp with time zone
+    TimestampTz,
+    /// time with time zone
+    TimeTz,
+    /// Ranges and arrays of dates and times
+    Moments(Moment),
+    /// money
+    Money,
     /// uuid
     Uuid,
     /// A string type of an extension, such as citext
@@ -35,12 +43,35 @@ pub enum ColumnKind {
     Other,
 }
 
+/// What a range or an array of dates or times is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Moment {
+    /// date
+    Date,
+    /// timestamp without time zone
+    Timestamp,
+    /// timestamp with time zone
+    TimestampTz,
+    /// time without time zone
+    Time,
+    /// time with time zone
+    TimeTz,
+}
+
 impl ColumnKind {
     /// Whether sheetload writes this type's binary form (PostgreSQL documentation, "COPY", "Binary Format").
     /// One column without makes the whole COPY a text one.
     #[must_use]
     pub fn has_binary_form(self) -> bool {
-        !matches!(self, Self::OtherText | Self::Other)
+        !matches!(
+            self,
+            Self::OtherText
+                | Self::Other
+                | Self::TimestampTz
+                | Self::TimeTz
+                | Self::Moments(_)
+                | Self::Money
+        )
     }
 
     /// Whether any text is a value of the type, so that cells are shown in it and never parsed.
@@ -68,9 +99,15 @@ pub enum TypeLimit {
         /// Digits behind the point.
         scale: i16,
     },
-    /// Decimals of a second: time(p), timestamp(p), interval(p).
+    /// Decimals of a second: time(p), timestamp(p), interval(p), with a time zone or without.
     SecondDecimals(u8),
 }
+
+/// What money holds: cents in 64 bits. The server would round to them.
+pub const MONEY: TypeLimit = TypeLimit::Digits {
+    precision: 19,
+    scale: 2,
+};
 
 /// A column that values are written to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,15 +122,6 @@ pub struct TargetColumn {
     pub not_null: bool,
     /// What the type's modifier allows.
     pub limit: TypeLimit,
-}
-
-impl TargetColumn {
-    /// Whether it is of the type `timestamp with time zone`, with or without decimals.
-    #[must_use]
-    pub fn is_moment_with_zone(&self) -> bool {
-        let name = self.sql_type.strip_prefix("timestamp");
-        name.is_some_and(|rest| rest.ends_with(" with time zone"))
-    }
 }
 
 /// A column of an existing table, with what decides whether a load must, may or can't write it.

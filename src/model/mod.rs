@@ -20,5 +20,7 @@ pub mod sheet;
 pub mod sql_type;
 pub mod table;
 pub(crate) mod text_form;
+pub mod time_zone;
+mod type_kinds;
 pub mod value;
 mod value_text;

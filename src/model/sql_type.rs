@@ -6,6 +6,7 @@ use std::str::FromStr;
 use super::column::{ColumnKind, TargetColumn, TypeLimit};
 use super::table::quote_identifier;
 use super::text_form::serde_as_text;
+use super::type_kinds::{is_catalog, kind_of_array, kind_of_name};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The most bytes of a type as text, as read and as written: three identifiers and their quotes.
@@ -105,7 +106,7 @@ static BUILT_IN: [BuiltIn; 20] = [
     built_in(
         "time with time zone",
         &["timetz"],
-        ColumnKind::Other,
+        ColumnKind::TimeTz,
         Modifier::SecondDecimals,
     ),
     built_in(
@@ -117,7 +118,7 @@ static BUILT_IN: [BuiltIn; 20] = [
     built_in(
         "timestamp with time zone",
         &["timestamptz"],
-        ColumnKind::Other,
+        ColumnKind::TimestampTz,
         Modifier::SecondDecimals,
     ),
     built_in(
@@ -143,7 +144,11 @@ impl SqlType {
     pub fn to_column(&self, name: String) -> TargetColumn {
         let (kind, limit) = match &self.name {
             Name::BuiltIn(built_in) if !self.is_array => (built_in.kind, self.limit(built_in)),
-            _ => (ColumnKind::Other, TypeLimit::None),
+            Name::BuiltIn(built_in) => (kind_of_array(built_in.kind), TypeLimit::None),
+            Name::Other { schema, name } if is_catalog(schema.as_deref()) => {
+                kind_of_name(name, self.is_array)
+            }
+            Name::Other { .. } => (ColumnKind::Other, TypeLimit::None),
         };
         TargetColumn {
             name,
@@ -377,6 +382,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::column::Moment;
 
     fn read(text: &str) -> Option<String> {
         text.parse::<SqlType>().ok().map(|t| t.to_string())
@@ -465,6 +471,15 @@ mod tests {
         assert_eq!(column("timestamp(0)").limit, TypeLimit::SecondDecimals(0));
         assert_eq!(column("numeric(10,2)[]").kind, ColumnKind::Other);
         assert_eq!(column("mood").kind, ColumnKind::Other);
+        assert_eq!(column("timestamptz(3)").kind, ColumnKind::TimestampTz);
+        assert_eq!(column("timestamptz(3)").limit, TypeLimit::SecondDecimals(3));
+        assert_eq!(column("date[]").kind, ColumnKind::Moments(Moment::Date));
+        assert_eq!(
+            column("tstzrange").kind,
+            ColumnKind::Moments(Moment::TimestampTz)
+        );
+        assert_eq!(column("money").kind, ColumnKind::Money);
+        assert_eq!(column("\"char\"").limit, TypeLimit::Bytes(1));
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 //! A value that fits its column: what coercion makes of a cell, and what the encoders write.
 
 use super::number_format::ZeroPattern;
+use super::time_zone::TimeZone;
 
 /// A number in decimal digits: `coefficient * 10^exponent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,29 @@ impl Decimal {
         let (coefficient, exponent) = few_decimals(magnitude)
             .or_else(|| fifteen_digits(magnitude))
             .or_else(|| fifteen_digits_of_text(magnitude))?;
+        Some(Self::normalised(value < 0.0, coefficient, exponent))
+    }
+
+    /// The number that people mean by a double from 2^53 on, where one stands for several: the one of few digits with
+    /// zeros behind them. `None` where there is none, as for most ids.
+    #[must_use]
+    pub fn of_large_double(value: f64) -> Option<Self> {
+        /// Fewer digits than an id of this size has.
+        const FEW_DIGITS: u64 = 10_000_000_000;
+        Self::from_f64(value).filter(|few| few.coefficient < FEW_DIGITS && few.to_f64() == value)
+    }
+
+    /// The fewest digits that read back as the same double. `None` for infinities and NaN.
+    #[must_use]
+    pub fn shortest(value: f64) -> Option<Self> {
+        if !value.is_finite() {
+            return None;
+        }
+        let text = format!("{:e}", value.abs());
+        let (mantissa, exponent) = text.split_once('e')?;
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let coefficient = format!("{whole}{fraction}").parse().ok()?;
+        let exponent = exponent.parse::<i16>().ok()? - i16::try_from(fraction.len()).ok()?;
         Some(Self::normalised(value < 0.0, coefficient, exponent))
     }
 
@@ -191,6 +215,13 @@ pub enum Value<'a> {
     Time(i64),
     /// timestamp: microseconds since 2000-01-01 00:00.
     Timestamp(i64),
+    /// timestamp with time zone: microseconds since 2000-01-01 00:00 by the clocks of a zone.
+    Zoned {
+        /// What the clocks there show.
+        micros: i64,
+        /// The zone.
+        zone: &'a TimeZone,
+    },
     /// interval without months and days: microseconds.
     Interval(i64),
     /// uuid.
@@ -229,6 +260,20 @@ mod tests {
         assert_eq!(Decimal::from_f64(0.1 + 0.2).map(Decimal::to_f64), Some(0.3));
         assert_eq!(Decimal::from_f64(f64::NAN), None);
         assert_eq!(Decimal::from_f64(f64::INFINITY), None);
+    }
+
+    #[test]
+    fn the_shortest_digits_are_those_of_the_text() {
+        for (value, negative, coefficient, exponent) in [
+            (1.234_567_890_123_456_8e18, false, 12_345_678_901_234_568, 2),
+            (-9_007_199_254_740_994.0, true, 9_007_199_254_740_994, 0),
+            (1e300, false, 1, 300),
+            (0.0, false, 0, 0),
+        ] {
+            let expected = decimal(negative, coefficient, exponent);
+            assert_eq!(Decimal::shortest(value), expected, "{value}");
+        }
+        assert_eq!(Decimal::shortest(f64::NAN), None);
     }
 
     /// Numbers as cells hold them: decimals, sums of decimals, quotients, and any at all.

@@ -17,7 +17,8 @@ impl fmt::Display for Value<'_> {
             Value::Null => Ok(()),
             Value::Bool(truth) => f.write_str(if truth { "true" } else { "false" }),
             Value::Int(number) => write!(f, "{number}"),
-            Value::Float(number) => float(number, f),
+            // The fewest digits that read back as the same double, and never an exponent.
+            Value::Float(number) => write!(f, "{number}"),
             Value::Decimal(number) => decimal(number, f),
             Value::DecimalText(text) | Value::Text(text) => f.write_str(text),
             Value::CommaDecimalText(text) => text.chars().try_for_each(|c| match c {
@@ -30,10 +31,10 @@ impl fmt::Display for Value<'_> {
             }
             Value::Date(days) => date(days, f),
             Value::Time(micros) => clock(micros, f),
-            Value::Timestamp(micros) => {
-                date(i32::try_from(micros.div_euclid(DAY)).unwrap_or(i32::MAX), f)?;
-                f.write_char(' ')?;
-                clock(micros.rem_euclid(DAY), f)
+            Value::Timestamp(micros) => timestamp(micros, f),
+            Value::Zoned { micros, zone } => {
+                timestamp(micros, f)?;
+                write!(f, "{}", zone.suffix())
             }
             Value::Uuid(bytes) => uuid(bytes, f),
             Value::Interval(micros) => {
@@ -43,16 +44,6 @@ impl fmt::Display for Value<'_> {
                 clock(micros.saturating_abs(), f)
             }
         }
-    }
-}
-
-/// A double in the fewest digits that read back as the same; with an exponent where plain digits would be long.
-fn float(number: f64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let magnitude = number.abs();
-    if magnitude != 0.0 && !(1e-6..1e21).contains(&magnitude) {
-        write!(f, "{number:E}")
-    } else {
-        write!(f, "{number}")
     }
 }
 
@@ -91,6 +82,12 @@ fn date(days: i32, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "{year:04}-{month:02}-{day:02}")
 }
 
+fn timestamp(micros: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    date(i32::try_from(micros.div_euclid(DAY)).unwrap_or(i32::MAX), f)?;
+    f.write_char(' ')?;
+    clock(micros.rem_euclid(DAY), f)
+}
+
 /// Hours, minutes, seconds, and as many decimals as are not zero.
 fn clock(micros: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let (hours, minutes, seconds) = (micros / HOUR, micros / MINUTE % 60, micros / SECOND % 60);
@@ -115,8 +112,8 @@ mod tests {
     #[test]
     fn numbers_are_short_and_exact() {
         assert_eq!(text(Value::Float(0.1)), "0.1");
-        assert_eq!(text(Value::Float(-1e300)), "-1E300");
-        assert_eq!(text(Value::Float(1e-7)), "1E-7");
+        assert_eq!(text(Value::Float(-1e21)), "-1000000000000000000000");
+        assert_eq!(text(Value::Float(1.5e-7)), "0.00000015");
         assert_eq!(text(Value::Float(123_456_789.25)), "123456789.25");
         let decimal = |value| text(Value::Decimal(Decimal::from_f64(value).unwrap()));
         assert_eq!(decimal(0.3), "0.3");
@@ -137,6 +134,18 @@ mod tests {
         assert_eq!(text(Value::Date(0)), "2000-01-01");
         assert_eq!(text(Value::Timestamp(-1)), "1999-12-31 23:59:59.999999");
         assert_eq!(text(Value::Time(3_600_000_000)), "01:00:00");
+        let zone = "Europe/Berlin".parse().unwrap();
+        let zoned = |zone| {
+            text(Value::Zoned {
+                micros: 500_000,
+                zone,
+            })
+        };
+        assert_eq!(
+            zoned(&crate::model::time_zone::UTC),
+            "2000-01-01 00:00:00.5+00"
+        );
+        assert_eq!(zoned(&zone), "2000-01-01 00:00:00.5 Europe/Berlin");
         assert_eq!(text(Value::Interval(-90_000_000_000)), "-25:00:00");
         assert_eq!(text(Value::Interval(1_500_000)), "00:00:01.5");
     }

@@ -124,7 +124,12 @@ impl Context<'_> {
             ..self.progress.snapshot()
         };
         let mut report = report::write(facts, &attempt.end, snapshot, milestones);
-        report.warnings.splice(0..0, target.warnings().to_vec());
+        let mut told = target.warnings().to_vec();
+        // Of a new table's columns they are told by the cells that its types come from.
+        if !target.is_new() {
+            told.extend(self.progress.long_numbers().warnings());
+        }
+        report.warnings.splice(0..0, told);
         Ok((report, errors))
     }
 

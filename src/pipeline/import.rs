@@ -15,7 +15,7 @@ use super::reject_writer::{RejectSender, RejectWriter};
 use super::report::Milestones;
 use super::resume::Resumed;
 use super::target::{Place, Target, Wanted};
-use super::verification;
+use super::{verification, zones};
 use crate::config::commit::{Ledger, Rehearsal};
 use crate::config::import::ImportConfig;
 use crate::db::ledger;
@@ -232,6 +232,10 @@ impl Context<'_> {
                 Target::resolve(place, wanted, sources).await?
             }
         };
+        let rules = &self.config.text_rules;
+        let zone = self.patiently(async |client| zones::check(client, rules, &target).await);
+        let zone = zone.await?;
+        target.warnings.extend(zone);
         verification::require_verifiable(&target, self.config)?;
         if let Some(notice) = target.notice() {
             self.progress.tell(notice);

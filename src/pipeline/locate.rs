@@ -91,19 +91,23 @@ impl Locator {
         }
     }
 
+    /// A cell of the header's column with this index, as people name it.
+    pub(super) fn cell(&self, sheet_row: u32, source: usize) -> String {
+        let source = u32::try_from(source).unwrap_or(u32::MAX);
+        let address = CellAddress {
+            row: sheet_row,
+            column: self.first_column.saturating_add(source),
+        };
+        qualified(&self.sheet, address)
+    }
+
     /// The row, the cell and its value, with nothing said about what is wrong.
     fn at(&self, batch: &Batch, row: Row<'_>, column: Option<&MappedColumn>) -> Reject {
         let source = column.map_or(0, |column| column.source);
-        let address = CellAddress {
-            row: row.sheet_row,
-            column: self
-                .first_column
-                .saturating_add(u32::try_from(source).unwrap_or(u32::MAX)),
-        };
         Reject {
             sheet: self.sheet.clone(),
             row: row.sheet_row.saturating_add(1),
-            cell: qualified(&self.sheet, address),
+            cell: self.cell(row.sheet_row, source),
             column: column.map(|column| column.target.name.clone()),
             stored: column.and_then(|column| stored(batch, row, column.source)),
             expected: None,
@@ -137,7 +141,9 @@ fn reason(sqlstate: &str) -> RejectReason {
 
 fn text_of<'b>(batch: &'b Batch, row: Row<'_>, source: usize) -> Option<&'b str> {
     match row.cells.get(source) {
-        Some(cell @ (Cell::Text(_) | Cell::Shared(_) | Cell::Iso(_))) => Some(batch.text_of(*cell)),
+        Some(cell @ (Cell::Text(_) | Cell::Shared(_) | Cell::Iso(_) | Cell::Digits { .. })) => {
+            Some(batch.text_of(*cell))
+        }
         _ => None,
     }
 }
@@ -150,7 +156,7 @@ fn stored(batch: &Batch, row: Row<'_>, source: usize) -> Option<String> {
         Cell::Bool(truth) => if *truth { "TRUE" } else { "FALSE" }.to_owned(),
         Cell::Number { value, .. } => value.to_string(),
         Cell::Error(error) => error.to_string(),
-        Cell::Text(_) | Cell::Shared(_) | Cell::Iso(_) => {
+        Cell::Text(_) | Cell::Shared(_) | Cell::Iso(_) | Cell::Digits { .. } => {
             shortened(batch.text_of(*cell)).into_owned()
         }
     })

@@ -6,6 +6,7 @@
 mod account;
 mod attempt;
 mod attempts;
+mod cell_notes;
 mod earlier;
 mod existing_table;
 mod fingerprint;
@@ -43,6 +44,7 @@ mod totals;
 mod verification;
 mod widen;
 mod worker;
+mod zones;
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use super::cell_notes::{CellNotes, LongNumbers};
+use super::row_plan::RowPlan;
 use crate::model::deferred::DeferredParts;
 
 /// What the load is doing.
@@ -49,6 +51,7 @@ pub struct Progress {
     writing: AtomicU64,
     waiting: AtomicU64,
     retries: Arc<AtomicU64>,
+    long_numbers: LongNumbers,
     notices: Mutex<Vec<Notice>>,
     noticed: Notify,
 }
@@ -264,6 +267,7 @@ impl Progress {
         ] {
             counter.store(0, Ordering::Relaxed);
         }
+        self.long_numbers.forget();
     }
 
     /// A reader begins.
@@ -300,8 +304,15 @@ impl Progress {
         add(&self.left_out_rows, rows);
     }
 
-    pub(super) fn error_cells_as_null(&self, cells: u64) {
-        add(&self.error_cells_as_null, cells);
+    /// What there is to say about cells of a batch.
+    pub(super) fn cells_noted(&self, notes: &CellNotes, plan: &RowPlan) {
+        add(&self.error_cells_as_null, notes.errors_as_null());
+        self.long_numbers.add(notes, plan);
+    }
+
+    /// The numbers whose last digits may be wrong.
+    pub(super) fn long_numbers(&self) -> &LongNumbers {
+        &self.long_numbers
     }
 
     pub(super) fn untitled_cells(&self, cells: usize) {

@@ -13,7 +13,7 @@ use crate::transform::coerce::{Coercion, OnCellError};
 use crate::transform::infer::InferredType;
 use crate::transform::number_format::FormatClass;
 use crate::transform::text_rules::TextRules;
-use crate::transform::{parse, serial_date};
+use crate::transform::{iso_cell, serial_date};
 
 /// Days from the first of the 1900 system to the first of the 1904 system (ECMA-376 Part 1, §18.17.4.1).
 const DAYS_TO_1904: f64 = 1_462.0;
@@ -67,6 +67,8 @@ impl CellKeeper {
             Cell::Text(_) | Cell::Shared(_) => StoredCell::Text(batch.text_of(cell).to_owned()),
             Cell::Iso(_) => self.iso(cell, batch.text_of(cell)),
             Cell::Number { value, format } => self.number(value, format),
+            // As a number it would lose digits.
+            Cell::Digits { .. } => StoredCell::Text(self.shown(cell, batch.text_of(cell))),
         }
     }
 
@@ -108,18 +110,18 @@ impl CellKeeper {
         let kind = InferredType::of_iso(text);
         let days = |micros: i64| micros as f64 / MICROS_PER_DAY as f64;
         let number = match kind {
-            InferredType::Date => parse::day(text).and_then(|day| {
+            InferredType::Date => iso_cell::day(text).and_then(|day| {
                 let serial = f64::from(day) + EPOCH_2000;
                 let same = serial_date::date(serial, DateSystem::From1900) == Some(day);
                 same.then_some((serial, DATE))
             }),
-            InferredType::Timestamp => parse::cell_timestamp(text).and_then(|micros| {
+            InferredType::Timestamp => iso_cell::timestamp(text).and_then(|micros| {
                 let serial = days(micros) + EPOCH_2000;
                 let same = serial_date::timestamp(serial, DateSystem::From1900) == Some(micros);
                 same.then_some((serial, TIMESTAMP))
             }),
             InferredType::Time | InferredType::Interval => {
-                parse::duration(text).and_then(|micros| {
+                iso_cell::duration(text).and_then(|micros| {
                     let code = match kind {
                         InferredType::Time => TIME,
                         _ => DURATION,
@@ -210,13 +212,14 @@ mod tests {
     use crate::model::sheet::{Header, SheetTotals, Titled, Visibility};
     use crate::sink::reject_file::RejectFile;
     use crate::source::{self, RowSource};
+    use crate::transform::coerce::CellNote;
     use crate::transform::display::display_number;
 
     const LIMITS: BatchLimits = BatchLimits {
         rows: usize::MAX,
         bytes: usize::MAX,
     };
-    const KINDS: [ColumnKind; 15] = [
+    const KINDS: [ColumnKind; 18] = [
         ColumnKind::Bool,
         ColumnKind::Int2,
         ColumnKind::Int4,
@@ -230,6 +233,9 @@ mod tests {
         ColumnKind::Timestamp,
         ColumnKind::Interval,
         ColumnKind::Uuid,
+        ColumnKind::TimestampTz,
+        ColumnKind::TimeTz,
+        ColumnKind::Money,
         ColumnKind::OtherText,
         ColumnKind::Other,
     ];
@@ -302,7 +308,11 @@ mod tests {
                 limit: TypeLimit::None,
             };
             match coercion.coerce(cell, batch.text_of(cell), &column) {
-                Ok(coerced) => format!("{} {}", coerced.value, coerced.error_as_null),
+                Ok(coerced) => format!(
+                    "{} {}",
+                    coerced.value,
+                    coerced.note == CellNote::ErrorAsNull
+                ),
                 Err(_fault) => "refused".to_owned(),
             }
         };

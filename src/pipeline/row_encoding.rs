@@ -1,5 +1,6 @@
 //! The rows of a batch become values and bytes.
 
+use super::cell_notes::CellNotes;
 use super::lineage::{Ordinals, ordinal};
 use super::row_plan::RowPlan;
 use crate::model::batch::{Batch, Row};
@@ -7,6 +8,7 @@ use crate::model::cell::Cell;
 use crate::model::reject::Fault;
 use crate::model::value::Value;
 use crate::sink::encode::RowEncoder;
+use crate::transform::coerce::CellNote;
 use crate::transform::column_coercion::{ColumnCoercion, ValueTaker};
 use crate::transform::mapping::MappedColumn;
 
@@ -16,6 +18,7 @@ pub(super) struct RowEncoding<'b> {
     batch: &'b Batch,
     columns: Vec<(&'b MappedColumn, ColumnCoercion<'b>)>,
     values: Vec<Value<'b>>,
+    notes: CellNotes,
 }
 
 impl<'b> RowEncoding<'b> {
@@ -29,16 +32,21 @@ impl<'b> RowEncoding<'b> {
                 .map(|column| (column, plan.coercion.of_column(&column.target)))
                 .collect(),
             values: Vec::with_capacity(plan.columns.len()),
+            notes: CellNotes::default(),
         }
     }
 
-    /// Encodes a row and counts its error cells, or says which column is at fault.
+    /// What there is to say about the cells so far; nothing is left.
+    pub(super) fn take_notes(&mut self) -> CellNotes {
+        std::mem::take(&mut self.notes)
+    }
+
+    /// Encodes a row, or says which column is at fault.
     pub(super) fn encode(
         &mut self,
         row: Row<'_>,
         encoder: &mut RowEncoder,
-    ) -> Result<u64, (&'b MappedColumn, Fault)> {
-        let mut errors_as_null = 0;
+    ) -> Result<(), (&'b MappedColumn, Fault)> {
         self.values.clear();
         for (field, (column, coercion)) in self.columns.iter().enumerate() {
             let cell = row.cells.get(column.source).copied().unwrap_or(Cell::Empty);
@@ -47,13 +55,16 @@ impl<'b> RowEncoding<'b> {
                 encoder: &mut *encoder,
                 values: &mut self.values,
             };
-            let error_as_null = coercion
+            let note = coercion
                 .coerce(cell, self.batch, &mut written)
                 .map_err(|fault| (*column, fault))?;
-            errors_as_null += u64::from(error_as_null);
+            match note {
+                CellNote::None => {}
+                note => self.notes.add(note, field, row.sheet_row),
+            }
         }
         self.encode_origin(row, encoder);
-        Ok(errors_as_null)
+        Ok(())
     }
 
     /// The values of the sheet's columns in the row that was encoded last.

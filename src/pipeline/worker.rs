@@ -164,7 +164,7 @@ impl Surroundings {
         encoder: &mut RowEncoder,
         account: &mut Account,
     ) -> Result<EncodedBatch> {
-        let (mut errors_as_null, mut untitled_cells) = (0, 0);
+        let mut untitled_cells = 0;
         let mut rows = RowEncoding::new(&self.plan, batch);
         for index in order_of(batch) {
             let Some(row) = batch.row(index) else {
@@ -191,8 +191,7 @@ impl Surroundings {
             }
             encoder.start_row();
             match rows.encode(row, encoder) {
-                Ok(errors) => {
-                    errors_as_null += errors;
+                Ok(()) => {
                     account.add(rows.values());
                     if is_done {
                         encoder.cancel_row();
@@ -210,7 +209,7 @@ impl Surroundings {
                 }
             }
         }
-        self.progress.error_cells_as_null(errors_as_null);
+        self.progress.cells_noted(&rows.take_notes(), &self.plan);
         self.progress.untitled_cells(untitled_cells);
         Ok(encoder.take())
     }

@@ -138,7 +138,10 @@ impl<'a> RowAssembler<'a> {
     ) -> Result<(), Refusal> {
         if let Some(batch) = &mut self.batch {
             let cell = make(batch)?;
-            let has_text = matches!(cell, Cell::Text(_) | Cell::Iso(_) | Cell::Shared(_));
+            let has_text = !matches!(
+                cell,
+                Cell::Empty | Cell::Bool(_) | Cell::Number { .. } | Cell::Error(_)
+            );
             if has_text && batch.bytes() as u64 > self.full_at {
                 return Err(Refusal::RowText);
             }

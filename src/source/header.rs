@@ -219,7 +219,7 @@ impl SheetVisitor for Peek<'_> {
             Content::Bool(true) => "TRUE".to_owned(),
             Content::Bool(false) => "FALSE".to_owned(),
             Content::Number(value) => (self.title)(value, format),
-            Content::Text(text) | Content::Iso(text) => text.to_owned(),
+            Content::Text(text) | Content::Iso(text) | Content::Digits(text) => text.to_owned(),
             Content::Shared(shared) => shared.text().to_owned(),
             Content::Error(error) => error.to_string(),
             Content::Uncached => String::new(),

@@ -12,6 +12,7 @@ use crate::model::cell::{CellError, FormatId};
 enum Kept {
     Bool(bool),
     Number(f64),
+    Digits(String),
     Text(String),
     Iso(String),
     Error(CellError),
@@ -23,6 +24,7 @@ impl Kept {
         match content {
             Content::Bool(truth) => Self::Bool(truth),
             Content::Number(value) => Self::Number(value),
+            Content::Digits(digits) => Self::Digits(digits.to_owned()),
             Content::Text(text) => Self::Text(text.to_owned()),
             Content::Shared(shared) => Self::Text(shared.text().to_owned()),
             Content::Iso(text) => Self::Iso(text.to_owned()),
@@ -35,6 +37,7 @@ impl Kept {
         match self {
             Self::Bool(truth) => Content::Bool(*truth),
             Self::Number(value) => Content::Number(*value),
+            Self::Digits(digits) => Content::Digits(digits),
             Self::Text(text) => Content::Text(text),
             Self::Iso(text) => Content::Iso(text),
             Self::Error(error) => Content::Error(*error),

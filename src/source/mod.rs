@@ -22,6 +22,7 @@ mod package;
 mod read_ahead;
 mod select;
 mod sheet;
+mod whole_digits;
 mod workbook;
 mod xls;
 mod xlsb;

@@ -263,6 +263,10 @@ fn to_cell(batch: &mut Batch, content: Content<'_>, format: FormatId) -> Result<
     Ok(match content {
         Content::Bool(truth) => Cell::Bool(truth),
         Content::Number(value) => Cell::Number { value, format },
+        Content::Digits(digits) => Cell::Digits {
+            text: batch.push_text(digits)?,
+            format,
+        },
         Content::Text(text) => Cell::Text(batch.push_text(text)?),
         Content::Shared(shared) => batch.refer(shared.index, shared.bytes, shared.strings),
         Content::Iso(text) => Cell::Iso(batch.push_text(text)?),

@@ -73,6 +73,8 @@ pub(super) enum Content<'a> {
     Bool(bool),
     /// A number, of whatever meaning.
     Number(f64),
+    /// A whole number that a double does not hold, in digits, behind a sign if it is negative.
+    Digits(&'a str),
     /// A text that is not empty.
     Text(&'a str),
     /// A text that is not empty, of those that the workbook's cells share.

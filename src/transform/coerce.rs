@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::fault::{fault, missing, out_of_range, sqlstate, wrong_type};
-use super::from_text::from_iso;
 use super::infer::InferredType;
+use super::number_digits::{decimal_of, note_of, whole_number};
 use super::number_format::{FormatClass, classify};
 use super::text_rules::TextRules;
 use super::{serial_date, within};
@@ -40,13 +40,24 @@ pub struct Coercion {
     pub text_rules: TextRules,
 }
 
-/// A value, and whether it stands for an error cell that became NULL.
+/// What there is to say about a cell that has a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CellNote {
+    /// Nothing.
+    None,
+    /// It was an error that became NULL.
+    ErrorAsNull,
+    /// It is a number of more than 15 digits, of which the last ones may be wrong.
+    ManyDigits,
+}
+
+/// A value, and what there is to say about its cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Coerced<'a> {
     /// The value.
     pub value: Value<'a>,
-    /// Whether the cell was an error that became NULL.
-    pub error_as_null: bool,
+    /// What is told of it.
+    pub note: CellNote,
 }
 
 /// Either a value or the reason why there is none.
@@ -85,19 +96,25 @@ impl Coercion {
         text: &'a str,
         column: &TargetColumn,
     ) -> Result<Coerced<'a>, Fault> {
-        let mut error_as_null = false;
+        let mut note = CellNote::None;
         let value = match cell {
             Cell::Empty => Value::Null,
             Cell::Bool(truth) => boolean(truth, column)?,
             Cell::Number { value, format } => {
+                note = note_of(value, *self.class(format));
                 // There is one zero only, whatever its sign.
                 self.number(value + 0.0, self.class(format), column)?
             }
+            Cell::Digits { format, .. } => {
+                let (value, told) = self.whole_digits(text, format, column)?;
+                note = told;
+                value
+            }
             Cell::Text(_) | Cell::Shared(_) => self.text_value(text, column)?,
-            Cell::Iso(_) => from_iso(text, column)?,
+            Cell::Iso(_) => self.iso_value(text, column)?,
             Cell::Error(error) => match self.on_cell_error {
                 OnCellError::Null => {
-                    error_as_null = true;
+                    note = CellNote::ErrorAsNull;
                     Value::Null
                 }
                 OnCellError::Text if column.kind.is_text() => Value::Text(error.name()),
@@ -114,10 +131,7 @@ impl Coercion {
             return Err(missing(cell));
         }
         within::check(value, column)?;
-        Ok(Coerced {
-            value,
-            error_as_null,
-        })
+        Ok(Coerced { value, note })
     }
 
     fn number<'a>(
@@ -133,23 +147,32 @@ impl Coercion {
             ColumnKind::Text | ColumnKind::OtherText | ColumnKind::Other => {
                 Ok(self.displayed(value, class, inferred, column))
             }
-            ColumnKind::Date | ColumnKind::Timestamp | ColumnKind::Time | ColumnKind::Interval => {
-                self.moment(value, inferred, column)
-            }
+            ColumnKind::Date
+            | ColumnKind::Timestamp
+            | ColumnKind::Time
+            | ColumnKind::Interval
+            | ColumnKind::TimestampTz
+            | ColumnKind::TimeTz
+            | ColumnKind::Moments(_) => self.moment(value, inferred, column),
             _ if is_moment => Err(wrong_type(column, "a date or time")),
             ColumnKind::Uuid => Err(wrong_type(column, "a number")),
             ColumnKind::Bool if value == 0.0 || value == 1.0 => Ok(Value::Bool(value == 1.0)),
             ColumnKind::Bool => Err(wrong_type(column, "a number other than 0 and 1")),
-            ColumnKind::Int2 | ColumnKind::Int4 | ColumnKind::Int8 => integer(value, column),
-            ColumnKind::Float4 | ColumnKind::Float8 => float(as_shown(value, *class), column),
-            ColumnKind::Numeric => Decimal::from_f64(value)
+            ColumnKind::Int2 | ColumnKind::Int4 | ColumnKind::Int8 => whole_number(value, column),
+            ColumnKind::Float4 | ColumnKind::Float8 => float(value, column),
+            ColumnKind::Numeric | ColumnKind::Money => decimal_of(value)
                 .map(Value::Decimal)
                 .ok_or_else(|| wrong_type(column, "not a finite number")),
         }
     }
 
     /// A number with a date or time format, for a column of such a type.
-    fn moment<'a>(&self, value: f64, inferred: InferredType, column: &TargetColumn) -> Attempt<'a> {
+    fn moment<'a>(
+        &'a self,
+        value: f64,
+        inferred: InferredType,
+        column: &TargetColumn,
+    ) -> Attempt<'a> {
         use InferredType as T;
         let made = match (column.kind, inferred) {
             (ColumnKind::Date, T::Date | T::Timestamp) => {
@@ -158,7 +181,14 @@ impl Coercion {
             (ColumnKind::Timestamp, T::Date | T::Timestamp) => {
                 serial_date::timestamp(value, self.date_system).map(Value::Timestamp)
             }
+            (ColumnKind::TimestampTz, T::Date | T::Timestamp) => {
+                let micros = serial_date::timestamp(value, self.date_system);
+                micros.map(|micros| self.zoned(micros))
+            }
             (ColumnKind::Time, T::Time | T::Interval) => serial_date::time(value).map(Value::Time),
+            (ColumnKind::TimeTz, T::Time | T::Interval) if self.text_rules.zone().is_utc() => {
+                serial_date::time(value).map(Value::Time)
+            }
             (ColumnKind::Interval, T::Time | T::Interval) => {
                 serial_date::duration(value).map(Value::Interval)
             }
@@ -214,7 +244,7 @@ impl Coercion {
 /// A number as decimals show it: at 15 digits, so that a cell is the same number in every column.
 fn as_shown(value: f64, class: FormatClass) -> f64 {
     if class.is_decimal() {
-        Decimal::from_f64(value).map_or(value, Decimal::to_f64)
+        decimal_of(value).map_or(value, Decimal::to_f64)
     } else {
         value
     }
@@ -230,14 +260,6 @@ fn boolean<'a>(truth: bool, column: &TargetColumn) -> Attempt<'a> {
         ColumnKind::Int2 | ColumnKind::Int4 | ColumnKind::Int8 => Ok(Value::Int(truth.into())),
         _ => Err(wrong_type(column, "a boolean")),
     }
-}
-
-fn integer<'a>(value: f64, column: &TargetColumn) -> Attempt<'a> {
-    if value.fract() != 0.0 {
-        return Err(wrong_type(column, "a number with decimals"));
-    }
-    let fits = value.abs() <= MAX_EXACT_INTEGER;
-    integer_in_range(if fits { Some(value as i64) } else { None }, column)
 }
 
 /// Checks an integer against the column's width. `None` is one beyond all widths.
@@ -395,14 +417,17 @@ mod tests {
         let attempt = |policy, column: &TargetColumn| {
             coercion(policy)
                 .coerce(cell, "", column)
-                .map(|coerced| (coerced.value.to_string(), coerced.error_as_null))
+                .map(|coerced| (coerced.value.to_string(), coerced.note))
                 .map_err(|fault| (fault.reason, fault.sqlstate))
         };
         let text = column(ColumnKind::Text);
-        assert_eq!(attempt(OnCellError::Null, &text), Ok((String::new(), true)));
+        assert_eq!(
+            attempt(OnCellError::Null, &text),
+            Ok((String::new(), CellNote::ErrorAsNull))
+        );
         assert_eq!(
             attempt(OnCellError::Text, &text),
-            Ok(("#N/A".to_owned(), false))
+            Ok(("#N/A".to_owned(), CellNote::None))
         );
         let rejected = Err((RejectReason::ErrorCell, "22P02"));
         assert_eq!(attempt(OnCellError::Reject, &text), rejected);

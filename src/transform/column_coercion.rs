@@ -1,7 +1,8 @@
 //! Coercion for the cells of one column, with a short way for those that are what the column is for.
 
-use super::coerce::Coercion;
+use super::coerce::{CellNote, Coercion};
 use super::number_format::FormatClass;
+use super::profile::LARGE_FRACTION;
 use super::text_rules::TextRules;
 use super::{serial_date, within};
 use crate::model::batch::Batch;
@@ -52,7 +53,7 @@ impl Usual {
             }
             ColumnKind::Int2 => integer(i16::MIN.into(), i16::MAX.into()),
             ColumnKind::Int4 => integer(i32::MIN.into(), i32::MAX.into()),
-            ColumnKind::Int8 => integer(-(MAX_EXACT_INTEGER as i64), MAX_EXACT_INTEGER as i64),
+            ColumnKind::Int8 => integer(1 - MAX_EXACT_INTEGER as i64, MAX_EXACT_INTEGER as i64 - 1),
             ColumnKind::Float8 => Self::Double,
             ColumnKind::Numeric => Self::Numeric,
             ColumnKind::Date => Self::Date,
@@ -62,6 +63,12 @@ impl Usual {
             _ => Self::Empty,
         }
     }
+}
+
+/// Whether a number is so small that it has no digits of which there is something to say, and no infinity or NaN.
+#[inline(always)]
+fn is_small(value: f64) -> bool {
+    value.abs() < LARGE_FRACTION
 }
 
 /// Whether every text but the empty one is kept as it is.
@@ -90,8 +97,8 @@ pub trait ValueTaker<'a> {
 }
 
 impl<'p> ColumnCoercion<'p> {
-    /// Makes the value of a batch's cell, as [`Coercion::coerce`] does, and hands it over. Says whether the cell was an
-    /// error that became NULL.
+    /// Makes the value of a batch's cell, as [`Coercion::coerce`] does, and hands it over. Gives what there is to say
+    /// about the cell.
     ///
     /// Values are handed over where it is known what they are, and all of this is compiled into the caller: putting a
     /// value together and asking it for its type again costs more than making it.
@@ -104,7 +111,7 @@ impl<'p> ColumnCoercion<'p> {
         cell: Cell,
         batch: &'a Batch,
         taker: &mut impl ValueTaker<'a>,
-    ) -> Result<bool, Fault>
+    ) -> Result<CellNote, Fault>
     where
         'p: 'a,
     {
@@ -125,13 +132,13 @@ impl<'p> ColumnCoercion<'p> {
             _ => false,
         };
         if short {
-            return Ok(false);
+            return Ok(CellNote::None);
         }
         let coerced = self
             .coercion
             .coerce(cell, batch.text_of(cell), self.column)?;
         taker.take(coerced.value);
-        Ok(coerced.error_as_null)
+        Ok(coerced.note)
     }
 
     /// The same for a number. Says whether it went the short way.
@@ -157,11 +164,12 @@ impl<'p> ColumnCoercion<'p> {
             }
             (Usual::Double, F::General) => {
                 // There is one zero only, whatever its sign.
-                let finite = value.is_finite().then_some(value + 0.0);
-                self.hand_over(finite, Value::Float, taker)
+                let small = is_small(value).then_some(value + 0.0);
+                self.hand_over(small, Value::Float, taker)
             }
             (Usual::Numeric, F::General | F::FixedDecimals | F::Money | F::Percent) => {
-                self.hand_over(Decimal::from_f64(value), Value::Decimal, taker)
+                let small = is_small(value).then_some(value);
+                self.hand_over(small.and_then(Decimal::from_f64), Value::Decimal, taker)
             }
             (Usual::Date, F::Date | F::Timestamp) => {
                 self.hand_over(serial_date::date(value, system), Value::Date, taker)
@@ -204,6 +212,7 @@ mod tests {
     use super::*;
     use crate::model::batch::BatchLimits;
     use crate::model::cell::{CellError, FormatId};
+    use crate::model::column::Moment;
     use crate::model::limits::Limits;
     use crate::model::number_format::NumberFormat;
     use crate::model::shared_strings::SharedStringsBuilder;
@@ -211,7 +220,7 @@ mod tests {
     use crate::transform::coerce::{Coerced, OnCellError};
     use crate::transform::number_format::classify;
 
-    const KINDS: [ColumnKind; 15] = [
+    const KINDS: [ColumnKind; 19] = [
         ColumnKind::Bool,
         ColumnKind::Int2,
         ColumnKind::Int4,
@@ -225,6 +234,10 @@ mod tests {
         ColumnKind::Timestamp,
         ColumnKind::Interval,
         ColumnKind::Uuid,
+        ColumnKind::TimestampTz,
+        ColumnKind::TimeTz,
+        ColumnKind::Moments(Moment::Date),
+        ColumnKind::Money,
         ColumnKind::OtherText,
         ColumnKind::Other,
     ];
@@ -244,6 +257,7 @@ mod tests {
     enum Given {
         Text(String),
         Shared(String),
+        Digits(String, FormatId),
         Other(Cell),
     }
 
@@ -265,6 +279,9 @@ mod tests {
                 9_007_199_254_740_992.0,
                 -9_007_199_254_740_994.0,
                 9_223_372_036_854_775_808.0,
+                9_007_199_254_740_991.0,
+                1e12,
+                1_234_567_890_123.456_7,
                 2_958_465.999_999_999_9,
                 2_958_466.0,
             ]),
@@ -285,6 +302,8 @@ mod tests {
             8 => (number, format).prop_map(|(value, format)| {
                 Given::Other(Cell::Number { value, format: FormatId(format as u16) })
             }),
+            1 => ("-?[1-9][0-9]{15,20}", 0..CODES.len())
+                .prop_map(|(digits, format)| Given::Digits(digits, FormatId(format as u16))),
             2 => text.prop_map(Given::Text),
             2 => text.prop_map(Given::Shared),
         ]
@@ -372,12 +391,9 @@ mod tests {
         batch: &'a Batch,
     ) -> Result<Coerced<'a>, Fault> {
         let mut taken = Last(None);
-        let error_as_null = column.coerce(cell, batch, &mut taken)?;
+        let note = column.coerce(cell, batch, &mut taken)?;
         let value = taken.0.unwrap();
-        Ok(Coerced {
-            value,
-            error_as_null,
-        })
+        Ok(Coerced { value, note })
     }
 
     proptest! {
@@ -401,6 +417,10 @@ mod tests {
             for given in given {
                 placed.push(match given {
                     Given::Text(text) => Cell::Text(batch.push_text(&text).unwrap()),
+                    Given::Digits(digits, format) => Cell::Digits {
+                        text: batch.push_text(&digits).unwrap(),
+                        format,
+                    },
                     Given::Shared(text) => {
                         batch.refer(next.next().unwrap(), text.len(), &shared)
                     }

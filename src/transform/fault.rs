@@ -44,9 +44,13 @@ pub(super) fn wrong_type(column: &TargetColumn, what: &str) -> Fault {
 
 pub(super) fn not_readable(text: &str, column: &TargetColumn) -> Fault {
     let code = match column.kind {
-        ColumnKind::Date | ColumnKind::Time | ColumnKind::Timestamp | ColumnKind::Interval => {
-            sqlstate::INVALID_DATETIME_FORMAT
-        }
+        ColumnKind::Date
+        | ColumnKind::Time
+        | ColumnKind::Timestamp
+        | ColumnKind::Interval
+        | ColumnKind::TimestampTz
+        | ColumnKind::TimeTz
+        | ColumnKind::Moments(_) => sqlstate::INVALID_DATETIME_FORMAT,
         _ => sqlstate::INVALID_TEXT_REPRESENTATION,
     };
     fault(

@@ -3,28 +3,26 @@
 use super::coerce::{Attempt, Coercion, float, integer_in_range};
 use super::fault::{not_readable, out_of_range};
 use super::infer::InferredType;
-use super::parse;
+use super::{iso_cell, parse};
 use crate::model::column::{ColumnKind, TargetColumn};
-use crate::model::value::{MICROS_PER_DAY, Value};
+use crate::model::value::Value;
 
 impl Coercion {
     /// A text cell for any column.
-    pub(super) fn text_value<'a>(&self, text: &'a str, column: &TargetColumn) -> Attempt<'a> {
+    pub(super) fn text_value<'a>(&'a self, text: &'a str, column: &TargetColumn) -> Attempt<'a> {
         let rules = &self.text_rules;
         let Some(text) = rules.content(text) else {
             return Ok(Value::Null);
         };
         match column.kind {
-            // The server would read the day and the month in its own order.
-            ColumnKind::Other if column.is_moment_with_zone() => {
-                return Ok(rules
-                    .own_moment(text)
-                    .map_or(Value::Text(text), Value::Timestamp));
-            }
             ColumnKind::Text | ColumnKind::OtherText | ColumnKind::Other => {
                 return Ok(Value::Text(text));
             }
             _ if text.trim().is_empty() => return Ok(Value::Null),
+            ColumnKind::TimestampTz => return self.text_with_zone(text, column),
+            ColumnKind::TimeTz => return self.time_with_zone(text, column),
+            ColumnKind::Moments(of) => return self.moments(text, of, column),
+            ColumnKind::Money => return self.amount(text, column),
             _ => {}
         }
         let parsed = match column.kind {
@@ -53,7 +51,7 @@ impl Coercion {
             ColumnKind::Timestamp => rules.timestamp(text).map(Value::Timestamp),
             ColumnKind::Interval => parse::duration(text).map(Value::Interval),
             ColumnKind::Uuid => parse::uuid(text).map(Value::Uuid),
-            ColumnKind::Text | ColumnKind::OtherText | ColumnKind::Other => None,
+            _ => None,
         };
         parsed.ok_or_else(|| not_readable(text, column))
     }
@@ -78,8 +76,25 @@ impl Coercion {
     }
 }
 
-/// A date, time or duration stored as ISO 8601 text. Text columns take it as they take a number with such a format.
-pub(super) fn from_iso<'a>(text: &'a str, column: &TargetColumn) -> Attempt<'a> {
+impl Coercion {
+    /// A date, time or duration stored as ISO 8601 text. Text columns take it as they take a number with such a format.
+    pub(super) fn iso_value<'a>(&'a self, text: &'a str, column: &TargetColumn) -> Attempt<'a> {
+        match column.kind {
+            ColumnKind::TimestampTz => self.iso_with_zone(text, column),
+            ColumnKind::TimeTz if self.text_rules.zone().is_utc() => {
+                time_of_iso(text).ok_or_else(|| not_readable(text, column))
+            }
+            _ => from_iso(text, column),
+        }
+    }
+}
+
+fn time_of_iso(text: &str) -> Option<Value<'static>> {
+    let micros = iso_cell::duration(text)?;
+    iso_cell::is_time_of_day(micros).then_some(Value::Time(micros))
+}
+
+fn from_iso<'a>(text: &'a str, column: &TargetColumn) -> Attempt<'a> {
     let kind = match column.kind {
         ColumnKind::Text | ColumnKind::OtherText | ColumnKind::Other => {
             match InferredType::of_iso(text) {
@@ -93,14 +108,12 @@ pub(super) fn from_iso<'a>(text: &'a str, column: &TargetColumn) -> Attempt<'a> 
         kind => kind,
     };
     let made = match kind {
-        ColumnKind::Date => parse::cell_timestamp(text)
+        ColumnKind::Date => iso_cell::timestamp(text)
             .and_then(parse::whole_day)
             .map(Value::Date),
-        ColumnKind::Timestamp => parse::cell_timestamp(text).map(Value::Timestamp),
-        ColumnKind::Time => parse::duration(text)
-            .filter(|micros| (0..MICROS_PER_DAY).contains(micros))
-            .map(Value::Time),
-        ColumnKind::Interval => parse::duration(text).map(Value::Interval),
+        ColumnKind::Timestamp => iso_cell::timestamp(text).map(Value::Timestamp),
+        ColumnKind::Time => time_of_iso(text),
+        ColumnKind::Interval => iso_cell::duration(text).map(Value::Interval),
         _ => None,
     };
     made.ok_or_else(|| not_readable(text, column))

@@ -8,7 +8,7 @@ use super::coerce::{Coercion, OnCellError};
 use super::number_format::FormatClass;
 use super::profile::class::CellClass;
 use super::profile::quick::QuickClasses;
-use super::{parse, serial_date};
+use super::{iso_cell, serial_date};
 use crate::model::batch::Batch;
 use crate::model::cell::Cell;
 use crate::model::column::{ColumnKind, TargetColumn, TypeLimit};
@@ -103,6 +103,12 @@ impl Coercion {
             Cell::Number { value, format } => {
                 InferredType::of_number(value, *self.class(format), self.date_system)
             }
+            // A column of them is one of doubles, and what that changes is told.
+            Cell::Digits { format, .. } => InferredType::of_number(
+                text.parse().unwrap_or(f64::INFINITY),
+                *self.class(format),
+                self.date_system,
+            ),
             Cell::Text(_) | Cell::Shared(_) => match self.text_rules.content(text) {
                 Some(_) => InferredType::Text,
                 None => InferredType::Unknown,
@@ -157,13 +163,13 @@ impl InferredType {
     /// The type of a date, time or duration stored as ISO 8601 text.
     #[must_use]
     pub fn of_iso(text: &str) -> Self {
-        if parse::day(text).is_some() {
+        if iso_cell::day(text).is_some() {
             Self::Date
-        } else if parse::cell_timestamp(text).is_some() {
+        } else if iso_cell::timestamp(text).is_some() {
             Self::Timestamp
         } else {
-            match parse::duration(text) {
-                Some(micros) if (0..MICROS_PER_DAY).contains(&micros) => Self::Time,
+            match iso_cell::duration(text) {
+                Some(micros) if iso_cell::is_time_of_day(micros) => Self::Time,
                 Some(_) => Self::Interval,
                 None => Self::Text,
             }
@@ -294,7 +300,8 @@ mod tests {
             ("2024-01-02T00:00:00", T::Date),
             ("2024-01-02T10:00:00", T::Timestamp),
             ("2024-01-02T10:00:00Z", T::Timestamp),
-            ("2024-01-02T23:59:59.999999497", T::Timestamp),
+            ("2024-01-02T23:59:59.999999", T::Timestamp),
+            ("2024-01-02T23:59:59.999999497", T::Date),
             ("2024-01-02T23:59:59.999999999", T::Date),
             ("2024-01-02T24:00:00", T::Date),
             ("2024-01-02T24:00:01", T::Text),

@@ -125,23 +125,6 @@ pub fn whole_day(micros: i64) -> Option<i32> {
         .then(|| i32::try_from(micros.div_euclid(MICROS_PER_DAY)).ok())?
 }
 
-/// A day: an ISO 8601 date, or a date and time at midnight. Gives days since 2000-01-01.
-#[must_use]
-pub fn day(text: &str) -> Option<i32> {
-    whole_day(timestamp(text)?)
-}
-
-/// A date, or date and time, of a cell that holds ISO 8601. Sheets know no time zones, so a `Z` that some programs
-/// write says nothing and goes. Gives microseconds since 2000-01-01.
-#[must_use]
-pub fn cell_timestamp(text: &str) -> Option<i64> {
-    let text = text.trim();
-    let local = text
-        .strip_suffix(['Z', 'z'])
-        .filter(|t| t.contains(['T', 't', ' ']));
-    timestamp(local.unwrap_or(text))
-}
-
 /// An ISO 8601 duration of days, hours, minutes and seconds (`PT12H30M00S`, as OpenDocument stores times), or
 /// `[h]h:mm[:ss[.ffffff]]`. Gives microseconds.
 #[must_use]
@@ -323,15 +306,6 @@ mod tests {
         ] {
             assert_eq!(duration(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn a_cell_has_no_time_zone() {
-        let ten = MICROS_PER_DAY + 36_000_000_000;
-        assert_eq!(cell_timestamp("2000-01-02T10:00:00Z"), Some(ten));
-        assert_eq!(cell_timestamp("2000-01-02T10:00:00"), Some(ten));
-        assert_eq!(cell_timestamp("2000-01-02Z"), None);
-        assert_eq!(cell_timestamp("2000-01-02T10:00:00+01:00"), None);
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub(super) const LAST_SERIAL: f64 = 2_958_466.0;
 /// A moment: microseconds since 2000-01-01 00:00. `None` for serials that are no date: below 0, beyond the year 9999,
 /// or the 29 February 1900.
 ///
-/// The time is rounded to microseconds as a whole, so that a fraction just below 1 becomes the next midnight and
+/// The time is rounded to milliseconds as a whole, so that a fraction just below 1 becomes the next midnight and
 /// never 24:00.
 #[must_use]
 pub fn timestamp(serial: f64, system: DateSystem) -> Option<i64> {
@@ -33,17 +33,44 @@ pub fn timestamp(serial: f64, system: DateSystem) -> Option<i64> {
     Some(micros - epoch * MICROS_PER_DAY)
 }
 
-/// A serial in microseconds. Where a whole millisecond, the finest that spreadsheets show, lies within what the double
-/// can tell apart, it is that: 10:18:05 must not become 10:18:04.999992 because the year is 3335.
+/// A serial in microseconds, at a whole millisecond: the finest that spreadsheet programs show, and to what they all round.
+/// A double near 45,000 tells moments apart that are 0.6 microseconds from each other, and arithmetic of dates has an
+/// error of several of these: 10:18:05 must not become 10:18:04.999998. So microseconds in a number cannot be told from
+/// noise, not even in a time of day, which may be the difference of two dates.
 fn whole_micros(serial: f64) -> i64 {
-    const MICROS_PER_MILLI: f64 = 1_000.0;
-    let micros = serial * MICROS_PER_DAY as f64;
-    let resolution = serial.abs() * (f64::EPSILON * MICROS_PER_DAY as f64);
-    let millis = nearest(micros / MICROS_PER_MILLI) as f64 * MICROS_PER_MILLI;
-    if (micros - millis).abs() <= resolution {
-        millis as i64
+    let millis = nearest(serial * MILLIS_PER_DAY);
+    let millis = if millis % MILLIS_PER_SECOND == 0 {
+        millis
     } else {
-        nearest(micros)
+        by_digits_written(serial, millis)
+    };
+    millis * MICROS_PER_MILLI
+}
+
+const MILLIS_PER_DAY: f64 = 86_400_000.0;
+const MILLIS_PER_SECOND: i64 = 1_000;
+const MICROS_PER_MILLI: i64 = 1_000;
+
+/// The milliseconds of a serial that is at no whole second by its double. With 6 or 7 decimals, as `%f` writes, it is a
+/// rounded one: then it is the whole second that lies within half a unit of the last digit. One that is at a whole
+/// millisecond is not rounded, whatever its digits.
+#[cold]
+fn by_digits_written(serial: f64, millis: i64) -> i64 {
+    /// More than the noise of doubles, less than what a digit in the seventh place leaves.
+    const NOISE_IN_MILLIS: f64 = 0.02;
+    let is_whole_milli = (serial * MILLIS_PER_DAY - millis as f64).abs() < NOISE_IN_MILLIS;
+    let written = [1e6, 1e7]
+        .into_iter()
+        .find(|unit| (serial * unit).round() / unit == serial);
+    let Some(unit) = written.filter(|_| !is_whole_milli) else {
+        return millis;
+    };
+    let second = nearest(millis as f64 / MILLIS_PER_SECOND as f64) * MILLIS_PER_SECOND;
+    let off = (serial * MILLIS_PER_DAY - second as f64).abs();
+    if off <= MILLIS_PER_DAY / unit / 2.0 + NOISE_IN_MILLIS {
+        second
+    } else {
+        millis
     }
 }
 
@@ -65,14 +92,14 @@ pub fn date(serial: f64, system: DateSystem) -> Option<i32> {
     i32::try_from(micros.div_euclid(MICROS_PER_DAY)).ok()
 }
 
-/// A time of day: microseconds since midnight. `None` when the serial reaches a day or is negative.
+/// A time of day, to the millisecond: microseconds since midnight. `None` when the serial reaches a day or is negative.
 #[must_use]
 pub fn time(serial: f64) -> Option<i64> {
     let micros = duration(serial)?;
     (0..MICROS_PER_DAY).contains(&micros).then_some(micros)
 }
 
-/// An elapsed time in microseconds. `None` beyond what 10,000 years hold.
+/// An elapsed time to the millisecond, in microseconds. `None` beyond what 10,000 years hold.
 #[must_use]
 pub fn duration(serial: f64) -> Option<i64> {
     (serial.abs() < LAST_SERIAL).then(|| whole_micros(serial))
@@ -121,24 +148,63 @@ mod tests {
             prop_assert_eq!(micros, expected);
         }
 
-        /// Expected: rounding as the standard library does it.
+        /// Whole seconds as programs write them: 14 to 17 digits, and some units of the last place beside them.
         #[test]
-        fn micros_are_those_of_the_libraries_rounding(
-            serial in prop_oneof![
-                4 => -LAST_SERIAL..LAST_SERIAL,
-                2 => -1.0..1.0,
-                2 => (0_i64..2_958_466, 0_i64..86_400_000_000)
-                    .prop_map(|(day, micro)| day as f64 + micro as f64 / 86_400_000_000.0),
-                1 => (0_i64..2_958_466, 0_i64..172_800_000)
-                    .prop_map(|(day, half)| day as f64 + half as f64 / 172_800_000.0),
-                1 => any::<f64>().prop_filter("in range", |serial| serial.abs() < LAST_SERIAL),
-            ],
+        fn whole_seconds_are_whole_however_many_digits_are_written(
+            day in 0_i64..100_000,
+            second in 0_i64..86_400,
+            digits in 12_usize..18,
+            steps in -4_i32..5,
         ) {
-            let micros = serial * 86_400_000_000.0;
-            let millis = (micros / 1_000.0).round() * 1_000.0;
-            let near = (micros - millis).abs() <= serial.abs() * f64::EPSILON * 86_400_000_000.0;
-            let expected = if near { millis } else { micros.round() };
-            prop_assert_eq!(whole_micros(serial), expected as i64);
+            let exact = day as f64 + second as f64 / 86_400.0;
+            let written: f64 = format!("{exact:.*e}", digits - 1).parse().unwrap();
+            let moved = (0..steps.abs()).fold(written, |at, _| {
+                if steps < 0 { at.next_down() } else { at.next_up() }
+            });
+            let expected = day * MICROS_PER_DAY + second * 1_000_000;
+            prop_assert_eq!(whole_micros(written), expected);
+            prop_assert_eq!(whole_micros(-written), -expected);
+            // 13 digits and more hold the millisecond.
+            if digits > 12 {
+                prop_assert_eq!(whole_micros(moved), expected);
+            }
+        }
+
+        /// Whole seconds with a fixed number of decimals, as `%f` writes.
+        #[test]
+        fn whole_seconds_of_few_decimals_are_whole_unless_they_are_whole_milliseconds(
+            day in 0_i64..100_000,
+            second in 0_i64..86_400,
+            decimals in 6_usize..8,
+        ) {
+            let exact = day as f64 + second as f64 / 86_400.0;
+            let written: f64 = format!("{exact:.decimals$}").parse().unwrap();
+            let expected = day * MICROS_PER_DAY + second * 1_000_000;
+            let millis = (written * 86_400_000.0).round();
+            if (written * 86_400_000.0 - millis).abs() > 0.05 || decimals == 7 {
+                prop_assert_eq!(whole_micros(written), expected);
+            } else {
+                prop_assert_eq!(whole_micros(written), millis as i64 * 1_000);
+            }
+        }
+
+        #[test]
+        fn every_millisecond_survives(
+            day in 0_i64..100_000,
+            milli in 0_i64..86_400_000,
+            digits in 14_usize..18,
+        ) {
+            let exact = day as f64 + milli as f64 / 86_400_000.0;
+            let written: f64 = format!("{exact:.*e}", digits - 1).parse().unwrap();
+            let expected = day * MICROS_PER_DAY + milli * 1_000;
+            prop_assert_eq!(whole_micros(exact), expected);
+            prop_assert_eq!(whole_micros(written), expected);
+        }
+
+        #[test]
+        fn what_is_no_whole_second_is_the_nearest_millisecond(serial in -LAST_SERIAL..LAST_SERIAL) {
+            let millis = (serial * 86_400_000.0).round();
+            prop_assert_eq!(whole_micros(serial), millis as i64 * 1_000);
         }
     }
 

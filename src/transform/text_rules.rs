@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::date_format::DateFormat;
 use super::parse;
+use crate::model::time_zone::{TimeZone, UTC};
 
-/// What the user says about text cells. The default reads them as PostgreSQL does.
+/// What the user says about text cells, and the zone of all. The default reads them as PostgreSQL does.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TextRules {
@@ -17,6 +18,9 @@ pub struct TextRules {
     pub decimal_comma: bool,
     /// How dates are written, besides ISO 8601.
     pub date_format: Option<DateFormat>,
+    /// The zone of moments that are written without one, where the column has one; UTC if it is not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<TimeZone>,
     /// Words for true, whatever their case; none for PostgreSQL's own.
     pub true_words: Vec<String>,
     /// Words for false, whatever their case; none for PostgreSQL's own.
@@ -24,6 +28,12 @@ pub struct TextRules {
 }
 
 impl TextRules {
+    /// The zone of moments that are written without one.
+    #[must_use]
+    pub fn zone(&self) -> &TimeZone {
+        self.time_zone.as_ref().unwrap_or(&UTC)
+    }
+
     /// What a text cell holds; `None` for NULL.
     #[must_use]
     pub fn content<'a>(&self, text: &'a str) -> Option<&'a str> {
@@ -58,12 +68,12 @@ impl TextRules {
         })
     }
 
-    /// A text as a day since 2000-01-01.
+    /// A text as a day since 2000-01-01: a date, or a date and time at midnight.
     #[must_use]
     pub fn date(&self, text: &str) -> Option<i32> {
         self.own_moment(text)
             .and_then(parse::whole_day)
-            .or_else(|| parse::date(text))
+            .or_else(|| parse::timestamp(text).and_then(parse::whole_day))
     }
 
     /// A text as microseconds since 2000-01-01 00:00.
@@ -136,5 +146,7 @@ mod tests {
         assert_eq!(rules.date("2000-03-01"), Some(2));
         assert_eq!(rules.date("2000-01-31"), Some(30));
         assert_eq!(rules.timestamp("2000-02-01"), Some(86_400_000_000));
+        assert_eq!(rules.date("2000-01-31 00:00:00"), Some(30));
+        assert_eq!(rules.date("2000-01-31 00:00:01"), None);
     }
 }

@@ -46,14 +46,9 @@ pub fn widening(from: InferredType, to: InferredType, column: &str) -> Option<St
     })
 }
 
-/// Plain digits between 1e-6 and 1e21, otherwise `1E-7`. By way of numeric, which has no exponents.
+/// Plain digits, however long. By way of numeric, which has no exponents.
 fn number_text(double: &str) -> String {
-    format!(
-        "case when {double} = 0 or pg_catalog.abs({double}) >= 1e-6 and pg_catalog.abs({double}) < 1e21 \
-         then ({double})::text::numeric::text \
-         else pg_catalog.replace(pg_catalog.replace(pg_catalog.replace(pg_catalog.upper(({double})::text), \
-         'E+0', 'E+'), 'E-0', 'E-'), 'E+', 'E') end"
-    )
+    format!("({double})::text::numeric::text")
 }
 
 /// Hours without a limit, minutes, seconds, and as many decimals as are not zero.

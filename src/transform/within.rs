@@ -158,7 +158,11 @@ impl Digits {
 }
 
 fn second_decimals(value: Value<'_>, decimals: u8, column: &TargetColumn) -> Result<(), Fault> {
-    let (Value::Time(micros) | Value::Timestamp(micros) | Value::Interval(micros)) = value else {
+    let (Value::Time(micros)
+    | Value::Timestamp(micros)
+    | Value::Zoned { micros, .. }
+    | Value::Interval(micros)) = value
+    else {
         return Ok(());
     };
     let unit = 10_i64.pow(6 - u32::from(decimals.min(6)));

@@ -25,6 +25,8 @@ mod inspect;
 mod interrupt;
 mod limits;
 mod load_options;
+mod long_numbers;
+mod moments;
 mod output;
 mod private_server;
 mod publish;

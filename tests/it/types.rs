@@ -569,6 +569,11 @@ fn widening_a_column_gives_what_the_wider_type_would_have_loaded() {
                 let Some(using) = widening(*between, *wider, "c") else {
                     continue;
                 };
+                // Of more than 15 digits a double has all, a decimal has these, and the one knows not what the other had.
+                let is_double = [*between, *wider].contains(&InferredType::Float);
+                if inferred == InferredType::Decimal && is_double && has_more_digits(cell) {
+                    continue;
+                }
                 let narrow = loaded_as(cell, text, *between);
                 let wide = loaded_as(cell, text, *wider);
                 let found = database.query(&format!(
@@ -591,6 +596,13 @@ fn widening_a_column_gives_what_the_wider_type_would_have_loaded() {
     let nulls = widening(InferredType::Unknown, InferredType::Timestamp, "c").unwrap();
     let found = database.query(&format!("select {nulls} from (select null::text as c) t"));
     assert_eq!(found, [[None]]);
+}
+
+fn has_more_digits(cell: Cell) -> bool {
+    let Cell::Number { value, .. } = cell else {
+        return false;
+    };
+    format!("{value:.14e}").parse() != Ok(value)
 }
 
 const WIDER: [InferredType; 9] = [

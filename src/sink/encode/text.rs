@@ -23,11 +23,11 @@ pub fn put(value: Value<'_>, out: &mut BytesMut) {
         Value::Decimal(decimal) => text.decimal(decimal),
         Value::Date(days) => text.date(days),
         Value::Time(micros) => text.clock(micros),
-        Value::Timestamp(micros) => {
-            text.clock(micros.rem_euclid(MICROS_PER_DAY)) && {
-                text.byte(b' ');
-                i32::try_from(micros.div_euclid(MICROS_PER_DAY)).is_ok_and(|days| text.date(days))
-            }
+        Value::Timestamp(micros) => text.timestamp(micros),
+        Value::Zoned { micros, zone } if zone.is_utc() => {
+            text.number(0, 2);
+            text.byte(b'+');
+            text.timestamp(micros)
         }
         _ => false,
     };
@@ -121,6 +121,14 @@ impl FromItsEnd {
         true
     }
 
+    /// A date and a time of day.
+    fn timestamp(&mut self, micros: i64) -> bool {
+        self.clock(micros.rem_euclid(MICROS_PER_DAY)) && {
+            self.byte(b' ');
+            i32::try_from(micros.div_euclid(MICROS_PER_DAY)).is_ok_and(|days| self.date(days))
+        }
+    }
+
     /// A time of day, with as many decimals as are not zero.
     fn clock(&mut self, micros: i64) -> bool {
         let Some(micros) = u64::try_from(micros)
@@ -190,6 +198,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::time_zone::UTC;
 
     fn values() -> impl Strategy<Value = Value<'static>> {
         let moments = prop_oneof![
@@ -216,6 +225,9 @@ mod tests {
             prop_oneof![any::<i32>(), -800_000..3_000_000_i32].prop_map(Value::Date),
             moments.clone().prop_map(Value::Time),
             moments.clone().prop_map(Value::Timestamp),
+            moments
+                .clone()
+                .prop_map(|micros| Value::Zoned { micros, zone: &UTC }),
             moments.prop_map(Value::Interval),
             any::<[u8; 16]>().prop_map(Value::Uuid),
             Just(Value::Null),

@@ -10,6 +10,7 @@ use super::text::Prefixes;
 use super::xml::{attributes, name_of, value_of};
 use crate::error::Result;
 use crate::model::cell::{CellError, FormatId};
+use crate::source::whole_digits::number_content;
 use crate::source::workbook::Content;
 
 /// What a cell says that it holds.
@@ -210,7 +211,7 @@ impl CellHead {
                 let number: f64 = self.value.parse().ok()?;
                 // Beyond what a number can be, or what a program made of an error.
                 Some(match number.is_finite() {
-                    true => Content::Number(number),
+                    true => number_content(&self.value, number),
                     false => Content::Error(CellError::Number),
                 })
             }

@@ -18,7 +18,7 @@ impl Excess {
     /// Adds a cell that stands for `count` cells. False when that is more than anybody can mean.
     pub(super) fn add(&mut self, content: Content<'_>, count: u64, limits: &Limits) -> bool {
         let bytes = match content {
-            Content::Text(text) | Content::Iso(text) => {
+            Content::Text(text) | Content::Iso(text) | Content::Digits(text) => {
                 u64::try_from(text.len()).unwrap_or(u64::MAX)
             }
             Content::Shared(shared) => shared.bytes as u64,
@@ -52,6 +52,7 @@ struct KeptCell {
 enum Kept {
     Bool(bool),
     Number(f64),
+    Digits(usize, usize),
     Text(usize, usize),
     Iso(usize, usize),
     Error(CellError),
@@ -99,6 +100,10 @@ impl KeptRow {
                 let (start, end) = keep(text);
                 Kept::Iso(start, end)
             }
+            Content::Digits(digits) => {
+                let (start, end) = keep(digits);
+                Kept::Digits(start, end)
+            }
         };
         self.cells.push(KeptCell {
             columns,
@@ -116,6 +121,7 @@ impl KeptRow {
                 Kept::Number(number) => Content::Number(number),
                 Kept::Text(start, end) => Content::Text(text(start, end)),
                 Kept::Iso(start, end) => Content::Iso(text(start, end)),
+                Kept::Digits(start, end) => Content::Digits(text(start, end)),
                 Kept::Error(error) => Content::Error(error),
                 Kept::Uncached => Content::Uncached,
             };

@@ -27,8 +27,8 @@ const EXACT_POWERS: [f64; 23] = [
 pub(super) const MAX_NUMBER_BYTES: usize = 128;
 /// Digits in front of the point, or behind it; few enough that there are not too many bytes.
 const MAX_DIGITS: usize = 48;
-/// Whole numbers up to this one are exact in 64 bits of floating point.
-const MAX_EXACT: u64 = 1 << 53;
+/// Whole numbers up to this one are exact in 64 bits of floating point, and no other has the same nearest double.
+const MAX_EXACT: u64 = (1 << 53) - 1;
 
 /// The digits that the bytes begin with, at most eight, as a number, and how many there are. `None` for less than eight
 /// bytes of whatever kind.
@@ -84,7 +84,13 @@ pub(super) fn decimal(bytes: &[u8]) -> Option<(f64, &[u8])> {
     let power = EXACT_POWERS.get(fraction);
     let is_exact = all.number <= MAX_EXACT && !matches!(all.rest, [b'e' | b'E', ..]);
     let Some(power) = power.filter(|_| is_exact) else {
-        return inexact(bytes, all.rest);
+        // A whole number of so many digits is read as a text, which can keep them.
+        let is_whole = all.rest.len() == whole.rest.len();
+        return if is_whole && all.number > MAX_EXACT {
+            None
+        } else {
+            inexact(bytes, all.rest)
+        };
     };
     let mut number = all.number as f64;
     if fraction > 0 {
@@ -177,9 +183,12 @@ mod tests {
             ("5.", Some(5.0)),
             ("-.5", Some(-0.5)),
             ("45518.289456018516", Some(45518.289456018516)),
-            ("9007199254740992", Some(9_007_199_254_740_992.0)),
-            ("9007199254740993", Some(9_007_199_254_740_992.0)),
-            ("18446744073709551615", Some(18_446_744_073_709_551_615.0)),
+            ("9007199254740991", Some(9_007_199_254_740_991.0)),
+            ("9007199254740992", None),
+            ("9007199254740993", None),
+            ("9007199254740993E0", None),
+            ("9007199254740993.5", Some(9_007_199_254_740_994.0)),
+            ("18446744073709551615", None),
             ("18446744073709551616", None),
             ("0.0000000000000000000001", Some(1e-22)),
             ("0.00000000000000000000001", Some(1e-23)),

@@ -1,6 +1,7 @@
 //! What a cell's type and text make of it (ECMA-376 Part 1, §18.18.11 ST_CellType).
 
 use crate::model::cell::CellError;
+use crate::source::whole_digits::number_content;
 use crate::source::workbook::Content;
 use crate::source::xml::is_blank;
 
@@ -51,7 +52,7 @@ pub(super) fn content(cell_type: CellType, value: &str) -> Option<Content<'_>> {
         return (is_text && !value.is_empty()).then_some(otherwise);
     }
     Some(match cell_type {
-        CellType::Number => number(bare).map_or(otherwise, Content::Number),
+        CellType::Number => number(bare).map_or(otherwise, |number| number_content(bare, number)),
         CellType::Boolean => boolean(bare).map_or(otherwise, Content::Bool),
         CellType::Error => Content::Error(CellError::from_name(bare)),
         CellType::Date => Content::Iso(bare),

@@ -2,7 +2,7 @@
 
 use super::class::CellClass;
 use super::distinct::{Distinct, hash_bits, hash_text};
-use super::lossy::{LossyColumn, NumberRules, has_many_digits};
+use super::lossy::{LossyColumn, NumberRules, double_of, has_many_digits};
 use super::tally::Tally;
 use super::text::{Controls, TextLook, has_outer_white_space};
 use crate::model::batch::Batch;
@@ -10,7 +10,7 @@ use crate::model::cell::{Cell, FormatId};
 use crate::model::inspection::{Exactness, FormatSeen};
 use crate::model::value::{MICROS_PER_DAY, Value};
 use crate::transform::display::display_number;
-use crate::transform::parse;
+use crate::transform::iso_cell;
 
 /// How many different values are shown.
 const SAMPLES: usize = 5;
@@ -60,17 +60,17 @@ struct Moment {
 
 impl Moment {
     fn of_iso(text: &str) -> Option<Self> {
-        if let Some(day) = parse::day(text) {
+        if let Some(day) = iso_cell::day(text) {
             return Some(Self {
                 micros: i64::from(day) * MICROS_PER_DAY,
                 value: Value::Date(day),
             });
         }
-        if let Some(micros) = parse::cell_timestamp(text) {
+        if let Some(micros) = iso_cell::timestamp(text) {
             let value = Value::Timestamp(micros);
             return Some(Self { micros, value });
         }
-        let micros = parse::duration(text)?;
+        let micros = iso_cell::duration(text)?;
         let value = Value::Interval(micros);
         Some(Self { micros, value })
     }
@@ -96,6 +96,9 @@ impl ColumnProfile {
                 self.value(u64::from(truth) + 1, || Sample::Bool(truth));
             }
             Cell::Number { value, format } => self.number(value, format, row, rules),
+            Cell::Digits { format, .. } => {
+                self.number(double_of(batch.text_of(cell)), format, row, rules);
+            }
             Cell::Text(_) | Cell::Shared(_) => self.text(batch.text_of(cell), row),
             Cell::Iso(_) => self.iso(batch.text_of(cell), row),
         }

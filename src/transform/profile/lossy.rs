@@ -22,7 +22,7 @@ use crate::transform::text_rules::TextRules;
 const SIXTEEN_DIGITS: f64 = 1e15;
 /// From here on digits after the point are looked at. Below, what lies beyond the 15th digit is the noise of a
 /// division, not something that anybody typed.
-pub(super) const LARGE_FRACTION: f64 = 1e12;
+pub(in crate::transform) const LARGE_FRACTION: f64 = 1e12;
 /// 1 March 1900 in the 1900 system: from here on serial dates are right.
 const MARCH_1900: f64 = 61.0;
 
@@ -182,9 +182,14 @@ impl LossyColumn {
     }
 }
 
+/// The double for a number in digits.
+pub(super) fn double_of(digits: &str) -> f64 {
+    digits.parse().unwrap_or(f64::INFINITY)
+}
+
 /// Whether a number has more than 15 digits: what a spreadsheet program keeps and displays of a number.
 #[inline]
-pub(super) fn has_many_digits(value: f64) -> bool {
+pub(in crate::transform) fn has_many_digits(value: f64) -> bool {
     value.abs() >= LARGE_FRACTION && has_many_of_large(value.abs())
 }
 
@@ -353,6 +358,10 @@ impl Looking<'_> {
             match *cell {
                 Cell::Empty => {}
                 Cell::Number { value, format } => {
+                    column.number(row, value, format, self.rules);
+                }
+                Cell::Digits { format, .. } => {
+                    let value = double_of(self.batch.text_of(*cell));
                     column.number(row, value, format, self.rules);
                 }
                 Cell::Shared(index) if self.plain.has(index) => column.add(CellClass::Text, row),

@@ -19,6 +19,7 @@ mod tests;
 mod text;
 
 pub use lossy::LossyValues;
+pub(super) use lossy::{LARGE_FRACTION, has_many_digits};
 pub use sheet::{SheetFacts, sheet_findings};
 
 use column::ColumnProfile;

@@ -32,6 +32,11 @@ fn observe_plainly(columns: &mut [LossyColumn], batch: &Batch, coercion: &Coerci
                     let class = CellClass::of_number(value, class, coercion.date_system);
                     add_number(column, row.sheet_row, value, class, coercion.date_system);
                 }
+                Cell::Digits { format, .. } => {
+                    let (value, class) = (text.parse().unwrap(), *coercion.class(format));
+                    let class = CellClass::of_number(value, class, coercion.date_system);
+                    add_number(column, row.sheet_row, value, class, coercion.date_system);
+                }
                 Cell::Iso(_) => column.add(CellClass::of_iso(text), row.sheet_row),
                 _ => {
                     if let Some(text) = coercion.text_rules.content(text) {

@@ -1,9 +1,10 @@
 //! Values of any column in COPY's formats: what comes out is what went in.
 
 use sheetload::model::cell::{Cell, CellError, FormatId, TextSpan};
-use sheetload::model::column::{ColumnKind, TargetColumn, TypeLimit};
+use sheetload::model::column::{ColumnKind, Moment, TargetColumn, TypeLimit};
 use sheetload::model::number_format::{NumberFormat, ZeroPattern};
 use sheetload::model::sheet::DateSystem;
+use sheetload::model::time_zone::UTC;
 use sheetload::model::value::{Decimal, Value};
 use sheetload::sink::encode::text::copy_lines;
 use sheetload::sink::encode::{EncodedBatch, FieldForm, RowEncoder};
@@ -14,7 +15,7 @@ use sheetload::transform::text_rules::TextRules;
 use super::copy_format::{assert_binary, assert_text, binary_rows, text_rows};
 use super::input::Input;
 
-const KINDS: [ColumnKind; 15] = [
+const KINDS: [ColumnKind; 19] = [
     ColumnKind::Bool,
     ColumnKind::Int2,
     ColumnKind::Int4,
@@ -28,6 +29,10 @@ const KINDS: [ColumnKind; 15] = [
     ColumnKind::Timestamp,
     ColumnKind::Interval,
     ColumnKind::Uuid,
+    ColumnKind::TimestampTz,
+    ColumnKind::TimeTz,
+    ColumnKind::Moments(Moment::TimestampTz),
+    ColumnKind::Money,
     ColumnKind::OtherText,
     ColumnKind::Other,
 ];
@@ -142,7 +147,7 @@ fn coercion(input: &mut Input<'_>) -> Coercion {
 
 fn origin(input: &mut Input<'_>, kind: ColumnKind) -> Origin {
     let any_span = TextSpan { start: 0, len: 0 };
-    let cell = match input.below(8) {
+    let cell = match input.below(9) {
         0 => Cell::Empty,
         1 => Cell::Bool(input.below(2) == 1),
         2 => Cell::Number {
@@ -156,6 +161,14 @@ fn origin(input: &mut Input<'_>, kind: ColumnKind) -> Origin {
         },
         4 => return Origin::Cell(Cell::Text(any_span), input.text()),
         5 => return Origin::Cell(Cell::Iso(any_span), input.text()),
+        7 => {
+            let cell = Cell::Digits {
+                text: any_span,
+                format: FormatId(input.below(FORMATS.len()) as u16),
+            };
+            let digits = 1_u128 << 64 | u128::from(input.long().unsigned_abs());
+            return Origin::Cell(cell, digits.to_string());
+        }
         6 => Cell::Error(CellError::from_code(input.byte())),
         _ => return Origin::Value(value(input, kind)),
     };
@@ -192,7 +205,16 @@ fn value(input: &mut Input<'_>, kind: ColumnKind) -> Stored {
                 None => Stored::Text(pattern.replace('\0', "")),
             };
         }
-        ColumnKind::Text | ColumnKind::OtherText | ColumnKind::Other => {
+        ColumnKind::TimestampTz => Value::Zoned {
+            micros: days(input.long()) * MICROS_PER_DAY,
+            zone: &UTC,
+        },
+        ColumnKind::Text
+        | ColumnKind::OtherText
+        | ColumnKind::Other
+        | ColumnKind::TimeTz
+        | ColumnKind::Moments(_)
+        | ColumnKind::Money => {
             return Stored::Text(input.text().replace('\0', ""));
         }
     })

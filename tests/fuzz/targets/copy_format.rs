@@ -134,6 +134,11 @@ pub(crate) fn assert_text(field: Option<&[u8]>, value: Value<'_>) {
             assert!((0..86_400_000_000).contains(&time), "{text}");
             assert_eq!(days * 86_400_000_000 + time, micros, "{text}");
         }
+        Value::Zoned { micros, zone } => {
+            let suffix = zone.suffix().to_string();
+            let local = text.strip_suffix(&suffix).expect("a zone").as_bytes();
+            assert_text(Some(local), Value::Timestamp(micros));
+        }
         Value::Interval(micros) => assert_eq!(micros_of(text), Some(micros), "{text}"),
         Value::Uuid(bytes) => {
             let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();

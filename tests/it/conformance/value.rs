@@ -184,9 +184,11 @@ fn is_serial(kind: &str, serial: f64, found: &str, column: ColumnType, epoch: Ep
         _ => return false,
     };
     let wanted = serial * DAY as f64;
-    // What a double of this size can tell apart, and one microsecond for the rounding to microseconds.
-    let tolerance = 1.0 + 2.0 * f64::EPSILON * wanted.abs();
-    (micros as f64 - wanted).abs() <= tolerance
+    // What a double of this size can tell apart, and the rounding to milliseconds; a number of six decimals tells no more
+    // than the second.
+    let tolerance = 500.0 + 2.0 * f64::EPSILON * wanted.abs();
+    let off = (micros as f64 - wanted).abs();
+    micros % 1_000 == 0 && off <= tolerance || micros % SECOND == 0 && off <= 0.5e-6 * DAY as f64
 }
 
 /// Whether `found` is the duration that this number of days is.

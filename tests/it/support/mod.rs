@@ -4,6 +4,7 @@ pub(crate) mod import;
 pub(crate) mod program;
 mod protocol;
 pub(crate) mod proxy;
+pub(crate) mod raw;
 pub(crate) mod server;
 pub(crate) mod sheet;
 pub(crate) mod tls_server;
