@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::{self, ConnectionArgs};
+use super::connection::{self, ConnectionArgs, InDatabase};
 use super::import::{TargetArgs, at_least_one};
 use super::read::ReadArgs;
 use super::render;
@@ -99,9 +99,13 @@ pub(super) async fn run(args: CompareArgs) -> Result<u8> {
         }
     };
     if args.json {
-        render::json(&report)?;
+        render::json(&InDatabase {
+            document: &report,
+            database: connected.destination(),
+        })?;
     } else {
         render::line(&render::compare::describe(&report));
+        render::line(&format!("database: {}", connected.describe()));
     }
     Ok(exit::SUCCESS)
 }

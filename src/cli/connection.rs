@@ -1,21 +1,28 @@
 //! Which database a command works on: the user's, or the private server.
 
+use std::io::IsTerminal as _;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 use clap::Args;
+use serde::Serialize;
 
 use super::render;
 use crate::config::commit::{Ledger, Patience};
 use crate::config::import::{ImportConfig, Mode};
 use crate::config::postgres::{DatabaseSettings, Environment, Password};
-use crate::db::embedded::PrivateServer;
+use crate::db::embedded::{PrivateServer, Running, Status};
 use crate::db::pool::{Database, Workers};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+
+/// What names the private server, where a database is expected.
+const PRIVATE: &str = "private";
 
 /// Where the database is.
 #[derive(Debug, Args)]
 pub(super) struct ConnectionArgs {
-    /// The database, as a URL or key=value pairs; default: DATABASE_URL, the PG* variables, else the private server
+    /// The database, as a URL or key=value pairs, or `private` for the private server; default: DATABASE_URL, the PG*
+    /// variables, else the private server if it runs or a terminal is there
     #[arg(short, long, value_name = "URL", hide_env_values = true)]
     database_url: Option<String>,
 }
@@ -25,18 +32,53 @@ pub(super) struct Connected {
     pub(super) database: Database,
     pub(super) workers: usize,
     settings: DatabaseSettings,
-    is_private: bool,
+    private_server: Option<PathBuf>,
+}
+
+/// Where rows go, or come from: part of every report.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Destination {
+    /// The database as a URL, without password.
+    url: String,
+    /// The directory of the private server; none for a database that the user named.
+    private_server: Option<PathBuf>,
+}
+
+/// A command's JSON document, with the database.
+#[derive(Debug, Serialize)]
+pub(super) struct InDatabase<'a, T> {
+    #[serde(flatten)]
+    pub(super) document: &'a T,
+    pub(super) database: Destination,
+}
+
+impl Destination {
+    /// In words.
+    pub(super) fn describe(&self) -> String {
+        match &self.private_server {
+            Some(directory) => format!("private server in {} ({})", directory.display(), self.url),
+            None => self.url.clone(),
+        }
+    }
 }
 
 impl Connected {
     /// The database without its password.
     pub(super) fn describe(&self) -> String {
-        self.settings.describe()
+        self.destination().describe()
+    }
+
+    /// The database, for reports.
+    pub(super) fn destination(&self) -> Destination {
+        Destination {
+            url: self.settings.describe(),
+            private_server: self.private_server.clone(),
+        }
     }
 
     /// A command that shows rows of a table.
     pub(super) fn psql_command(&self, table_sql: &str) -> String {
-        let psql = if self.is_private {
+        let psql = if self.private_server.is_some() {
             format!("{} db psql", render::program())
         } else {
             self.settings.psql_hint()
@@ -66,7 +108,7 @@ pub(super) async fn connect_to_load(
         Ledger::None => SPARE_CONNECTIONS,
     };
     let workers = workers_of(config.mode, config.workers);
-    connect_workers(args, workers, spare, config.patience).await
+    connect_workers(args, Unnamed::MayStart, (workers, spare), config.patience).await
 }
 
 /// Connects as many times as the mode needs.
@@ -76,7 +118,8 @@ pub(super) async fn connect(
     workers: Option<NonZeroUsize>,
 ) -> Result<Connected> {
     let workers = workers_of(mode, workers);
-    connect_workers(args, workers, SPARE_CONNECTIONS, Patience::default()).await
+    let connections = (workers, SPARE_CONNECTIONS);
+    connect_workers(args, Unnamed::MayStart, connections, Patience::default()).await
 }
 
 fn workers_of(mode: Mode, workers: Option<NonZeroUsize>) -> Workers {
@@ -89,23 +132,27 @@ fn workers_of(mode: Mode, workers: Option<NonZeroUsize>) -> Workers {
 }
 
 /// Connects for a command that needs one connection.
-pub(super) async fn connect_one(args: &ConnectionArgs) -> Result<Connected> {
+pub(super) async fn connect_one(args: &ConnectionArgs, unnamed: Unnamed) -> Result<Connected> {
     let one = Workers::Exactly(NonZeroUsize::MIN);
-    connect_workers(args, one, SPARE_CONNECTIONS, Patience::default()).await
+    connect_workers(args, unnamed, (one, SPARE_CONNECTIONS), Patience::default()).await
+}
+
+/// What becomes of the private server where no database is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unnamed {
+    /// It is started if somebody sits at a terminal and sees that.
+    MayStart,
+    /// It is used if it runs: a new one holds no loads to look at.
+    MustRun,
 }
 
 async fn connect_workers(
     args: &ConnectionArgs,
-    workers: Workers,
-    spare: usize,
+    unnamed: Unnamed,
+    (workers, spare): (Workers, usize),
     patience: Patience,
 ) -> Result<Connected> {
-    let environment = Environment::from_process();
-    let resolved = DatabaseSettings::resolve(args.database_url.as_deref(), &environment)?;
-    let (settings, is_private) = match resolved {
-        Some(settings) => (settings, false),
-        None => (private_server().await?, true),
-    };
+    let (settings, private_server) = settings_of(args, unnamed).await?;
     for warning in settings.warnings() {
         render::note(&format!("sheetload: warning: {warning}"));
     }
@@ -115,26 +162,78 @@ async fn connect_workers(
         database,
         workers,
         settings,
-        is_private,
+        private_server,
     })
 }
 
+/// The settings of the database that is named, else of the private server, and then its directory.
+async fn settings_of(
+    args: &ConnectionArgs,
+    unnamed: Unnamed,
+) -> Result<(DatabaseSettings, Option<PathBuf>)> {
+    let environment = Environment::from_process();
+    let server = match args.database_url.as_deref() {
+        Some(PRIVATE) => {
+            let server = PrivateServer::at_default_location()?;
+            return started(&server)
+                .await
+                .map(|settings| (settings, Some(server.base().to_owned())));
+        }
+        Some("") => return Err(nowhere("--database-url is empty")),
+        url => match DatabaseSettings::resolve(url, &environment)? {
+            Some(settings) => return Ok((settings, None)),
+            None => PrivateServer::at_default_location()?,
+        },
+    };
+    if let Some(variable) = DatabaseSettings::empty_variable(&environment) {
+        return Err(nowhere(&format!("{variable} is set, but empty")));
+    }
+    let is_running = matches!(
+        server.status().await?,
+        Status::Running(_) | Status::Changing { .. }
+    );
+    // In a script nobody would notice that rows went to a server which did not exist before.
+    let is_watched = std::io::stdin().is_terminal() || std::io::stderr().is_terminal();
+    if !is_running && (unnamed == Unnamed::MustRun || !is_watched) {
+        return Err(nowhere(
+            "no database is named, and the private server does not run",
+        ));
+    }
+    render::note(&format!(
+        "sheetload: no database is named; using the private PostgreSQL server in {}",
+        server.base().display()
+    ));
+    let settings = started(&server).await?;
+    Ok((settings, Some(server.base().to_owned())))
+}
+
+fn nowhere(message: &str) -> Error {
+    Error::new(ErrorKind::InvalidOptions, message).next_step(format!(
+        "Pass --database-url or set DATABASE_URL; `--database-url {PRIVATE}` or `{} db start` starts the private server",
+        render::program()
+    ))
+}
+
 /// Starts the private server if it does not run.
-async fn private_server() -> Result<DatabaseSettings> {
-    let running = PrivateServer::at_default_location()?.start().await?;
+async fn started(server: &PrivateServer) -> Result<DatabaseSettings> {
+    let running = server.start().await?;
     if running.started_now() {
         render::note(&format!(
             "sheetload: the private PostgreSQL server was started (stop it with: {} db stop)",
             render::program()
         ));
     }
+    Ok(settings_for(&running))
+}
+
+fn settings_for(running: &Running) -> DatabaseSettings {
     // The socket saves a few percent against TCP; where it is no UTF-8 path, TCP serves.
     let socket = running.socket_directory().to_str();
-    Ok(DatabaseSettings::from_parts(
+    DatabaseSettings::from_parts(
         socket.unwrap_or(running.host()),
         running.port(),
         running.user(),
         Some(Password::new(running.password().expose())),
         running.database(),
-    ))
+    )
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::connection::{self, ConnectionArgs};
+use super::connection::{self, ConnectionArgs, Unnamed};
 use super::render;
 use crate::db::ledger::history::{Wanted, loads};
 use crate::error::Result;
@@ -31,7 +31,7 @@ pub(super) struct HistoryArgs {
 }
 
 pub(super) async fn run(args: HistoryArgs) -> Result<u8> {
-    let connected = connection::connect_one(&args.connection).await?;
+    let connected = connection::connect_one(&args.connection, Unnamed::MustRun).await?;
     let client = connected.database.get().await?;
     let wanted = Wanted {
         table: args.table,

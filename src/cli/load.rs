@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::Connected;
+use super::connection::{Connected, Destination};
 use super::render;
 use super::render::progress::ProgressView;
 use crate::config::commit::{CommitMode, Ledger, Rehearsal};
@@ -105,6 +105,7 @@ fn show(
                 empty_sheets,
                 rejects_file: rejects_file.as_ref(),
                 errors: &errors,
+                database: connected.destination(),
             })?,
             loads => render::json(&SeveralReports {
                 loads,
@@ -112,6 +113,7 @@ fn show(
                 empty_sheets,
                 rejects_file: rejects_file.as_ref(),
                 errors: &errors,
+                database: connected.destination(),
             })?,
         }
     } else {
@@ -161,6 +163,8 @@ struct OneReport<'a> {
     rejects_file: Option<&'a PathBuf>,
     /// Why it did not come to its end; empty when it did.
     errors: &'a [String],
+    /// The database.
+    database: Destination,
 }
 
 /// The JSON document of loads into several tables.
@@ -173,13 +177,15 @@ struct SeveralReports<'a> {
     rejects_file: Option<&'a PathBuf>,
     /// Why it did not come to its end; empty when it did.
     errors: &'a [String],
+    /// The database.
+    database: Destination,
 }
 
 fn print(report: &LoadReport, config: &ImportConfig, connected: &Connected) {
     if report.state != LoadState::Complete && report.success_count == 0 {
         return;
     }
-    render::report::print(report);
+    render::report::print(report, &connected.describe());
     let is_there = report.state == LoadState::Complete && config.rehearsal == Rehearsal::No;
     if is_there && report.success_count > 0 {
         render::line("");

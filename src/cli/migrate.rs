@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::connection::{self, ConnectionArgs};
+use super::connection::{self, ConnectionArgs, Unnamed};
 use super::render;
 use crate::db::migrate::apply_sample;
 use crate::error::Result;
@@ -16,7 +16,7 @@ pub(super) struct MigrateArgs {
 }
 
 pub(super) async fn run(args: MigrateArgs) -> Result<u8> {
-    let connected = connection::connect_one(&args.connection).await?;
+    let connected = connection::connect_one(&args.connection, Unnamed::MayStart).await?;
     let mut client = connected.database.get().await?;
     let applied = Box::pin(apply_sample(&mut client)).await?;
     if applied.is_empty() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::commit::PatienceArgs;
-use super::connection::{self, ConnectionArgs};
+use super::connection::{self, ConnectionArgs, Unnamed};
 use super::import::TuningArgs;
 use super::load::{Showing, run_load};
 use super::read::PasswordArgs;
@@ -74,7 +74,7 @@ pub(super) async fn run(args: ResumeArgs) -> Result<u8> {
         quiet: args.quiet,
     };
     let (resumed, config) = {
-        let one = connection::connect_one(&args.connection).await?;
+        let one = connection::connect_one(&args.connection, Unnamed::MustRun).await?;
         let mut client = one.database.get().await?;
         find(&mut client, args.load.as_deref(), changes).await?
     };

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::connection::{self, ConnectionArgs};
+use super::connection::{self, ConnectionArgs, InDatabase, Unnamed};
 use super::render;
 use crate::db::ledger::history::find;
 use crate::db::ledger::undo::undo;
@@ -30,14 +30,18 @@ pub(super) struct UndoArgs {
 }
 
 pub(super) async fn run(args: UndoArgs) -> Result<u8> {
-    let connected = connection::connect_one(&args.connection).await?;
+    let connected = connection::connect_one(&args.connection, Unnamed::MustRun).await?;
     let mut client = connected.database.get().await?;
     let load = find(&client, &args.load).await?;
     let undone = undo(&mut client, &load).await?;
     if args.json {
-        render::json(&undone)?;
+        render::json(&InDatabase {
+            document: &undone,
+            database: connected.destination(),
+        })?;
     } else {
         render::line(&render::history::undone(&load, &undone));
+        render::line(&format!("  database: {}", connected.describe()));
     }
     Ok(exit::SUCCESS)
 }

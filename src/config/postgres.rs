@@ -115,6 +115,13 @@ impl DatabaseSettings {
         Self::from_parameters(&parameters, environment).map(Some)
     }
 
+    /// The variable that should say where the database is, where [`Self::resolve`] finds none, and is empty: a sign that
+    /// somebody wanted a database of their own, as `DATABASE_URL="$URL"` is without `URL`.
+    #[must_use]
+    pub fn empty_variable(environment: &Environment) -> Option<&'static str> {
+        parameter::empty_location(environment)
+    }
+
     /// The settings of a server on this machine whose every part is known, without TLS. A host that
     /// begins with `/` is a socket's directory.
     #[must_use]

@@ -573,7 +573,7 @@ fn ctrl_c_in_the_terminal_does_not_reach_the_private_server() {
     assert!(made.status.success());
     // A process group of its own, as a shell makes it for a command.
     let import = sheetload_at(&base)
-        .arg("import")
+        .args(["import", "--database-url", "private"])
         .arg(&file)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

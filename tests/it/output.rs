@@ -62,6 +62,7 @@ fn the_report_for_people_fits_into_80_columns() {
     );
     with_settings!({filters => vec![
         (r"(?m)(load +)[0-9a-f-]{36}$", "$1[load]"),
+        (r"127.0.0.1:\d+/test_\d+", "[server]"),
         (r"\d+(\.\d+)? s\b", "[seconds]"),
         (r"\d+(\.\d+)? [KM]iB", "[bytes]"),
         (r"(?m)(records_per_second +)[\d,]+", "$1[rate]"),
@@ -72,6 +73,7 @@ fn the_report_for_people_fits_into_80_columns() {
         assert_snapshot!(report, @r#"
         listings.xlsx (Businesses) into table public.businesses: batch mode, 2 workers
 
+          database             postgresql://sheetload@[server]
           total_records        300
           success_count        287
           error_count          13 (missing value 4, error cell 4, NUL character 3, out
@@ -263,6 +265,7 @@ fn redact(report: &mut Value) {
         "/peak_memory_bytes",
         "/bottleneck",
         "/load_id",
+        "/database/url",
     ] {
         *report.pointer_mut(pointer).unwrap() = "[measured]".into();
     }
@@ -327,6 +330,10 @@ fn the_json_document_has_every_figure() {
       "bottleneck": "[measured]",
       "bytes_sent": 82132,
       "commit": "all",
+      "database": {
+        "private_server": null,
+        "url": "[measured]"
+      },
       "deferred": null,
       "dry_run": false,
       "duration": "[measured]",
@@ -378,6 +385,7 @@ fn the_json_document_has_every_figure() {
         }
       ],
       "rejects_file": null,
+      "replaced": null,
       "retries": 0,
       "sheet": "Businesses",
       "skipped": {
@@ -540,7 +548,7 @@ fn the_line_that_shows_the_rows_works_when_pasted() {
     let output = sheetload_at(&base)
         .arg("import")
         .arg(&file)
-        .args(["--table", table])
+        .args(["--table", table, "--database-url", "private"])
         .output()
         .unwrap();
     shown(&output, &[("SHEETLOAD_HOME", base.to_str().unwrap())]);

@@ -12,7 +12,8 @@ use sheetload::ErrorKind;
 use sheetload::db::embedded::{PrivateServer, Running, Status, Stopped};
 use tokio_postgres::NoTls;
 
-use crate::support::program::{sheetload_at, stdout};
+use crate::support::import::Run;
+use crate::support::program::{sheetload, sheetload_at, stdout};
 use crate::support::server::{TestDatabase, private_server, server_directory, shared_server};
 
 /// The first column of the first row, over the socket or over TCP.
@@ -496,4 +497,99 @@ async fn a_test_s_database_answers_in_async_tests_and_over_its_url() {
     assert_eq!(count, 0);
     drop(other);
     connection.await.unwrap().unwrap();
+}
+
+#[test]
+fn the_private_server_is_used_when_it_was_asked_for_and_reports_say_where_rows_went() {
+    let base = server_directory();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("rows.xlsx");
+    let file = file.to_str().unwrap();
+    let run = |args: &[&str], variables: &[(&str, &str)]| {
+        sheetload_at(&base)
+            .envs(variables.iter().copied())
+            .args(args)
+            .output()
+            .unwrap()
+    };
+    stdout(&run(&["sample", "--rows", "10", "-o", file], &[]));
+
+    // Nobody sees what is said here: there is no terminal.
+    let import = ["import", file, "--table", "rows", "--json"];
+    let empty_url = [&import[..], &["--database-url", ""]].concat();
+    for (args, variables, text) in [
+        (&import[..], &[][..], "no database is named"),
+        (&import[..], &[("DATABASE_URL", "")], "DATABASE_URL"),
+        (&import[..], &[("PGHOST", "")], "PGHOST"),
+        (&empty_url, &[], "--database-url"),
+        (&["history"], &[], "no database is named"),
+        (&["resume"], &[], "no database is named"),
+    ] {
+        let refused = run(args, variables);
+        let told = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(
+            refused.status.code(),
+            Some(2),
+            "{args:?} {variables:?}: {told}"
+        );
+        assert!(told.contains(text) && told.contains("db start"), "{told}");
+        assert!(!base.exists(), "{args:?} {variables:?}: a server was made");
+    }
+
+    stdout(&run(&["db", "start"], &[]));
+    let loaded = run(&import, &[]);
+    let report: serde_json::Value = serde_json::from_str(&stdout(&loaded)).unwrap();
+    assert_eq!(report["database"]["private_server"], base.to_str().unwrap());
+    let told = String::from_utf8(loaded.stderr).unwrap();
+    assert!(told.contains(base.to_str().unwrap()), "{told}");
+    // An empty variable is a sign of another database, whether the server runs or not.
+    assert_eq!(run(&import, &[("DATABASE_URL", "")]).status.code(), Some(2));
+    let text = stdout(&run(&["import", file, "--table", "rows", "--again"], &[]));
+    assert!(
+        text.contains(&format!(
+            "database             private server in {}",
+            base.display()
+        )),
+        "{text}"
+    );
+    let named = [
+        "import",
+        file,
+        "--table",
+        "rows",
+        "--again",
+        "--json",
+        "--database-url",
+        "private",
+    ];
+    stdout(&run(&named, &[("DATABASE_URL", "")]));
+    stdout(&run(&["db", "destroy", "--yes"], &[]));
+}
+
+#[test]
+fn reports_name_the_database_without_its_password() {
+    let database = TestDatabase::create();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("rows.xlsx");
+    let output = sheetload()
+        .args(["sample", "--rows", "10", "-o"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    stdout(&output);
+    let report = Run::import(&database, &file, &["--table", "rows"]).document(0);
+    let url = report["database"]["url"].as_str().unwrap();
+    assert!(
+        url.ends_with(&format!(":{}/{}", database.port(), database.name())),
+        "{url}"
+    );
+    assert_eq!(
+        report["database"]["private_server"],
+        serde_json::Value::Null
+    );
+    let load = report["load_id"].as_str().unwrap();
+    let undo = ["undo", load, "--json", "--database-url", &database.url()];
+    let undone: serde_json::Value =
+        serde_json::from_str(&stdout(&sheetload().args(undo).output().unwrap())).unwrap();
+    assert_eq!(undone["database"]["url"], url);
 }

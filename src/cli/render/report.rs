@@ -15,14 +15,15 @@ const FIGURE_INDENT: usize = 23;
 /// How much of a message is shown of a rejected row, in characters; the JSON document has all of it.
 const MESSAGE_CHARS: usize = 240;
 
-/// Prints the report on stdout and its warnings on stderr.
-pub(in crate::cli) fn print(report: &LoadReport) {
+/// Prints the report on stdout, with the database that the rows went to, and its warnings on stderr.
+pub(in crate::cli) fn print(report: &LoadReport, database: &str) {
     line(&wrapped(&headline(report), 2));
     if report.dry_run {
         line("  dry run: every row was tried, and everything was taken back");
     }
     line("");
-    for (name, value) in figures(report) {
+    let database = ("database", one_line(database));
+    for (name, value) in std::iter::once(database).chain(figures(report)) {
         line(&wrapped(&format!("  {name:<20} {value}"), FIGURE_INDENT));
     }
     print_rejects(report);

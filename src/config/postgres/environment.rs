@@ -85,6 +85,11 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
+    /// Whether a variable is set, to nothing.
+    pub(super) fn is_empty_variable(&self, name: &str) -> bool {
+        self.variables.get(name).is_some_and(String::is_empty)
+    }
+
     /// The home directory.
     #[must_use]
     pub fn home(&self) -> Option<&Path> {

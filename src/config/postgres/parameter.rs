@@ -130,6 +130,13 @@ pub(super) fn locates_a_server(environment: &Environment) -> bool {
         .any(|name| environment.get(name).is_some())
 }
 
+/// The first variable that would say where the database is, and is set to nothing: most likely by mistake.
+pub(super) fn empty_location(environment: &Environment) -> Option<&'static str> {
+    std::iter::once("DATABASE_URL")
+        .chain(LOCATING_VARIABLES)
+        .find(|name| environment.is_empty_variable(name))
+}
+
 /// Parameters by name, each set once: by the first source that has it. It has no `Debug`: values are secrets.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Parameters(BTreeMap<&'static str, String>);
