@@ -18,6 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::progress::Progress;
 use crate::pipeline::{Load, LoadEnd, Pipeline, Writing};
 use crate::sink::null::NullSink;
+use crate::sink::retry::TableWatch;
 use crate::source::RowSource;
 
 /// The order of the modes in a run, counted from 1. It is rotated from run to run, so that each mode goes first, last
@@ -93,6 +94,7 @@ impl<'a> Race<'a> {
                 retry_for: Duration::ZERO,
                 ..Patience::default()
             },
+            watch: TableWatch::default(),
         };
         let pipeline = Box::pin(Pipeline::open(load, writing, self.interrupt, &progress)).await?;
         let end = self.finished(pipeline, &progress).await?;

@@ -1,6 +1,7 @@
 //! The database's side: connections, the private server, migrations, what tables look like.
 
 pub mod conflicts;
+pub mod copy_target;
 pub mod ddl;
 pub mod deferral;
 pub mod embedded;
@@ -14,6 +15,7 @@ pub mod verify;
 
 mod capacity;
 mod connector;
+mod pieces;
 mod refusal;
 mod session;
 mod tls;

@@ -19,6 +19,7 @@ use crate::db::ledger;
 use crate::error::{Error, Result, error_from_postgres};
 use crate::model::receipt::Receipt;
 use crate::sink::held::{HeldTransaction, LateConstraints};
+use crate::sink::retry::TableWatch;
 use crate::source::RowSource;
 
 /// What an attempt has done.
@@ -36,6 +37,13 @@ pub(super) struct Attempt {
     pub(super) placed: Option<Placed>,
     /// What became of indexes and foreign keys that waited for the rows.
     pub(super) rebuild: Rebuild,
+}
+
+/// What the rows of a sheet are written with.
+struct SheetWriter<'a> {
+    recording: Option<&'a Recording>,
+    transaction: Option<HeldTransaction>,
+    watch: TableWatch,
 }
 
 /// Rows that are in place.
@@ -70,10 +78,23 @@ impl Context<'_> {
             placed: None,
             rebuild: Rebuild::Nothing,
         };
+        let watch = match self.watch(target).await {
+            Ok(watch) => watch,
+            Err(error) => {
+                attempt.start = Start::Failed;
+                attempt.sources = sources;
+                attempt.end.errors.push(error);
+                return Ok(attempt);
+            }
+        };
         let mut left = sources.into_iter().enumerate();
         for (index, source) in left.by_ref() {
-            let transaction = attempt.transaction.clone();
-            match Box::pin(self.run(target, index, source, recording, transaction)).await {
+            let writer = SheetWriter {
+                recording,
+                transaction: attempt.transaction.clone(),
+                watch: watch.clone(),
+            };
+            match Box::pin(self.run(target, index, source, writer)).await {
                 Ok(mut next) => {
                     attempt.sources.extend(next.source.take());
                     attempt.end.absorb(next);
@@ -156,7 +177,8 @@ impl Context<'_> {
                     let prepare = async |client: &Client| {
                         // Before the table is emptied, which an index may not outlive as it was.
                         target.drop_deferred(client, late).await?;
-                        target.prepare(client).await
+                        target.prepare(client).await?;
+                        target.hold(client).await
                     };
                     transaction.run(prepare).await
                 }
@@ -205,9 +227,13 @@ impl Context<'_> {
         target: &Target,
         index: usize,
         source: Box<dyn RowSource>,
-        recording: Option<&Recording>,
-        transaction: Option<HeldTransaction>,
+        writer: SheetWriter<'_>,
     ) -> Result<LoadEnd, NotStarted> {
+        let SheetWriter {
+            recording,
+            transaction,
+            watch,
+        } = writer;
         let sheet = source.describe().sheet.clone();
         let mut load = Load::new(
             self.config,
@@ -248,6 +274,7 @@ impl Context<'_> {
             transaction,
             ledger: recording.map(|recording| recording.batch_ledger(self.config, &target.route)),
             patience: self.config.patience,
+            watch,
         };
         let pipeline = Pipeline::open(load, writing, self.interrupt, self.progress).await?;
         Ok(pipeline.wait().await?)

@@ -14,7 +14,7 @@ use crate::config::commit::Rehearsal;
 use crate::db::ledger;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::report::{LoadReport, LoadState};
-use crate::sink::classify::is_row_fault_code;
+use crate::sink::classify::may_be_row_fault_code;
 
 /// How many requests to cancel may come late.
 const LATE_CANCELS: usize = 3;
@@ -71,6 +71,9 @@ impl Context<'_> {
             merged.add_to(&mut attempt.end.rejects);
             let told = self.tell_refused(merged).await;
             attempt.end.errors.extend(told.err());
+            if self.config.upsert.is_none() {
+                self.progress.left_out(merged.merged.kept);
+            }
         }
         interrupted |= self.forget_cancelled_statements(&mut attempt.end.errors);
         if !is_published && !interrupted {
@@ -183,7 +186,7 @@ impl Context<'_> {
             return false;
         };
         let sqlstate = error.facts().sqlstate.as_deref();
-        let is_row_fault = sqlstate.is_some_and(is_row_fault_code);
+        let is_row_fault = sqlstate.is_some_and(may_be_row_fault_code);
         if !is_row_fault {
             attempt.end.errors.push(error);
         }

@@ -264,7 +264,7 @@ impl Context<'_> {
     }
 
     /// Does something over a connection, and again over another one after what may pass.
-    async fn patiently<T>(
+    pub(super) async fn patiently<T>(
         &self,
         work: impl AsyncFn(&deadpool_postgres::Object) -> Result<T>,
     ) -> Result<T> {

@@ -39,6 +39,7 @@ mod sampled_again;
 mod shutdown;
 mod storage;
 mod supervisor;
+mod table_watch;
 pub mod target;
 mod totals;
 mod verification;
@@ -69,7 +70,7 @@ use crate::sink::copy::CopySink;
 use crate::sink::held::{HeldSink, HeldTransaction};
 use crate::sink::ledger::BatchLedger;
 use crate::sink::per_row::PerRowSink;
-use crate::sink::retry::Retry;
+use crate::sink::retry::{Retry, TableWatch};
 use crate::source::{self, Opened, RowSource};
 use crate::transform::coerce::Coercion;
 use crate::transform::display::display_number;
@@ -190,6 +191,8 @@ pub struct Writing<'a> {
     pub ledger: Option<BatchLedger>,
     /// How patient it is.
     pub patience: Patience,
+    /// What its writers know of the table together.
+    pub watch: TableWatch,
 }
 
 /// Opens a workbook on a thread of its own, see [`source::open`].
@@ -271,6 +274,7 @@ impl Pipeline {
             answers: Answers::within(writing.patience.statement_timeout),
             stop: stop.clone(),
             count: progress.retries(),
+            watch: writing.watch,
         };
         let database = || writing.database.clone();
         match (writing.mode, &writing.transaction) {

@@ -50,6 +50,7 @@ impl Target {
                     Publish::Create => create(staging, &columns).await?,
                     Publish::Replace(replacement) => {
                         replacement.create_staging(client, staging).await?;
+                        replacement.number_rows(client, staging).await?;
                     }
                     Publish::Merge { creates: true, .. } => {
                         columns.extend(merge::staging_columns());
@@ -66,13 +67,8 @@ impl Target {
             Route::Rehearsed { copy, purpose } => {
                 match purpose {
                     Rehearsed::NewTable => create(copy, &columns).await?,
-                    Rehearsed::InPlaceOfRows => {
+                    Rehearsed::InPlaceOfRows | Rehearsed::BesideRows => {
                         replace::create_copy(client, copy, &self.name).await?;
-                    }
-                    Rehearsed::BesideRows => {
-                        replace::create_copy(client, copy, &self.name).await?;
-                        let [ordinal, _] = merge::staging_columns();
-                        add_columns(client, copy, &[ordinal]).await?;
                     }
                     Rehearsed::Merge { creates: true, .. } => {
                         columns.extend(merge::staging_columns());
@@ -147,10 +143,12 @@ impl Target {
             }
             Publish::Replace(replacement) => {
                 if replacement.because().is_some() {
-                    add_columns(transaction.client(), name, &self.added).await?;
+                    let client = transaction.client();
+                    add_columns(client, name, &self.added).await?;
+                    self.require_like_staged(client, staging, &names).await?;
                 }
-                replacement.publish(transaction, staging, &names).await?;
-                Ok(None)
+                let rows = replacement.publish_rows(transaction, staging, &names);
+                rows.await
             }
             Publish::Merge { upsert, creates } => {
                 let client = transaction.client();
@@ -158,6 +156,7 @@ impl Target {
                     self.create_with_key(client, &columns, upsert).await?;
                 } else {
                     add_columns(client, name, &self.added).await?;
+                    self.require_like_staged(client, staging, &names).await?;
                 }
                 let merged = merge_rows(transaction, name, staging, upsert, &names).await?;
                 ddl::drop_table(transaction.client(), staging).await?;

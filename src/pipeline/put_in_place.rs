@@ -19,7 +19,7 @@ use crate::db::merge::Merged;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::receipt::Receipt;
 use crate::sink::answers::Answers;
-use crate::sink::retry::Retry;
+use crate::sink::retry::{Retry, TableWatch};
 use crate::source::RowSource;
 
 /// What is put in place, and what becomes of it.
@@ -243,6 +243,7 @@ impl Context<'_> {
             stop: self.interrupt.clone(),
             count: self.progress.retries(),
             answers: Answers::within(self.config.patience.statement_timeout),
+            watch: TableWatch::default(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use deadpool_postgres::Object;
+use deadpool_postgres::{Object, Transaction};
 use tokio_postgres::Client;
 
 use super::publish::merge_rows;
@@ -11,6 +11,7 @@ use super::target::Target;
 use crate::db::conflicts::{Conflict, find_conflicts};
 use crate::db::ddl;
 use crate::db::merge::{Merged, ORDINAL_COLUMN};
+use crate::db::replace::{self, Filling};
 use crate::error::{Result, error_from_postgres};
 use crate::sink::Refusal;
 
@@ -33,7 +34,26 @@ pub(super) async fn rehearse(
     let columns = target.written_columns();
     let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
     match purpose {
-        Rehearsed::NewTable | Rehearsed::InPlaceOfRows => Ok(None),
+        Rehearsed::NewTable => Ok(None),
+        Rehearsed::InPlaceOfRows | Rehearsed::BesideRows
+            if replace::judges_itself(client, &target.name).await? =>
+        {
+            require_added(client, target).await?;
+            ddl::detach_sequences(client, &target.name).await?;
+            let filling = Filling {
+                table: &target.name,
+                staging: copy,
+                columns: &names,
+            };
+            if matches!(purpose, Rehearsed::BesideRows) {
+                return filling.fill(client).await.map(Some);
+            }
+            let transaction = within(client, target).await?;
+            replace::try_in_place(&transaction, &filling)
+                .await
+                .map(Some)
+        }
+        Rehearsed::InPlaceOfRows => Ok(None),
         Rehearsed::BesideRows => {
             let conflicts = find_conflicts(client, &target.name, copy, &names, ORDINAL_COLUMN);
             beside(conflicts.await?, rows).map(Some)
@@ -45,15 +65,19 @@ pub(super) async fn rehearse(
                 require_added(client, target).await?;
                 ddl::detach_sequences(client, &target.name).await?;
             }
-            // Begins within the transaction, about which the server warns and nothing more; what it ends with is a
-            // rollback of all.
-            let mut transaction = client.transaction().await.map_err(|error| {
-                error_from_postgres(error, &format!("merge rows into {}", target.name.plain()))
-            })?;
+            let mut transaction = within(client, target).await?;
             let merged = merge_rows(&mut transaction, &target.name, copy, upsert, &names).await?;
             Ok(Some(merged))
         }
     }
+}
+
+/// Begins within the transaction, about which the server warns and nothing more; what it ends with is a rollback of all.
+async fn within<'c>(client: &'c mut Object, target: &Target) -> Result<Transaction<'c>> {
+    let begun = client.transaction().await;
+    begun.map_err(|error| {
+        error_from_postgres(error, &format!("put rows into {}", target.name.plain()))
+    })
 }
 
 /// The table gets the columns that the rows have and it lacks, as it would in earnest.

@@ -305,7 +305,9 @@ impl Resumed {
                     ("create", None) => Publish::Create,
                     (_, None) => {
                         let table = &self.unfinished.table;
-                        Publish::Replace(Box::new(replace::plan_again(client, table).await?))
+                        Publish::Replace(Box::new(
+                            replace::plan_again(client, table, staging).await?,
+                        ))
                     }
                 },
             },

@@ -4,7 +4,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::config::commit::{CommitMode, Rehearsal, Upsert};
-use crate::config::import::{IfExists, ImportConfig};
+use crate::config::import::{IfExists, ImportConfig, Mode};
 use crate::config::storage::RowForm;
 use crate::db::merge;
 use crate::db::replace::{self, Replacement};
@@ -172,6 +172,17 @@ impl Route {
         })
     }
 
+    /// Whether rows go by COPY into a table that there was before.
+    pub(super) fn is_copied_into(&self, mode: Mode) -> bool {
+        let is_existing = match self {
+            Self::InPlace(before) | Self::OneTransaction(before) => *before != Before::Create,
+            // What could not be loaded is told by the rehearsal, too.
+            Self::Rehearsed { purpose, .. } => matches!(purpose, Rehearsed::BesideRows),
+            Self::Staged { .. } => false,
+        };
+        is_existing && mode == Mode::Batch
+    }
+
     /// Whether each row carries its place in the sheets, by which rows are merged.
     pub(super) fn has_ordinals(&self) -> bool {
         matches!(
@@ -180,10 +191,10 @@ impl Route {
                 publish: Publish::Merge { .. },
                 ..
             } | Self::Rehearsed {
-                purpose: Rehearsed::BesideRows | Rehearsed::Merge { .. },
+                purpose: Rehearsed::InPlaceOfRows | Rehearsed::BesideRows | Rehearsed::Merge { .. },
                 ..
             }
-        )
+        ) || matches!(self, Self::Staged { publish: Publish::Replace(plan), .. } if plan.has_ordinals())
     }
 
     /// Whether one transaction holds all rows.

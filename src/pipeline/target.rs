@@ -19,6 +19,7 @@ use super::storage;
 use super::widen::Widening;
 use crate::config::import::{IfExists, ImportConfig};
 use crate::config::storage::{Indexes, Persistence};
+use crate::db::copy_target::CopyTarget;
 use crate::db::deferral::Deferral;
 use crate::db::introspect::{Table, find_table, require_rights};
 use crate::db::pool::Database;
@@ -72,6 +73,8 @@ pub(crate) enum Place {
         route: Route,
         /// The parts of it that wait for them.
         deferral: Option<Box<Deferral>>,
+        /// What is to be known of them, in a line each.
+        warnings: Vec<String>,
     },
     /// There is none of this name.
     New {
@@ -112,11 +115,22 @@ impl Place {
         let empties = matches!(config.if_exists, IfExists::Replace | IfExists::Truncate);
         require_rights(client, &found.name, empties).await?;
         let route = Route::to_existing_table(client, config, &found.name, load_id).await?;
+        let copied = match route.is_copied_into(config.mode) {
+            true => Some(CopyTarget::find(client, &found.name).await?),
+            false => None,
+        };
+        if let Some(copied) = &copied {
+            copied.require_copy(&found.name)?;
+        }
         let deferral = match config.storage.indexes {
             Indexes::Kept => None,
             Indexes::Deferred => Some(Box::new(Deferral::plan(client, &found.name).await?)),
         };
         Ok(Self::Existing {
+            warnings: copied
+                .and_then(|copied| copied.warning(&found.name))
+                .into_iter()
+                .collect(),
             table: found,
             route,
             deferral,
@@ -142,6 +156,7 @@ impl Target {
                 table,
                 route,
                 deferral,
+                warnings,
             } => {
                 let persistence = table.persistence;
                 let (joined, sources) = super::blocking(move || {
@@ -154,6 +169,7 @@ impl Target {
                     Self {
                         persistence,
                         deferral,
+                        warnings,
                         ..target
                     },
                     sources,

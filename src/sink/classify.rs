@@ -1,29 +1,107 @@
-//! What a server's error means for the rows that were being written: by SQLSTATE class, never by words.
+//! What a server's error means for the rows that were being written: by SQLSTATE and severity, never by words.
 
-use tokio_postgres::error::{DbError, SqlState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio_postgres::error::{DbError, Severity};
 
 use super::Refusal;
 
-/// Whether the row is at fault, so that the others can be loaded without it. By class (PostgreSQL documentation,
-/// appendix A): 22 data exception, 23 integrity constraint violation, 44 WITH CHECK OPTION violation, 54 program
-/// limit exceeded (a value too large for an index), and what a trigger raises: 09, 27, 38, 39 and P0.
-pub(super) fn is_row_fault(code: &SqlState) -> bool {
-    is_row_fault_code(code.code())
+/// The server's function that checks policies of row security, whose code is that of missing rights.
+const CHECKS_OF_POLICIES: &str = "ExecWithCheckOptions";
+
+/// What an error is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Blame {
+    /// A row.
+    Row,
+    /// A row, if the table takes any: whatever it is that refuses them, a right that a trigger lacks, say, may refuse all.
+    Suspect,
+    /// No row: the connection, the server's resources, whoever cancels statements or shuts the server down.
+    Elsewhere,
 }
 
-/// The same for a code as text.
+/// Finds out what an error is about. A trigger raises what it likes, so whatever does not speak of the server's own state
+/// may be a row's fault, and trying tells.
+pub(crate) fn blame(error: &DbError) -> Blame {
+    if !matches!(error.parsed_severity(), Some(Severity::Error) | None) {
+        return Blame::Elsewhere;
+    }
+    if error.routine() == Some(CHECKS_OF_POLICIES) {
+        return Blame::Row;
+    }
+    blame_by_code(error.code().code())
+}
+
+/// The same for a code alone, by class (PostgreSQL documentation, appendix A).
+fn blame_by_code(code: &str) -> Blame {
+    if is_row_fault_code(code) {
+        return Blame::Row;
+    }
+    match code.get(..2) {
+        // Connections, transactions, rollbacks, resources, operators, the system, the configuration.
+        Some("08" | "25" | "2D" | "40" | "53" | "57" | "58" | "72" | "F0") | None => {
+            Blame::Elsewhere
+        }
+        _ if matches!(code, "55P03" | "XX001" | "XX002") => Blame::Elsewhere,
+        _ => Blame::Suspect,
+    }
+}
+
+/// Whether nothing but a row can be at fault. Class 22 is a data exception, 23 an integrity constraint violation, 44 a WITH
+/// CHECK OPTION violation, 54 a program limit exceeded (a value too large for an index); the others are what a trigger
+/// raises: 09, 27, 38, 39, 45 and P0, and classes that the SQL standard leaves to whoever makes them up.
 pub(crate) fn is_row_fault_code(code: &str) -> bool {
     code.get(..2).is_some_and(|class| {
         matches!(
             class,
-            "09" | "22" | "23" | "27" | "38" | "39" | "44" | "54" | "P0"
-        )
+            "09" | "22" | "23" | "27" | "38" | "39" | "44" | "45" | "54"
+        ) || class.starts_with(|first: char| matches!(first, '5'..='9' | 'I'..='Z'))
+            && !OF_POSTGRESQL.contains(&class)
     })
 }
 
-/// The server's error, if the row is at fault.
+/// Classes that PostgreSQL has made up for something else.
+const OF_POSTGRESQL: [&str; 6] = ["53", "55", "57", "58", "72", "XX"];
+
+/// Whether a row may be at fault.
+pub(crate) fn may_be_row_fault_code(code: &str) -> bool {
+    blame_by_code(code) != Blame::Elsewhere
+}
+
+/// The server's error, if a row may be at fault.
 pub(crate) fn row_fault(error: &tokio_postgres::Error) -> Option<&DbError> {
-    error.as_db_error().filter(|e| is_row_fault(e.code()))
+    let error = error.as_db_error()?;
+    (blame(error) != Blame::Elsewhere).then_some(error)
+}
+
+/// Whether an error may come from the statement as a whole, from a trigger for each statement or a right that is missing,
+/// so that no row at all brings it up as well.
+pub(crate) fn may_be_of_statement(error: &DbError) -> bool {
+    let of_a_value = matches!(
+        error.code().code().get(..2),
+        Some("22" | "23" | "44" | "54")
+    );
+    !of_a_value && error.routine() != Some(CHECKS_OF_POLICIES)
+}
+
+/// How many rows in a row are suspected before it is taken that all rows are refused.
+pub(crate) const MOST_SUSPECTS: usize = 64;
+
+/// Whether a load's table has taken any row. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Evidence(Arc<AtomicBool>);
+
+impl Evidence {
+    /// A row was taken.
+    pub(crate) fn row_taken(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether one was.
+    pub(crate) fn is_there(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// The server's error as a refusal of one row.
@@ -106,16 +184,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_faults_of_the_row_are_isolated() {
-        for code in [
-            "22003", "23505", "23502", "23514", "44000", "54000", "P0001",
+    fn the_servers_own_state_is_no_fault_of_a_row() {
+        for (code, expected) in [
+            ("22003", Blame::Row),
+            ("23505", Blame::Row),
+            ("44000", Blame::Row),
+            ("45000", Blame::Row),
+            ("54000", Blame::Row),
+            ("P0001", Blame::Row),
+            ("PT400", Blame::Row),
+            ("UE001", Blame::Row),
+            ("0A000", Blame::Suspect),
+            ("42501", Blame::Suspect),
+            ("42P01", Blame::Suspect),
+            ("55000", Blame::Suspect),
+            ("XX000", Blame::Suspect),
+            ("08006", Blame::Elsewhere),
+            ("25006", Blame::Elsewhere),
+            ("40001", Blame::Elsewhere),
+            ("53100", Blame::Elsewhere),
+            ("53300", Blame::Elsewhere),
+            ("55P03", Blame::Elsewhere),
+            ("57014", Blame::Elsewhere),
+            ("57P01", Blame::Elsewhere),
+            ("58030", Blame::Elsewhere),
+            ("XX001", Blame::Elsewhere),
         ] {
-            assert!(is_row_fault(&SqlState::from_code(code)), "{code}");
-        }
-        for code in [
-            "40001", "53300", "57014", "42501", "42P01", "08006", "0A000", "XX000", "55P03",
-        ] {
-            assert!(!is_row_fault(&SqlState::from_code(code)), "{code}");
+            assert_eq!(blame_by_code(code), expected, "{code}");
         }
     }
 

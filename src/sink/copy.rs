@@ -60,7 +60,7 @@ impl<C: Connections> CopySink<C> {
             &self.table,
             &self.columns,
             self.ledger,
-            self.retry.answers,
+            &self.retry,
         )
         .await;
         match statements {
@@ -144,8 +144,8 @@ impl<C: Connections> Sink for CopySink<C> {
         let Some((client, _)) = self.open.take() else {
             return Ok(());
         };
-        let (ledger, answers) = (self.ledger, self.retry.answers);
-        match CopyStatements::prepare(&client, &self.table, columns, ledger, answers).await {
+        let (ledger, retry) = (self.ledger, &self.retry);
+        match CopyStatements::prepare(&client, &self.table, columns, ledger, retry).await {
             Ok(statements) => self.open = Some((client, statements)),
             Err(error) if error.is_transient() => abandon(client),
             Err(error) => return Err(error),

@@ -6,18 +6,22 @@ use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::{Client, Statement};
 
 use super::answers::Answers;
-use super::classify::{row_fault, row_named_by_copy};
-use super::copy_stream::{copy_rows, copy_rows_behind};
-use super::encode::{EncodedBatch, FieldForm};
+use super::classify::{Blame, Evidence, blame, row_fault, row_named_by_copy};
+use super::copy_stream::{
+    Around, CopyError, CopyInto, copy_rows, copy_rows_behind, copy_rows_between, copy_sql,
+};
+use super::encode::EncodedBatch;
 use super::failure::{BatchFailure, Driver};
 use super::frame::Frame;
 use super::held::StoredRows;
 use super::isolate::{Isolation, WrittenColumns, load_without_bad_rows};
 use super::ledger::{BatchLedger, BatchRecord, BatchRecorder, Recorded, mark, record_error};
+use super::retry::Retry;
+use super::table_version::VersionCheck;
 use super::{Written, superseded, write_error};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::column::TargetColumn;
-use crate::model::table::{TableName, quote_identifier};
+use crate::model::table::TableName;
 
 /// What a connection needs to write batches.
 #[derive(Debug)]
@@ -26,14 +30,8 @@ pub(super) struct CopyStatements {
     recorder: Option<BatchRecorder>,
     target: WrittenColumns,
     answers: Answers,
-}
-
-/// Where rows are copied to.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct CopyInto<'a> {
-    pub(super) table: &'a TableName,
-    pub(super) columns: &'a [TargetColumn],
-    pub(super) rows: StoredRows,
+    evidence: Evidence,
+    check: Option<VersionCheck>,
 }
 
 impl CopyStatements {
@@ -46,7 +44,7 @@ impl CopyStatements {
         table: &TableName,
         columns: &[TargetColumn],
         ledger: Option<BatchLedger>,
-        answers: Answers,
+        retry: &Retry,
     ) -> Result<Self> {
         let rows = StoredRows::Plain;
         let into = CopyInto {
@@ -54,7 +52,7 @@ impl CopyStatements {
             columns,
             rows,
         };
-        Self::prepare_storing(client, into, ledger, answers).await
+        Self::prepare_storing(client, into, ledger, retry).await
     }
 
     /// The same for rows that are stored otherwise.
@@ -65,13 +63,21 @@ impl CopyStatements {
         client: &Client,
         into: CopyInto<'_>,
         ledger: Option<BatchLedger>,
-        answers: Answers,
+        retry: &Retry,
     ) -> Result<Self> {
         let CopyInto { table, columns, .. } = into;
         let failed = |error| write_error(error, table);
         let recorder = match ledger {
             Some(ledger) => Some(
                 BatchRecorder::prepare(client, ledger)
+                    .await
+                    .map_err(failed)?,
+            ),
+            None => None,
+        };
+        let check = match &retry.watch.version {
+            Some(version) => Some(
+                VersionCheck::prepare(client, table, columns, version)
                     .await
                     .map_err(failed)?,
             ),
@@ -85,7 +91,9 @@ impl CopyStatements {
                 table: table.clone(),
                 columns: columns.iter().map(|column| column.name.clone()).collect(),
             },
-            answers,
+            answers: retry.answers,
+            evidence: retry.watch.evidence.clone(),
+            check,
         })
     }
 
@@ -116,23 +124,36 @@ impl CopyStatements {
         frame: Frame,
         batch: &EncodedBatch,
     ) -> Result<Written, BatchFailure> {
-        let failed = |error| write_error(error, self.table());
-        let (begun, all) = (frame.begin(client), 0..batch.row_count());
+        let (begun, all) = (
+            frame.begin(client, self.check.as_ref()),
+            0..batch.row_count(),
+        );
         let copied = copy_rows_behind(begun, client, &self.copy, batch, all);
-        match self.answered(copied).await? {
-            Ok(loaded) => Ok(Written {
-                loaded,
-                refused: Vec::new(),
-            }),
+        match self.answered(Box::pin(copied)).await? {
+            Ok(loaded) => Ok(self.all_taken(loaded)),
             Err(error) => match error.row_fault() {
                 None => Err(BatchFailure::of_copy(error, self.table())),
                 Some(fault) => {
-                    let begun = self.answered(frame.begin_again(client)).await?;
-                    begun.map_err(failed)?;
+                    let begun = frame.begin_again(client, self.check.as_ref());
+                    self.begun(self.answered(begun).await?)?;
                     self.without_bad_rows(client, batch, Some(fault)).await
                 }
             },
         }
+    }
+
+    /// A batch of which no row was refused.
+    fn all_taken(&self, loaded: u64) -> Written {
+        self.evidence.row_taken();
+        Written {
+            loaded,
+            refused: Vec::new(),
+        }
+    }
+
+    /// That what a batch is written in could not begin.
+    fn begun(&self, begun: Result<(), CopyError>) -> Result<(), BatchFailure> {
+        begun.map_err(|error| BatchFailure::of_copy(error, self.table()))
     }
 
     async fn without_bad_rows(
@@ -147,6 +168,7 @@ impl CopyStatements {
             target: &self.target,
             recorder,
             answers: self.answers,
+            evidence: &self.evidence,
         };
         load_without_bad_rows(client, &isolation, batch, fault).await
     }
@@ -224,6 +246,7 @@ impl CopyStatements {
         let loaded = self.answered(copied).await?.map_err(|error| {
             let refused = error
                 .row_fault()
+                .filter(|fault| blame(fault) == Blame::Row)
                 .map(|fault| self.refused_row(fault, record));
             refused.unwrap_or_else(|| BatchFailure::of_copy(error, self.table()).error)
         })?;
@@ -287,7 +310,8 @@ impl CopyStatements {
             Ok(()) => Ok(written),
             // A constraint that is checked at commit.
             Err(error) if row_fault(&error).is_some() => {
-                Frame::Transaction.begin(client).await.map_err(failed)?;
+                let begun = Frame::Transaction.begin(client, self.check.as_ref());
+                self.begun(self.answered(begun).await?)?;
                 let written = self.without_bad_rows(client, batch, None).await?;
                 self.record(client, record, &written).await?;
                 let committed = self.commit(client, &written, pending).await?;
@@ -316,8 +340,7 @@ impl CopyStatements {
         self.answers.wait(question, self.table()).await
     }
 
-    /// Writes a batch that is recorded nowhere: as one COPY, which is a transaction by itself, as long as all rows are
-    /// good.
+    /// Writes a batch that is recorded nowhere: as one COPY with its commit in the same flight, as long as all rows are good.
     async fn write_alone(
         &self,
         client: &Object,
@@ -332,23 +355,23 @@ impl CopyStatements {
             refused: Vec::new(),
         };
         *pending = Some(all);
-        let copied = copy_rows(client, &self.copy, batch, 0..batch.row_count());
-        let error = match self.answered(copied).await? {
-            Ok(loaded) => {
-                return Ok(Written {
-                    loaded,
-                    refused: Vec::new(),
-                });
-            }
+        let around = Around {
+            beginning: Frame::Transaction.begin(client, self.check.as_ref()),
+            end: Frame::Transaction.end(client),
+        };
+        let copied = copy_rows_between(around, client, &self.copy, batch, 0..batch.row_count());
+        let error = match self.answered(Box::pin(copied)).await? {
+            Ok(loaded) => return Ok(self.all_taken(loaded)),
             Err(error) => error,
         };
-        if is_rolled_back(error.by_driver()) {
+        if error.by_driver().is_none_or(is_rolled_back) {
             *pending = None;
         }
         let Some(fault) = error.row_fault() else {
             return Err(BatchFailure::of_copy(error, self.table()).error);
         };
-        Frame::Transaction.begin(client).await.map_err(failed)?;
+        let begun = Frame::Transaction.begin(client, self.check.as_ref());
+        self.begun(self.answered(begun).await?)?;
         let written = self.without_bad_rows(client, batch, Some(fault)).await?;
         self.record(client, record, &written).await?;
         let committed = self.commit(client, &written, pending).await?;
@@ -361,24 +384,4 @@ impl CopyStatements {
 fn is_rolled_back(error: &tokio_postgres::Error) -> bool {
     let severity = error.as_db_error().and_then(DbError::parsed_severity);
     severity == Some(Severity::Error)
-}
-
-fn copy_sql(into: CopyInto<'_>) -> String {
-    let CopyInto { table, columns, .. } = into;
-    let names: Vec<String> = columns
-        .iter()
-        .map(|column| quote_identifier(&column.name))
-        .collect();
-    let format = match FieldForm::for_columns(columns) {
-        FieldForm::Binary => "binary",
-        FieldForm::Text => "text",
-    };
-    let freeze = match into.rows {
-        StoredRows::Plain => "",
-        StoredRows::Frozen => ", freeze",
-    };
-    format!(
-        "copy {table} ({}) from stdin (format {format}{freeze})",
-        names.join(", ")
-    )
 }

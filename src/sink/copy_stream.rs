@@ -1,7 +1,7 @@
 //! One COPY: from encoded rows to the server's count.
 
 use std::ops::Range;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 
 use bytes::Bytes;
 use futures_util::SinkExt as _;
@@ -12,6 +12,9 @@ use tokio_postgres::{Client, CopyInSink, Error, Statement};
 use super::classify::row_fault;
 use super::encode::text::copy_lines;
 use super::encode::{EncodedBatch, FieldForm};
+use super::held::StoredRows;
+use crate::model::column::TargetColumn;
+use crate::model::table::{TableName, quote_identifier};
 
 /// Bytes handed to the driver at once. Pieces over 4 KiB go through it without being copied; much larger ones only
 /// make the server wait for the first.
@@ -30,23 +33,65 @@ pub(super) enum CopyError {
     Refused(Error),
     /// It was refused for its rows, or at its end.
     Failed(Error),
+    /// The table is not what the rows are encoded for.
+    Altered(crate::error::Error),
 }
 
 impl CopyError {
     /// What the driver says.
-    pub(super) fn by_driver(&self) -> &Error {
-        let (Self::Refused(error) | Self::Failed(error)) = self;
-        error
+    pub(super) fn by_driver(&self) -> Option<&Error> {
+        match self {
+            Self::Refused(error) | Self::Failed(error) => Some(error),
+            Self::Altered(_) => None,
+        }
     }
 
-    /// The server's error, if a row is at fault.
+    /// The server's error, if a row may be at fault.
     pub(super) fn row_fault(&self) -> Option<&DbError> {
         match self {
             // No row was sent.
-            Self::Refused(_) => None,
+            Self::Refused(_) | Self::Altered(_) => None,
             Self::Failed(error) => row_fault(error),
         }
     }
+}
+
+/// What a COPY stands between.
+pub(super) struct Around<B, E> {
+    /// What begins what the rows are written in. The server gets it and the COPY at once, and no row before it has taken
+    /// both: none is written outside.
+    pub(super) beginning: B,
+    /// What ends it. It goes out with the end of the rows; where those are refused, so is it.
+    pub(super) end: E,
+}
+
+/// Where rows are copied to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CopyInto<'a> {
+    pub(super) table: &'a TableName,
+    pub(super) columns: &'a [TargetColumn],
+    pub(super) rows: StoredRows,
+}
+
+/// The statement that copies rows.
+pub(super) fn copy_sql(into: CopyInto<'_>) -> String {
+    let CopyInto { table, columns, .. } = into;
+    let names: Vec<String> = columns
+        .iter()
+        .map(|column| quote_identifier(&column.name))
+        .collect();
+    let format = match FieldForm::for_columns(columns) {
+        FieldForm::Binary => "binary",
+        FieldForm::Text => "text",
+    };
+    let freeze = match into.rows {
+        StoredRows::Plain => "",
+        StoredRows::Frozen => ", freeze",
+    };
+    format!(
+        "copy {table} ({}) from stdin (format {format}{freeze})",
+        names.join(", ")
+    )
 }
 
 /// Runs one COPY with some of a batch's rows and gives the server's count.
@@ -56,43 +101,64 @@ pub(super) async fn copy_rows(
     batch: &EncodedBatch,
     rows: Range<usize>,
 ) -> Result<u64, CopyError> {
-    let copy = client
-        .copy_in(statement)
-        .await
-        .map_err(CopyError::Refused)?;
-    send_rows(copy, batch, rows)
-        .await
-        .map_err(CopyError::Failed)
+    let begun = std::future::ready(Ok(()));
+    copy_rows_behind(begun, client, statement, batch, rows).await
 }
 
-/// The same behind a statement that begins what the rows are written in. The server gets both at once, and no row
-/// before it has taken both: none is written outside.
+/// The same behind a statement that begins what the rows are written in.
 pub(super) async fn copy_rows_behind(
-    beginning: impl Future<Output = Result<(), Error>>,
+    beginning: impl Future<Output = Result<(), CopyError>>,
+    client: &Client,
+    statement: &Statement,
+    batch: &EncodedBatch,
+    rows: Range<usize>,
+) -> Result<u64, CopyError> {
+    let around = Around {
+        beginning,
+        end: std::future::ready(Ok(())),
+    };
+    copy_rows_between(around, client, statement, batch, rows).await
+}
+
+/// The same before a statement that ends what they are written in, too.
+///
+/// The driver gives the server's count as soon as the server has it, which is before a transaction of the COPY alone is
+/// committed (rust-postgres, issue 832): constraints that are checked at the commit may still refuse all. So a COPY is
+/// never left to commit by itself.
+pub(super) async fn copy_rows_between(
+    around: Around<
+        impl Future<Output = Result<(), CopyError>>,
+        impl Future<Output = Result<(), Error>>,
+    >,
     client: &Client,
     statement: &Statement,
     batch: &EncodedBatch,
     rows: Range<usize>,
 ) -> Result<u64, CopyError> {
     // Requests go out in the order in which they are polled first.
-    let (begun, copy) = join(beginning, client.copy_in(statement)).await;
-    begun.map_err(CopyError::Refused)?;
+    let (begun, copy) = join(around.beginning, client.copy_in(statement)).await;
+    begun?;
     let copy = copy.map_err(CopyError::Refused)?;
-    send_rows(copy, batch, rows)
+    let mut sink = pin!(copy);
+    send_rows(&mut sink, batch, rows)
         .await
-        .map_err(CopyError::Failed)
+        .map_err(CopyError::Failed)?;
+    // Without `finish` the server would drop the rows: dropping the sink aborts the COPY.
+    let (copied, ended) = join(sink.finish(), around.end).await;
+    let copied = copied.map_err(CopyError::Failed)?;
+    ended.map_err(CopyError::Failed)?;
+    Ok(copied)
 }
 
 async fn send_rows(
-    sink: CopyInSink<Bytes>,
+    sink: &mut Pin<&mut CopyInSink<Bytes>>,
     batch: &EncodedBatch,
     rows: Range<usize>,
-) -> Result<u64, Error> {
-    let mut sink = pin!(sink);
+) -> Result<(), Error> {
     match batch.form() {
         FieldForm::Binary => {
             sink.feed(Bytes::from_static(BINARY_HEADER)).await?;
-            send_pieces(&mut sink, batch.rows(rows)).await?;
+            send_pieces(sink, batch.rows(rows)).await?;
             sink.feed(Bytes::from_static(BINARY_TRAILER)).await?;
         }
         FieldForm::Text => {
@@ -102,12 +168,11 @@ async fn send_rows(
             }
         }
     }
-    // Without `finish` the server would drop the rows: dropping the sink aborts the COPY.
-    sink.finish().await
+    Ok(())
 }
 
 async fn send_pieces(
-    sink: &mut std::pin::Pin<&mut CopyInSink<Bytes>>,
+    sink: &mut Pin<&mut CopyInSink<Bytes>>,
     mut bytes: Bytes,
 ) -> Result<(), Error> {
     while !bytes.is_empty() {

@@ -43,12 +43,11 @@ impl BatchFailure {
     /// A COPY has not written its rows.
     pub(super) fn of_copy(error: CopyError, table: &TableName) -> Self {
         let (driver, error) = match error {
-            CopyError::Refused(error) => (Driver::Behind, error),
-            CopyError::Failed(error) => (Driver::InStep, error),
+            CopyError::Refused(error) => (Driver::Behind, write_error(error, table)),
+            CopyError::Failed(error) => (Driver::InStep, write_error(error, table)),
+            // A COPY was begun that nobody will end.
+            CopyError::Altered(error) => (Driver::Behind, error),
         };
-        Self {
-            error: write_error(error, table),
-            driver,
-        }
+        Self { error, driver }
     }
 }

@@ -9,7 +9,8 @@ use tokio_postgres::Client;
 
 use super::answers::Answers;
 use super::copy::abandon;
-use super::copy_batch::{CopyInto, CopyStatements};
+use super::copy_batch::CopyStatements;
+use super::copy_stream::CopyInto;
 use super::encode::EncodedBatch;
 use super::failure::{BatchFailure, Driver};
 use super::ledger::{BatchLedger, BatchRecord};
@@ -202,7 +203,7 @@ impl HeldSink {
         ledger: Option<BatchLedger>,
         retry: Retry,
     ) -> Result<Self> {
-        let (table, answers) = (transaction.table.clone(), retry.answers);
+        let table = transaction.table.clone();
         let rows = transaction.rows;
         let statements = transaction
             .run(async |client| {
@@ -211,7 +212,7 @@ impl HeldSink {
                     columns,
                     rows,
                 };
-                CopyStatements::prepare_storing(client, into, ledger, answers).await
+                CopyStatements::prepare_storing(client, into, ledger, &retry).await
             })
             .await?;
         Ok(Self {
@@ -226,7 +227,7 @@ impl HeldSink {
 impl Sink for HeldSink {
     async fn set_columns(&mut self, columns: &[TargetColumn]) -> Result<()> {
         let (table, ledger) = (self.transaction.table.clone(), self.ledger);
-        let (answers, rows) = (self.retry.answers, self.transaction.rows);
+        let (retry, rows) = (&self.retry, self.transaction.rows);
         self.statements = self
             .transaction
             .run(async |client| {
@@ -235,7 +236,7 @@ impl Sink for HeldSink {
                     columns,
                     rows,
                 };
-                CopyStatements::prepare_storing(client, into, ledger, answers).await
+                CopyStatements::prepare_storing(client, into, ledger, retry).await
             })
             .await?;
         Ok(())

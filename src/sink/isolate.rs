@@ -1,12 +1,17 @@
 //! Loads a batch without its bad rows: finds each by its COPY line or by halving, under savepoints.
 
+use std::ops::Range;
+
 use futures_util::future::join;
 use tokio_postgres::error::DbError;
 use tokio_postgres::{Client, Statement};
 
 use super::answers::Answers;
-use super::classify::{column_of_fault, refusal, rows_before_fault};
-use super::copy_stream::copy_rows_behind;
+use super::classify::{
+    Blame, Evidence, MOST_SUSPECTS, blame, column_of_fault, may_be_of_statement, refusal,
+    rows_before_fault,
+};
+use super::copy_stream::{CopyError, copy_rows_behind};
 use super::encode::EncodedBatch;
 use super::failure::BatchFailure;
 use super::ledger::{BatchRecorder, mark};
@@ -41,6 +46,7 @@ pub(super) struct Isolation<'a> {
     pub(super) target: &'a WrittenColumns,
     pub(super) recorder: Option<&'a BatchRecorder>,
     pub(super) answers: Answers,
+    pub(super) evidence: &'a Evidence,
 }
 
 /// Loads the rows of a batch that failed as a whole and leaves out the bad ones. What the batch is written in has begun
@@ -54,50 +60,117 @@ pub(super) async fn load_without_bad_rows(
     batch: &EncodedBatch,
     first_fault: Option<&DbError>,
 ) -> Result<Written, BatchFailure> {
-    let Isolation {
-        copy,
-        target,
-        recorder,
-        answers,
-    } = *isolation;
-    let failed = |error| write_error(error, &target.table);
-    let answered = async |sql| {
-        let done = answers.wait(client.batch_execute(sql), &target.table);
-        done.await?.map_err(failed).map_err(BatchFailure::from)
-    };
+    let table = &isolation.target.table.table;
     let mut search = Search::new(batch.row_count());
     if let Some(fault) = first_fault {
-        search.failed(rows_before_fault(fault, &target.table.table));
+        search.failed(rows_before_fault(fault, table));
     }
-    let mut written = Written::default();
+    let (mut written, mut suspects) = (Written::default(), Suspects::default());
     // Constraints that are checked at commit would fail the batch there, where no row can be told from the others.
-    answered("set constraints all immediate").await?;
+    isolation
+        .run(client, "set constraints all immediate")
+        .await?;
+    if first_fault.is_none_or(may_be_of_statement) {
+        // What refuses no rows at all refuses the statement.
+        let none = isolation.attempt(client, batch, 0..0).await?;
+        none.map_err(|error| isolation.failure(error))?;
+    }
     while let Some(rows) = search.next() {
-        let begun = client.batch_execute("savepoint sheetload_rows");
-        let copied = copy_rows_behind(begun, client, copy, batch, rows.clone());
-        match answers.wait(copied, &target.table).await? {
+        match isolation.attempt(client, batch, rows.clone()).await? {
             Ok(loaded) => {
-                let released = client.batch_execute("release savepoint sheetload_rows");
-                let ended = join(mark(client, recorder), released);
-                let (marked, released) = answers.wait(ended, &target.table).await?;
-                marked.and(released).map_err(failed)?;
+                isolation.evidence.row_taken();
                 written.loaded += loaded;
                 search.succeeded();
             }
             Err(error) => {
                 let Some(fault) = error.row_fault() else {
-                    return Err(BatchFailure::of_copy(error, &target.table));
+                    return Err(isolation.failure(error));
                 };
-                answered("rollback to savepoint sheetload_rows; release savepoint sheetload_rows")
-                    .await?;
-                if rows.len() == 1 {
-                    written.refused.push(target.refusal(rows.start, fault));
-                    search.refused();
-                } else {
-                    search.failed(rows_before_fault(fault, &target.table.table));
+                if rows.len() > 1 {
+                    search.failed(rows_before_fault(fault, table));
+                    continue;
+                }
+                let is_suspect = blame(fault) == Blame::Suspect;
+                let refusal = isolation.target.refusal(rows.start, fault);
+                written.refused.push(refusal);
+                search.refused();
+                suspects.add(is_suspect.then_some(error));
+                if suspects.are_many() && !isolation.evidence.is_there() {
+                    break;
                 }
             }
         }
     }
-    Ok(written)
+    match suspects.all_refused() {
+        Some(error) if !isolation.evidence.is_there() => Err(isolation.failure(error)),
+        _ => Ok(written),
+    }
+}
+
+/// Rows that were refused for what may have nothing to do with them, and the first one's error.
+#[derive(Debug, Default)]
+struct Suspects {
+    rows: usize,
+    first: Option<CopyError>,
+}
+
+impl Suspects {
+    fn add(&mut self, suspect: Option<CopyError>) {
+        self.rows += usize::from(suspect.is_some());
+        self.first = self.first.take().or(suspect);
+    }
+
+    fn are_many(&self) -> bool {
+        self.rows >= MOST_SUSPECTS
+    }
+
+    /// Why all rows were refused, where none was taken. A single one has nothing to compare it with.
+    fn all_refused(self) -> Option<CopyError> {
+        self.first.filter(|_| self.rows > 1)
+    }
+}
+
+impl Isolation<'_> {
+    fn failure(&self, error: CopyError) -> BatchFailure {
+        BatchFailure::of_copy(error, &self.target.table)
+    }
+
+    async fn run(&self, client: &Client, sql: &str) -> Result<(), BatchFailure> {
+        let table = &self.target.table;
+        let done = self.answers.wait(client.batch_execute(sql), table);
+        let done = done.await?;
+        Ok(done.map_err(|error| write_error(error, table))?)
+    }
+
+    /// Copies some rows under a savepoint, which is gone afterwards.
+    async fn attempt(
+        &self,
+        client: &Client,
+        batch: &EncodedBatch,
+        rows: Range<usize>,
+    ) -> Result<Result<u64, CopyError>, BatchFailure> {
+        let table = &self.target.table;
+        let begun = async {
+            let begun = client.batch_execute("savepoint sheetload_rows").await;
+            begun.map_err(CopyError::Refused)
+        };
+        let copied = copy_rows_behind(begun, client, self.copy, batch, rows);
+        match self.answers.wait(Box::pin(copied), table).await? {
+            Ok(loaded) => {
+                let released = client.batch_execute("release savepoint sheetload_rows");
+                let ended = join(mark(client, self.recorder), released);
+                let (marked, released) = self.answers.wait(ended, table).await?;
+                marked
+                    .and(released)
+                    .map_err(|error| write_error(error, table))?;
+                Ok(Ok(loaded))
+            }
+            Err(error) if error.row_fault().is_some() => {
+                let undo = "rollback to savepoint sheetload_rows; release savepoint sheetload_rows";
+                self.run(client, undo).await?;
+                Ok(Err(error))
+            }
+            Err(error) => Ok(Err(error)),
+        }
+    }
 }

@@ -17,6 +17,7 @@ pub mod reject_file;
 pub mod retry;
 mod row_statements;
 pub mod search;
+pub mod table_version;
 
 use deadpool_postgres::Object;
 

@@ -2,7 +2,7 @@
 
 use deadpool_postgres::Object;
 
-use super::classify::{refusal, row_fault};
+use super::classify::{Blame, Evidence, MOST_SUSPECTS, blame, refusal, row_fault};
 use super::copy::abandon;
 use super::encode::EncodedBatch;
 use super::ledger::{BatchLedger, BatchRecord, Recorded, record_error};
@@ -64,10 +64,16 @@ impl<C: Connections> PerRowSink<C> {
 
     async fn connect(&self) -> Result<(Object, RowStatements)> {
         let client = self.connections.connect().await?;
-        let prepared =
-            RowStatements::prepare(&client, &self.table, &self.columns, self.ledger).await;
-        let statements = prepared.map_err(|error| write_error(error, &self.table))?;
+        let statements = self.statements(&client, &self.columns).await?;
         Ok((client, statements))
+    }
+
+    async fn statements(&self, client: &Object, columns: &[TargetColumn]) -> Result<RowStatements> {
+        let version = self.retry.watch.version.as_deref();
+        let prepared = RowStatements::prepare(client, &self.table, columns, self.ledger, version);
+        prepared
+            .await
+            .map_err(|error| write_error(error, &self.table))
     }
 
     /// Does something over the connection, which is given up when that fails.
@@ -119,12 +125,18 @@ impl<C: Connections> PerRowSink<C> {
         tries: &mut Tries<'_>,
     ) -> Result<RowEnd> {
         let is_recorded = self.ledger.is_some();
+        let evidence = self.retry.watch.evidence.clone();
         let mut is_unknown = false;
         loop {
+            let row = Row {
+                batch,
+                row,
+                record,
+                is_unknown,
+                evidence: &evidence,
+            };
             let written = self
-                .over(async |client, statements, table| {
-                    write_once(client, statements, table, batch, row, record, is_unknown).await
-                })
+                .over(async |client, statements, table| row.write(client, statements, table).await)
                 .await;
             let error = match written {
                 Ok(end) => return Ok(end),
@@ -138,38 +150,91 @@ impl<C: Connections> PerRowSink<C> {
             tries.pause_after(error).await?;
         }
     }
-}
 
-/// Inserts a row, or tells what became of it. `is_unknown` says that it may have been inserted before.
-async fn write_once(
-    client: &Object,
-    statements: &RowStatements,
-    table: &TableName,
-    batch: &EncodedBatch,
-    row: usize,
-    record: &dyn BatchRecord,
-    is_unknown: bool,
-) -> Result<RowEnd> {
-    let failed = |error| write_error(error, table);
-    match statements.insert(client, batch, row, record).await {
-        Ok(1..) => Ok(RowEnd::Loaded),
-        Ok(0) => {
-            let state = statements.look_up(client, row, record).await;
-            match state.map_err(failed)? {
-                Some(RowState::Superseded) => Err(superseded(table)),
-                Some(RowState::Done) if is_unknown => Ok(RowEnd::Loaded),
-                Some(RowState::Done) | None => Ok(RowEnd::LeftOut),
+    /// Makes sure that the table is as it was before: of rows that commit one by one none holds a lock that lasts.
+    async fn require_same_table(&mut self) -> Result<()> {
+        let retry = self.retry.clone();
+        let mut tries = retry.tries();
+        loop {
+            let same = self
+                .over(async |client, statements, _| statements.require_same_table(client).await)
+                .await;
+            match same {
+                Ok(()) => return Ok(()),
+                Err(error) => tries.pause_after(error).await?,
             }
         }
-        Err(error) => match row_fault(&error) {
-            Some(fault) => {
-                let refusal = refusal(row, fault);
-                let recorded = statements.reject(client, record, &refusal).await;
-                recorded.map_err(failed)?;
-                Ok(RowEnd::Refused(refusal))
+    }
+}
+
+/// A row to be inserted.
+struct Row<'a> {
+    batch: &'a EncodedBatch,
+    row: usize,
+    record: &'a dyn BatchRecord,
+    /// Whether it may have been inserted before.
+    is_unknown: bool,
+    evidence: &'a Evidence,
+}
+
+impl Row<'_> {
+    /// Inserts it, or tells what became of it.
+    async fn write(
+        &self,
+        client: &Object,
+        statements: &RowStatements,
+        table: &TableName,
+    ) -> Result<RowEnd> {
+        let failed = |error| write_error(error, table);
+        let Self {
+            batch, row, record, ..
+        } = *self;
+        let error = match statements.insert(client, batch, row, record).await {
+            Ok(1..) => {
+                self.evidence.row_taken();
+                return Ok(RowEnd::Loaded);
             }
-            None => Err(failed(error)),
-        },
+            Ok(0) => {
+                let state = statements.look_up(client, row, record).await;
+                return match state.map_err(failed)? {
+                    Some(RowState::Superseded) => Err(superseded(table)),
+                    Some(RowState::Done) if self.is_unknown => Ok(RowEnd::Loaded),
+                    Some(RowState::Done) | None => Ok(RowEnd::LeftOut),
+                };
+            }
+            Err(error) => error,
+        };
+        let Some(fault) = row_fault(&error) else {
+            return Err(failed(error));
+        };
+        if blame(fault) == Blame::Suspect {
+            statements.require_same_table(client).await?;
+            if !self.evidence.is_there() && !self.is_at_fault(client, statements, table).await? {
+                return Err(failed(error));
+            }
+        }
+        let refusal = refusal(row, fault);
+        let recorded = statements.reject(client, record, &refusal).await;
+        recorded.map_err(failed)?;
+        Ok(RowEnd::Refused(refusal))
+    }
+
+    /// Whether the table takes another row of the batch, so that this one is at fault. A row without others is, too.
+    async fn is_at_fault(
+        &self,
+        client: &Object,
+        statements: &RowStatements,
+        table: &TableName,
+    ) -> Result<bool> {
+        let others = self.row + 1..self.batch.row_count();
+        for other in others.clone().take(MOST_SUSPECTS) {
+            let taken = statements.would_take(client, self.batch, other, self.record);
+            if taken.await.map_err(|error| write_error(error, table))? {
+                self.evidence.row_taken();
+                return Ok(true);
+            }
+        }
+        Ok(others.is_empty())
     }
 }
 
@@ -190,8 +255,7 @@ impl<C: Connections> Sink for PerRowSink<C> {
     async fn set_columns(&mut self, columns: &[TargetColumn]) -> Result<()> {
         self.columns = columns.to_vec();
         if let Some((client, _)) = self.open.take() {
-            let prepared = RowStatements::prepare(&client, &self.table, columns, self.ledger).await;
-            match prepared.map_err(|error| write_error(error, &self.table)) {
+            match self.statements(&client, columns).await {
                 Ok(statements) => self.open = Some((client, statements)),
                 // Prepared anew with the next batch, which is tried again.
                 Err(error) if error.is_transient() => abandon(client),
@@ -207,6 +271,7 @@ impl<C: Connections> Sink for PerRowSink<C> {
         record: &dyn BatchRecord,
     ) -> Result<Written, WriteFailure> {
         let mut written = Written::default();
+        self.require_same_table().await?;
         if self.ledger.is_some() {
             self.begin_batch(record).await?;
         }
@@ -220,6 +285,9 @@ impl<C: Connections> Sink for PerRowSink<C> {
                 Err(error) => return Err(WriteFailure { written, error }),
             }
         }
-        Ok(written)
+        match self.require_same_table().await {
+            Ok(()) => Ok(written),
+            Err(error) => Err(WriteFailure { written, error }),
+        }
     }
 }

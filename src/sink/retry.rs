@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::answers::Answers;
+use super::classify::Evidence;
+use super::table_version::TableVersion;
 use crate::error::Error;
 
 /// The first pause.
@@ -25,6 +27,17 @@ pub struct Retry {
     pub count: Arc<AtomicU64>,
     /// How long an answer of the server is waited for.
     pub answers: Answers,
+    /// What tells a row's fault from one of the table.
+    pub watch: TableWatch,
+}
+
+/// What a load's writers know of the table together.
+#[derive(Debug, Clone, Default)]
+pub struct TableWatch {
+    /// Whether it has taken a row.
+    pub evidence: Evidence,
+    /// What it must still be like when a batch is written; none where nobody else can alter it.
+    pub version: Option<Arc<TableVersion>>,
 }
 
 impl Retry {
@@ -36,6 +49,7 @@ impl Retry {
             stop: CancellationToken::new(),
             count: Arc::default(),
             answers: Answers::default(),
+            watch: TableWatch::default(),
         }
     }
 

@@ -66,7 +66,7 @@ fn of_all_or_nothing_nothing_is_left_when_the_end_fails() {
     let directory = tempfile::tempdir().unwrap();
     let file = numbered(directory.path(), 900, 700);
     let stop = "create function stop() returns trigger language plpgsql as $$ begin \
-        raise exception 'not in this house' using errcode = '0A000'; end $$; \
+        raise exception 'not in this house' using errcode = '58030'; end $$; \
         create trigger stop before insert on numbered for each row when (new.id = 650) execute function stop()";
     let too_many = [
         "more than 0 rows were rejected",

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod altered_tables;
 mod bad_input;
 mod bench_reports;
 mod chaos;
@@ -32,6 +33,7 @@ mod private_server;
 mod publish;
 mod rejects;
 mod resume;
+mod row_faults;
 mod sample;
 mod selection;
 mod settings;

@@ -332,7 +332,7 @@ fn an_encrypted_workbook_needs_its_password_again() {
     database.query(
         "create table stock (id int, name text); \
          create function stop() returns trigger language plpgsql as $$ begin \
-           raise exception 'not yet' using errcode = '0A000'; end $$; \
+           raise exception 'not yet' using errcode = '58030'; end $$; \
          create trigger stop before insert on stock for each row when (new.name = 'b') execute function stop()",
     );
     let args = [
@@ -379,7 +379,7 @@ fn columns_of_a_sampled_table_are_widened_when_the_load_goes_on() {
     let database = TestDatabase::create();
     database.query(
         "create function stop() returns trigger language plpgsql as $$ begin \
-           if new.id = 1000 then raise exception 'not yet' using errcode = '0A000'; end if; return new; end $$; \
+           if new.id = 1000 then raise exception 'not yet' using errcode = '58030'; end if; return new; end $$; \
          create function add_stop() returns event_trigger language plpgsql as $$ declare created record; begin \
            for created in select * from pg_event_trigger_ddl_commands() \
                where object_type = 'table' and schema_name <> 'sheetload' loop \

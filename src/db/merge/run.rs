@@ -12,10 +12,9 @@ use super::key::{Key, find_key};
 use super::statements::{self, Taken};
 use super::{Merge, Merged, ORDINAL_COLUMN};
 use crate::config::commit::OnConflict;
+use crate::db::pieces::{Attempt, Pieces, Tried, under_savepoint};
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::sink::Refusal;
-use crate::sink::classify::{refusal, row_fault};
-use crate::sink::search::Search;
 
 /// Puts the staged rows into the table. The transaction is left open; what is refused is not in the table, all else is.
 ///
@@ -93,14 +92,6 @@ async fn columns_to_set<'m>(
         .next_step("Leave the column out with --map, or use it as the key"))
 }
 
-/// How an attempt to merge rows ended.
-#[derive(Debug)]
-enum Attempt {
-    Merged,
-    /// None of them is merged. With the server's reason, if it is one of a row.
-    Refused(Option<Refusal>),
-}
-
 /// A merge that runs.
 struct Run<'r, 't> {
     merge: &'r Merge<'r>,
@@ -147,7 +138,7 @@ impl Run<'_, '_> {
         let all = self
             .attempt(&statement, &[&i64::MIN, &i64::MAX], rows)
             .await?;
-        if matches!(all, Attempt::Merged) {
+        if matches!(all, Attempt::Taken) {
             return Ok(Vec::new());
         }
         // Only now: an index is worth its making when rows are taken in pieces.
@@ -156,11 +147,7 @@ impl Run<'_, '_> {
         let created = self.transaction.batch_execute(&index).await;
         created.map_err(|error| failed(self.merge, error))?;
         let ordinals = self.ordinals(&statements::ordinals(self.merge)).await?;
-        let mut search = Search::new(ordinals.len());
-        if ordinals.len() > 1 {
-            search.failed(None);
-        }
-        self.search(search, &statement, Taken::Between, &ordinals)
+        self.search(Tried::Refused, &statement, Taken::Between, &ordinals)
             .await
     }
 
@@ -188,9 +175,8 @@ impl Run<'_, '_> {
             for ordinal in &ordinals {
                 behind.remove(ordinal);
             }
-            let search = Search::new(ordinals.len());
             let refused = self
-                .search(search, &statement, Taken::Listed, &ordinals)
+                .search(Tried::No, &statement, Taken::Listed, &ordinals)
                 .await?;
             let refused: BTreeSet<i64> = refused.into_iter().collect();
             chains = turn
@@ -204,37 +190,30 @@ impl Run<'_, '_> {
     /// Merges rows piece by piece, and gives the ordinals of those that were refused.
     async fn search(
         &mut self,
-        mut search: Search,
+        tried: Tried,
         statement: &Statement,
         taken: Taken,
         ordinals: &[i64],
     ) -> Result<Vec<i64>> {
-        let mut all_refused = Vec::new();
-        while let Some(piece) = search.next().and_then(|rows| ordinals.get(rows)) {
-            let (Some(first), Some(last)) = (piece.first(), piece.last()) else {
-                break;
-            };
+        let merge = self.merge;
+        let merged = &self.merged;
+        let pieces = Pieces {
+            ordinals,
+            tried,
+            evidence: merged.inserted + merged.updated + merged.kept > 0,
+        };
+        let attempt = async |piece: &[i64]| {
             let rows = piece.len() as u64;
-            let attempt = match taken {
-                Taken::Between => self.attempt(statement, &[first, last], rows).await?,
-                Taken::Listed => self.attempt(statement, &[&piece], rows).await?,
-            };
-            match attempt {
-                Attempt::Merged => search.succeeded(),
-                Attempt::Refused(Some(refusal)) if rows == 1 => {
-                    self.merged.refused.push((*first, refusal));
-                    all_refused.push(*first);
-                    search.refused();
-                }
-                // One row can't come twice; if the server says so all the same, no other row is at fault either.
-                Attempt::Refused(None) if rows == 1 => {
-                    let message = "a row was refused as one that comes twice, alone";
-                    return Err(Error::new(ErrorKind::Internal, message));
-                }
-                Attempt::Refused(_) => search.failed(None),
+            let (first, last) = (piece.first().copied(), piece.last().copied());
+            match taken {
+                Taken::Between => self.attempt(statement, &[&first, &last], rows).await,
+                Taken::Listed => self.attempt(statement, &[&piece], rows).await,
             }
-        }
-        Ok(all_refused)
+        };
+        let refused = pieces.put(|error| failed(merge, error), attempt).await?;
+        let ordinals = refused.iter().map(|(ordinal, _)| *ordinal).collect();
+        self.merged.refused.extend(refused);
+        Ok(ordinals)
     }
 
     /// Merges rows under a savepoint.
@@ -244,33 +223,18 @@ impl Run<'_, '_> {
         parameters: &[&(dyn ToSql + Sync)],
         rows: u64,
     ) -> Result<Attempt> {
-        let merge = self.merge;
-        let wrong = |error| failed(merge, error);
-        let savepoint = self
-            .transaction
-            .savepoint("sheetload_rows")
-            .await
-            .map_err(wrong)?;
-        let error = match savepoint.query_one(statement, parameters).await {
-            Ok(counts) => {
-                savepoint.commit().await.map_err(wrong)?;
-                let number = |at| u64::try_from(counts.get::<_, i64>(at)).unwrap_or_default();
-                let (inserted, updated) = (number(0), number(1));
-                self.merged.inserted += inserted;
-                self.merged.updated += updated;
-                self.merged.kept += rows.saturating_sub(inserted + updated);
-                return Ok(Attempt::Merged);
-            }
-            Err(error) => error,
+        let client = self.transaction.client();
+        let done = under_savepoint(client, client.query_one(statement, parameters)).await;
+        let counts = match done.map_err(|error| failed(self.merge, error))? {
+            Ok(counts) => counts,
+            Err(refused) => return Ok(Attempt::Refused(refused)),
         };
-        let refused = match row_fault(&error) {
-            Some(fault) => Some(refusal(0, fault)),
-            // Two rows for the same one of the table, by way of a trigger that changes keys: apart, the later one counts.
-            None if error.code() == Some(&SqlState::CARDINALITY_VIOLATION) => None,
-            None => return Err(wrong(error)),
-        };
-        savepoint.rollback().await.map_err(wrong)?;
-        Ok(Attempt::Refused(refused))
+        let number = |at| u64::try_from(counts.get::<_, i64>(at)).unwrap_or_default();
+        let (inserted, updated) = (number(0), number(1));
+        self.merged.inserted += inserted;
+        self.merged.updated += updated;
+        self.merged.kept += rows.saturating_sub(inserted + updated);
+        Ok(Attempt::Taken)
     }
 
     /// Refuses rows for their keys.

@@ -23,6 +23,7 @@
 mod blueprint;
 mod created;
 pub(in crate::db) mod facts;
+mod filling;
 mod grants;
 mod likeness;
 mod obstacles;
@@ -34,10 +35,12 @@ use tokio_postgres::{Client, Transaction};
 
 pub use blueprint::Blueprint;
 pub use created::publish_created;
+pub use filling::{Filling, judges_itself};
 pub use rewrite::Rewrite;
 
 use crate::db::ddl;
-use crate::error::Result;
+use crate::db::merge::Merged;
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::table::TableName;
 use likeness::Likeness;
 use relation::Relation;
@@ -81,9 +84,10 @@ pub async fn plan(client: &Client, table: &TableName) -> Result<Replacement> {
 /// # Errors
 /// What the server says.
 pub async fn create_copy(client: &Client, copy: &TableName, table: &TableName) -> Result<()> {
-    let relation = Relation::find(client, table).await?;
+    let relation = Relation::look_at(client, table).await?;
     let likeness = Likeness::of(client, &relation).await?;
-    likeness.create(client, copy).await
+    likeness.create(client, copy).await?;
+    filling::add_ordinals(client, copy).await
 }
 
 /// The same for rows that are staged already, by an attempt whose copy may be of either kind: they are put into the table
@@ -91,13 +95,32 @@ pub async fn create_copy(client: &Client, copy: &TableName, table: &TableName) -
 ///
 /// # Errors
 /// As [`plan`].
-pub async fn plan_again(client: &Client, table: &TableName) -> Result<Replacement> {
+pub async fn plan_again(
+    client: &Client,
+    table: &TableName,
+    staging: &TableName,
+) -> Result<Replacement> {
     let relation = Relation::find(client, table).await?;
     relation.require_writable(client).await?;
     let because = "the load was resumed".to_owned();
-    Rewrite::of(client, relation, because)
+    let rewrite = Rewrite::of(client, relation, because).await?;
+    let rewrite = rewrite.of_staged(client, staging).await?;
+    Ok(Replacement::Rewrite(rewrite))
+}
+
+/// Tries staged rows in place of a table's, in a transaction that must be rolled back.
+///
+/// # Errors
+/// As [`plan`] and [`Replacement::publish`].
+pub async fn try_in_place(transaction: &Transaction<'_>, filling: &Filling<'_>) -> Result<Merged> {
+    let client = transaction.client();
+    let relation = Relation::find(client, filling.table).await?;
+    let because = "the rows are tried".to_owned();
+    let rewrite = Rewrite::of(client, relation, because).await?;
+    let rewrite = rewrite.of_staged(client, filling.staging).await?;
+    rewrite
+        .rewrite(transaction, filling.staging, filling.columns)
         .await
-        .map(Replacement::Rewrite)
 }
 
 impl Replacement {
@@ -124,6 +147,18 @@ impl Replacement {
         }
     }
 
+    /// Gives the staging table a column for the places of its rows in the sheets, [`crate::db::merge::ORDINAL_COLUMN`], where
+    /// the table itself may refuse rows at the end: by these they are found. The load has to fill it then.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn number_rows(&mut self, client: &Client, staging: &TableName) -> Result<()> {
+        match self {
+            Self::Rename(_) => Ok(()),
+            Self::Rewrite(rewrite) => rewrite.add_ordinals(client, staging).await,
+        }
+    }
+
     /// Puts the staged rows in place, and removes the staging table. `columns` are the columns that the load wrote; the
     /// table must have them. Where the table is rewritten its other columns get their defaults.
     ///
@@ -136,12 +171,46 @@ impl Replacement {
         staging: &TableName,
         columns: &[String],
     ) -> Result<()> {
-        match self {
-            Self::Rename(blueprint) => blueprint.swap(transaction, staging).await,
-            Self::Rewrite(rewrite) => {
-                rewrite.rewrite(transaction, staging, columns).await?;
-                ddl::drop_table(transaction.client(), staging).await
+        let rows = self.publish_rows(transaction, staging, columns).await?;
+        let first = rows.and_then(|rows| rows.refused.into_iter().next());
+        match first {
+            None => Ok(()),
+            Some((_, refusal)) => {
+                let message = format!("a row cannot be put in place: {}", refusal.message);
+                Err(Error::new(ErrorKind::RowRejected, message).with_sqlstate(refusal.sqlstate))
             }
+        }
+    }
+
+    /// The same, but for rows that the table refuses. Says what became of the rows of a table that is rewritten.
+    ///
+    /// # Errors
+    /// As [`Self::publish`].
+    pub async fn publish_rows(
+        &self,
+        transaction: &Transaction<'_>,
+        staging: &TableName,
+        columns: &[String],
+    ) -> Result<Option<Merged>> {
+        match self {
+            Self::Rename(blueprint) => {
+                blueprint.swap(transaction, staging).await?;
+                Ok(None)
+            }
+            Self::Rewrite(rewrite) => {
+                let rows = rewrite.rewrite(transaction, staging, columns).await?;
+                ddl::drop_table(transaction.client(), staging).await?;
+                Ok(Some(rows))
+            }
+        }
+    }
+
+    /// Whether the staged rows carry their places in the sheets.
+    #[must_use]
+    pub fn has_ordinals(&self) -> bool {
+        match self {
+            Self::Rename(_) => false,
+            Self::Rewrite(rewrite) => rewrite.has_ordinals(),
         }
     }
 

@@ -23,6 +23,8 @@ pub(super) enum Kind {
     Partitioned,
     /// One that lies on another server.
     Foreign,
+    /// A view, whose rows are others'.
+    View,
 }
 
 impl Relation {
@@ -31,6 +33,21 @@ impl Relation {
     /// # Errors
     /// `TableUnusable` if there is none, or something else.
     pub(super) async fn find(client: &Client, name: &TableName) -> Result<Self> {
+        let found = Self::look_at(client, name).await?;
+        if found.kind != Kind::View {
+            return Ok(found);
+        }
+        let message = format!("{} is a view: its rows cannot be replaced", name.plain());
+        Err(Error::new(ErrorKind::TableUnusable, message)
+            .in_table(name.plain())
+            .next_step("Name the table behind the view, or say --if-exists append"))
+    }
+
+    /// The same for a view, too.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub(super) async fn look_at(client: &Client, name: &TableName) -> Result<Self> {
         let row = client
             .query_opt(
                 "select c.oid, n.nspname::text, c.relname::text, c.relkind::text \
@@ -51,12 +68,7 @@ impl Relation {
             "r" => Kind::Ordinary,
             "p" => Kind::Partitioned,
             "f" => Kind::Foreign,
-            "v" => {
-                let view = format!("{} is a view: its rows cannot be replaced", name.plain());
-                return Err(Error::new(ErrorKind::TableUnusable, view)
-                    .in_table(name.plain())
-                    .next_step("Name the table behind the view, or say --if-exists append"));
-            }
+            "v" => Kind::View,
             _ => {
                 let other = format!(
                     "{} is not a table that rows can be loaded into",

@@ -3,9 +3,11 @@
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Transaction};
 
+use super::filling::{Filling, add_ordinals};
 use super::likeness::Likeness;
 use super::relation::{Kind, Relation};
 use super::staging::Index;
+use crate::db::merge::{Merged, ORDINAL_COLUMN};
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::table::{TableName, quote_identifier};
 
@@ -16,6 +18,16 @@ pub struct Rewrite {
     because: String,
     emptying: Emptying,
     likeness: Likeness,
+    ordinals: StagedOrdinals,
+}
+
+/// Whether the staged rows carry their places in the sheets, by which those that the table refuses are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StagedOrdinals {
+    /// They do.
+    Written,
+    /// They do not: one that the table refuses ends the load.
+    None,
 }
 
 /// How the table is emptied.
@@ -76,7 +88,33 @@ impl Rewrite {
             emptying,
             likeness: Likeness::of(client, &relation).await?,
             relation,
+            ordinals: StagedOrdinals::None,
         })
+    }
+
+    /// The same for rows that are staged already.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub(super) async fn of_staged(self, client: &Client, staging: &TableName) -> Result<Self> {
+        let numbered = client
+            .query_one(
+                "select exists (select from pg_catalog.pg_attribute a \
+                 where a.attrelid = pg_catalog.to_regclass($1)::oid and a.attname = $2 and not a.attisdropped)",
+                &[&staging.to_string(), &ORDINAL_COLUMN],
+            )
+            .await
+            .map_err(|error| self.relation.failed_to_look(error))?;
+        let ordinals = match numbered.get(0) {
+            true => StagedOrdinals::Written,
+            false => StagedOrdinals::None,
+        };
+        Ok(Self { ordinals, ..self })
+    }
+
+    /// Whether the staged rows carry their places in the sheets.
+    pub(super) fn has_ordinals(&self) -> bool {
+        self.ordinals == StagedOrdinals::Written
     }
 
     /// The table.
@@ -104,7 +142,21 @@ impl Rewrite {
         self.likeness.create(client, staging).await
     }
 
-    /// Empties the table and puts the staged rows into it, and gives their number. The other columns get their defaults.
+    /// Gives the staging table a column for the places of its rows in the sheets.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub(super) async fn add_ordinals(
+        &mut self,
+        client: &Client,
+        staging: &TableName,
+    ) -> Result<()> {
+        add_ordinals(client, staging).await?;
+        self.ordinals = StagedOrdinals::Written;
+        Ok(())
+    }
+
+    /// Empties the table, puts the staged rows into it, and says what became of them. The other columns get their defaults.
     ///
     /// # Errors
     /// `TableUnusable` when rows cannot be removed; what the server says, which may refuse rows for a foreign key, a
@@ -114,7 +166,7 @@ impl Rewrite {
         transaction: &Transaction<'_>,
         staging: &TableName,
         columns: &[String],
-    ) -> Result<u64> {
+    ) -> Result<Merged> {
         let table = self.table();
         let rows_of = self.rows_of();
         let failed = |error| self.failed(error);
@@ -135,7 +187,16 @@ impl Rewrite {
             Emptying::Truncate => {
                 let truncate = format!("truncate {rows_of}");
                 transaction.batch_execute(&truncate).await.map_err(failed)?;
-                transaction.execute(&insert, &[]).await.map_err(failed)
+                if self.has_ordinals() {
+                    let filling = Filling {
+                        table,
+                        staging,
+                        columns,
+                    };
+                    return filling.fill(transaction.client()).await;
+                }
+                let inserted = transaction.execute(&insert, &[]).await;
+                inserted.map_err(failed).map(all_of)
             }
             Emptying::Delete { guards } => {
                 // Nobody can refer to a row from here on: that needs a lock which this one excludes.
@@ -153,7 +214,7 @@ impl Rewrite {
                 );
                 let inserted = transaction.execute(&replace, &[]).await.map_err(failed)?;
                 self.require_swept(transaction, inserted).await?;
-                Ok(inserted)
+                Ok(all_of(inserted))
             }
         }
     }
@@ -163,7 +224,7 @@ impl Rewrite {
     fn rows_of(&self) -> String {
         match self.relation.kind {
             Kind::Ordinary => format!("only {}", self.table()),
-            Kind::Partitioned | Kind::Foreign => self.table().to_string(),
+            Kind::Partitioned | Kind::Foreign | Kind::View => self.table().to_string(),
         }
     }
 
@@ -199,6 +260,14 @@ impl Rewrite {
             );
         }
         error
+    }
+}
+
+/// Rows of which none was refused.
+fn all_of(inserted: u64) -> Merged {
+    Merged {
+        inserted,
+        ..Merged::default()
     }
 }
 
