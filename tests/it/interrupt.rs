@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM during an import: what is committed, what is said, and what is left over.
+//! Ctrl-C, SIGTERM and SIGHUP during an import: what is committed, what is said, and what is left over.
 //!
 //! Nothing here depends on time: a trigger lets rows from a certain one on wait for a lock that the test holds, so the
 //! load stands still at a known row while the signals are sent.
@@ -269,7 +269,7 @@ fn stays(committed: u64, report: &Value) -> String {
 async fn the_first_signal_lets_the_batches_in_hand_finish() {
     for (mode, workers) in MODES {
         let signals = if mode == "batch" {
-            vec![Signal::SIGINT, Signal::SIGTERM]
+            vec![Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]
         } else {
             vec![Signal::SIGINT]
         };
@@ -306,8 +306,10 @@ async fn by_default_nothing_of_an_interrupted_load_stays() {
     for signals in [
         &[Signal::SIGINT][..],
         &[Signal::SIGTERM],
+        &[Signal::SIGHUP],
         &[Signal::SIGINT, Signal::SIGINT],
         &[Signal::SIGTERM, Signal::SIGINT],
+        &[Signal::SIGHUP, Signal::SIGHUP],
     ] {
         let stage = Stage::new(GATE).await;
         stage.database.query(

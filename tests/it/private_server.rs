@@ -593,3 +593,30 @@ fn reports_name_the_database_without_its_password() {
         serde_json::from_str(&stdout(&sheetload().args(undo).output().unwrap())).unwrap();
     assert_eq!(undone["database"]["url"], url);
 }
+
+#[test]
+fn nobody_else_can_write_to_the_servers_files_whatever_the_umask() {
+    let base = server_directory();
+    let mut shell = Command::new("sh");
+    shell
+        .args([
+            "-c",
+            "umask 0; exec \"$0\" db start",
+            env!("CARGO_BIN_EXE_sheetload"),
+        ])
+        .env("SHEETLOAD_HOME", &base)
+        .stdin(Stdio::null());
+    stdout(&shell.output().unwrap());
+    let found = Command::new("find")
+        .arg(&base)
+        .args(["!", "-type", "l", "!", "-type", "s", "-perm", "/022"])
+        .output()
+        .unwrap();
+    assert_eq!(stdout(&found), "");
+    stdout(
+        &sheetload_at(&base)
+            .args(["db", "destroy", "--yes"])
+            .output()
+            .unwrap(),
+    );
+}

@@ -58,6 +58,18 @@ pub(super) fn create_secret(path: &Path, text: &str) -> Result<()> {
         .map_err(|error| failed("write", path, error))
 }
 
+/// Writes a file that only its owner can read or write, whatever the umask; what was in it is gone.
+pub(super) fn write(path: &Path, text: &str) -> Result<()> {
+    fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|error| failed("write", path, error))
+}
+
 /// Removes a file; a missing one is fine.
 pub(super) fn remove_file(path: &Path) -> Result<()> {
     match fs::remove_file(path) {

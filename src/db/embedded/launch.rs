@@ -52,8 +52,7 @@ impl Launch<'_> {
             let log_length = self.rotate_log()?;
             let mut child = self.spawn(free)?;
             if let Some(running) = self.wait_until_ready(&mut child).await? {
-                fs::write(self.layout.port(), free.to_string())
-                    .map_err(|error| files::failed("write", &self.layout.port(), error))?;
+                files::write(&self.layout.port(), &free.to_string())?;
                 return Ok(running);
             }
             let port_was_taken = !listening::is_free(free);

@@ -30,7 +30,6 @@ mod probe;
 mod running;
 mod shutdown;
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -328,9 +327,7 @@ impl PrivateServer {
             )
             .next_step(format!("Set {HOME_VARIABLE} to an empty or new directory")));
         }
-        std::fs::File::create(&marker)
-            .and_then(|mut file| file.write_all(MARKER_TEXT.as_bytes()))
-            .map_err(|error| files::failed("write", &marker, error))
+        files::write(&marker, MARKER_TEXT)
     }
 }
 
