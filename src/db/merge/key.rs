@@ -54,6 +54,18 @@ impl Key {
         columns.join(" and ")
     }
 
+    /// An expression for the place in the key, from 1, of the first column that is NULL; NULL if none is.
+    pub(super) fn first_null(&self) -> String {
+        let null = |(place, column): (i32, &KeyColumn)| {
+            format!(
+                " when {} is null then {place}",
+                quote_identifier(&column.name)
+            )
+        };
+        let columns: Vec<String> = (1..).zip(&self.columns).map(null).collect();
+        format!("case{} end", columns.concat())
+    }
+
     /// The key's columns as a list.
     pub(super) fn list(&self) -> String {
         let names: Vec<String> = self

@@ -2,7 +2,8 @@
 //!
 //! The load writes to a staging table that refuses what no row of the table may be, but not keys that come twice. The
 //! merge then puts the rows into the table in the order of the sheet, in one transaction. Keys are compared as the
-//! table's unique index compares them: NULL equals nothing, unless the index says NULLS NOT DISTINCT.
+//! table's unique index compares them: NULL equals nothing, so that a row with a NULL in its key is refused, unless the index
+//! says NULLS NOT DISTINCT.
 
 mod key;
 mod run;

@@ -103,6 +103,9 @@ struct Run<'r, 't> {
 
 impl Run<'_, '_> {
     async fn all(&mut self) -> Result<()> {
+        if !self.key.nulls_equal {
+            self.refuse_without_key().await?;
+        }
         let fails = self.merge.on_conflict == OnConflict::Fail;
         if fails {
             let known = self
@@ -235,6 +238,32 @@ impl Run<'_, '_> {
         self.merged.updated += updated;
         self.merged.kept += rows.saturating_sub(inserted + updated);
         Ok(Attempt::Taken)
+    }
+
+    /// Refuses rows whose key has a NULL: they would be new ones each time that the sheet is loaded.
+    async fn refuse_without_key(&mut self) -> Result<()> {
+        let wrong = |error| failed(self.merge, error);
+        let none: [&(dyn ToSql + Sync); 0] = [];
+        let mark = statements::mark_without_key(self.merge, &self.key);
+        let rows = self.transaction.query_raw(&mark, none).await;
+        let mut rows = pin!(rows.map_err(wrong)?);
+        while let Some(row) = rows.try_next().await.map_err(wrong)? {
+            let (ordinal, place): (i64, i32) = (row.get(0), row.get(1));
+            let place = usize::try_from(place - 1).unwrap_or_default();
+            let column = self.merge.key.get(place);
+            let name = column.map_or("", String::as_str);
+            let refusal = Refusal {
+                row: 0,
+                sqlstate: SqlState::NOT_NULL_VIOLATION.code().to_owned(),
+                message: format!(
+                    "column {name} of the key has no value, and a row without its key finds no row in the table"
+                ),
+                column: column.cloned(),
+                constraint: None,
+            };
+            self.merged.refused.push((ordinal, refusal));
+        }
+        Ok(())
     }
 
     /// Refuses rows for their keys.

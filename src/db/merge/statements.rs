@@ -103,12 +103,22 @@ pub(super) fn mark_behind(merge: &Merge<'_>, key: &Key) -> String {
     )
 }
 
+/// Marks the rows whose key has a NULL that equals no other, and gives their ordinals and the places of the first such
+/// columns in the key, from 1.
+pub(super) fn mark_without_key(merge: &Merge<'_>, key: &Key) -> String {
+    let (staging, place) = (merge.staging, key.first_null());
+    format!(
+        "update {staging} marked set {BEHIND_COLUMN} = true where {place} is not null \
+         returning marked.{ORDINAL_COLUMN}, {place}"
+    )
+}
+
 /// Marks the rows whose key the table has, and gives their ordinals.
 pub(super) fn mark_known(merge: &Merge<'_>, key: &Key) -> String {
     let (table, staging, equal) = (merge.table, merge.staging, key.equal("known", "marked"));
     format!(
         "update {staging} marked set {BEHIND_COLUMN} = true \
-         where exists (select from {table} known where {equal}) returning marked.{ORDINAL_COLUMN}"
+         where {BEHIND_COLUMN} is null and exists (select from {table} known where {equal}) returning marked.{ORDINAL_COLUMN}"
     )
 }
 
