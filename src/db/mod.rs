@@ -11,6 +11,7 @@ pub mod merge;
 pub mod migrate;
 pub mod pool;
 pub mod replace;
+pub mod sequences;
 pub mod verify;
 
 mod capacity;

@@ -15,6 +15,7 @@ pub mod rejected_row;
 pub mod report;
 pub mod secret;
 pub mod selection;
+pub mod sequences;
 pub mod shared_strings;
 pub mod sheet;
 pub mod sql_type;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::deferred::Deferred;
 use super::receipt::Receipt;
 use super::reject::{Reject, RejectReason};
+use super::sequences::SequenceMove;
 
 /// How a load ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -126,6 +127,8 @@ pub struct LoadReport {
     pub frozen: bool,
     /// Indexes and foreign keys that were to be built after the rows; none where none were asked to wait.
     pub deferred: Option<Deferred>,
+    /// Sequences that stood before numbers that rows brought, and what became of them.
+    pub sequences: Vec<SequenceMove>,
     /// The mode: `sequential`, `concurrent` or `batch`.
     pub mode: &'static str,
     /// Whether everything was taken back at the end: then the figures say what a load would do.

@@ -18,6 +18,7 @@ use super::{Load, LoadEnd, NotStarted, Pipeline, Writing};
 use crate::db::ledger;
 use crate::error::{Error, Result, error_from_postgres};
 use crate::model::receipt::Receipt;
+use crate::model::sequences::SequenceMove;
 use crate::sink::held::{HeldTransaction, LateConstraints};
 use crate::sink::retry::TableWatch;
 use crate::source::RowSource;
@@ -51,6 +52,8 @@ struct SheetWriter<'a> {
 pub(super) struct Placed {
     /// What a merge did.
     pub(super) merged: Option<MergedRows>,
+    /// The sequences that stood before numbers of the rows.
+    pub(super) sequences: Vec<SequenceMove>,
 }
 
 /// Whether an attempt was made at all.
@@ -125,6 +128,7 @@ impl Context<'_> {
         if self.interrupt.is_cancelled() {
             return Err(interrupted_early());
         }
+        self.look_at_unsupplied(target).await?;
         let transaction = if target.route.is_one_transaction() {
             let client = self.database.get().await?;
             let table = target.written_table();

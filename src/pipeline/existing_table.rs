@@ -1,28 +1,29 @@
 //! A table that exists, joined to the headers of the sheets that go into it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::infer::{last_column, no_rows, require_rows, types_of_columns};
+use super::infer::{filled_columns, no_rows, require_rows, types_of_columns};
 use super::lineage;
 use super::progress::Progress;
+use super::untitled::find_filled;
 use crate::config::import::{ImportConfig, NewTypes};
 use crate::db::introspect::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::address::column_letters;
 use crate::model::column::TargetColumn;
 use crate::model::selection::Hidden;
-use crate::model::sheet::{Header, SheetDescription, Titled};
+use crate::model::sheet::{SheetDescription, Titled};
 use crate::model::table::TableName;
 use crate::source::RowSource;
 use crate::transform::column_spec::{ColumnAction, ColumnSpec};
 use crate::transform::infer::InferredType;
-use crate::transform::mapping::{
-    MappedColumn, Mapping, MappingRules, Mismatch, NewColumn, map_to_table,
-};
+use crate::transform::mapping::{MappedColumn, Mapping, MappingRules, Mismatch, NewColumn};
 use crate::transform::positions::map_by_position;
+use crate::transform::profile::shell_argument;
+use crate::transform::titles::{HeaderFacts, columns_named_by_letters, map_to_table};
 
 /// A table and what goes into it.
 pub(super) struct ExistingTable {
@@ -33,6 +34,8 @@ pub(super) struct ExistingTable {
     pub(super) constraint_columns: HashMap<String, Vec<String>>,
     /// For each sheet, its columns that are left out because they have no title.
     pub(super) untitled: Vec<Vec<usize>>,
+    /// Which columns of the sheets it does not take, in a line each.
+    pub(super) warnings: Vec<String>,
     /// Columns that the table gets.
     pub(super) added: Vec<TargetColumn>,
     /// For each sheet, those of its columns that the table gets.
@@ -56,21 +59,20 @@ impl ExistingTable {
         let lineage =
             lineage::take_columns(config.lineage, extra, &found.name, &mut found.columns)?;
         let (mut sheets, mut new_columns, mut untitled) = (Vec::new(), Vec::new(), Vec::new());
+        let mut warnings = Vec::new();
+        let pass = Passes {
+            interrupt,
+            progress,
+        };
         for source in &mut *sources {
-            let filled = source.describe().header.width();
-            if source.describe().header.titled == Titled::No {
-                let rules = rules_without_hidden(source.describe(), config);
-                let room = found.columns.len() + rules.specs.len();
-                let look = |source: &mut dyn RowSource| last_column(source, interrupt, progress);
-                widen_to_cells(source.as_mut(), room, look)?;
+            let mapping = pass.map(source.as_mut(), &found, config)?;
+            untitled.push(untitled_columns(source.describe(), &mapping, config));
+            for column in &mapping.computed {
+                let line = format!("column {column} was not loaded: the table computes it itself");
+                if !warnings.contains(&line) {
+                    warnings.push(line);
+                }
             }
-            let sheet = source.describe();
-            let mapping = map_sheet(sheet, filled, &found, config)
-                .map_err(|mismatches| mismatch(&found, &sheet.sheet, &mismatches))?;
-            if mapping.columns.is_empty() && mapping.new_columns.is_empty() {
-                return Err(nothing_to_load(&found, &sheet.sheet));
-            }
-            untitled.push(untitled_columns(sheet, &mapping, config));
             sheets.push(mapping.columns);
             new_columns.push(mapping.new_columns);
         }
@@ -80,6 +82,7 @@ impl ExistingTable {
             lineage: lineage.all,
             constraint_columns: found.constraint_columns,
             untitled,
+            warnings,
             added: Vec::new(),
             new_columns,
         };
@@ -160,38 +163,94 @@ fn untitled_columns(
         .collect()
 }
 
-/// Lets the header of a sheet without titles reach over all its cells, as far as there is room for them: rows may be
-/// longer than the first one. No further, so that columns that the sheet lacks keep their defaults.
-fn widen_to_cells(
-    source: &mut dyn RowSource,
-    room: usize,
-    last_column: impl FnOnce(&mut dyn RowSource) -> Result<u32>,
-) -> Result<()> {
-    if source.describe().header.width() >= room {
-        return Ok(());
-    }
-    let last_cell = last_column(source)?;
-    let header = &source.describe().header;
-    let (first, last_room) = (
-        header.first_column,
-        header.sheet_column(room.saturating_sub(1)),
-    );
-    source.widen(first, last_cell.min(last_room).max(first));
-    Ok(())
+/// What it takes to look at the cells of a sheet before it is loaded.
+struct Passes<'a> {
+    interrupt: &'a CancellationToken,
+    progress: &'a Progress,
 }
 
-fn map_sheet(
-    sheet: &SheetDescription,
-    filled: usize,
-    table: &Table,
-    config: &ImportConfig,
-) -> Result<Mapping, Vec<Mismatch>> {
-    if sheet.header.titled == Titled::No {
-        let rules = rules_without_hidden(sheet, config);
-        return map_by_position(&sheet.header, filled, &table.columns, &rules);
+impl Passes<'_> {
+    /// Joins the header of one sheet to the table's columns.
+    fn map(
+        &self,
+        source: &mut dyn RowSource,
+        table: &Table,
+        config: &ImportConfig,
+    ) -> Result<Mapping> {
+        let mapping = match source.describe().header.titled {
+            Titled::No => self.map_by_position(source, table, config)?,
+            Titled::Yes => self.map_by_titles(source, table, config)?,
+        };
+        let sheet = &source.describe().sheet;
+        let mapping = mapping.map_err(|mismatches| mismatch(table, sheet, &mismatches))?;
+        if mapping.columns.is_empty() && mapping.new_columns.is_empty() {
+            return Err(nothing_to_load(table, sheet));
+        }
+        Ok(mapping)
     }
-    let header = visible_header(sheet, config.read.hidden);
-    map_to_table(&header, &table.columns, &config.mapping)
+
+    fn map_by_titles(
+        &self,
+        source: &mut dyn RowSource,
+        table: &Table,
+        config: &ImportConfig,
+    ) -> Result<Result<Mapping, Vec<Mismatch>>> {
+        let rules = &config.mapping;
+        let mut facts = HeaderFacts {
+            hidden: hidden_columns(source.describe(), config.read.hidden),
+            ..HeaderFacts::default()
+        };
+        let header = &source.describe().header;
+        let wanted = columns_named_by_letters(header, &table.columns, rules, &facts);
+        if !wanted.is_empty() {
+            find_filled(source, &wanted, &mut facts, self.interrupt, self.progress)?;
+            // The header may reach further to the left now.
+            facts.hidden = hidden_columns(source.describe(), config.read.hidden);
+        }
+        let header = &source.describe().header;
+        Ok(map_to_table(header, &table.columns, rules, &facts))
+    }
+
+    fn map_by_position(
+        &self,
+        source: &mut dyn RowSource,
+        table: &Table,
+        config: &ImportConfig,
+    ) -> Result<Result<Mapping, Vec<Mismatch>>> {
+        let room = table.columns.len() + config.mapping.specs.len();
+        let filled = self.widen_to_cells(source, room)?;
+        let sheet = source.describe();
+        let rules = rules_without_hidden(sheet, config);
+        let columns = &table.columns;
+        Ok(map_by_position(&sheet.header, filled, columns, &rules))
+    }
+
+    /// Lets the header of a sheet without titles reach over all its cells, as far as there is room for them: rows may be
+    /// longer than the first one, or begin further to the left. No further, so that columns that the sheet lacks keep
+    /// their defaults. Gives how many of its columns are known to hold cells.
+    fn widen_to_cells(&self, source: &mut dyn RowSource, room: usize) -> Result<usize> {
+        let header = &source.describe().header;
+        let (filled, start) = (header.width(), header.first_column);
+        if filled >= room {
+            return Ok(filled);
+        }
+        let (first_cell, last_cell) = filled_columns(source, self.interrupt, self.progress)?;
+        let last = start.saturating_add(u32::try_from(filled).unwrap_or(u32::MAX)) - 1;
+        let least = last.saturating_sub(u32::try_from(room).unwrap_or(u32::MAX) - 1);
+        let first = start.min(first_cell.max(least));
+        let last_room = first.saturating_add(u32::try_from(room).unwrap_or(u32::MAX) - 1);
+        source.widen(first, last_cell.min(last_room).max(last));
+        Ok(filled + (start - first) as usize)
+    }
+}
+
+/// The header's columns that are left out because they are hidden.
+fn hidden_columns(sheet: &SheetDescription, hidden: Hidden) -> HashSet<usize> {
+    let all = match hidden {
+        Hidden::Skip => 0..sheet.header.width(),
+        Hidden::Load | Hidden::LoadRowsAndColumns => 0..0,
+    };
+    all.filter(|index| sheet.is_hidden_column(*index)).collect()
 }
 
 /// The user's rules, with columns left out that are hidden.
@@ -216,27 +275,41 @@ fn rules_without_hidden(sheet: &SheetDescription, config: &ImportConfig) -> Mapp
     rules
 }
 
-/// The header without the titles of columns that shall be left out because they are hidden.
-fn visible_header(sheet: &SheetDescription, hidden: Hidden) -> Header {
-    let mut header = sheet.header.clone();
-    if hidden == Hidden::Skip {
-        for (index, title) in header.titles.iter_mut().enumerate() {
-            if sheet.is_hidden_column(index) {
-                title.clear();
-            }
-        }
-    }
-    header
-}
-
 fn mismatch(table: &Table, sheet: &str, mismatches: &[Mismatch]) -> Error {
     let list: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
-    let is_extra = |mismatch: &Mismatch| matches!(mismatch, Mismatch::NoSuchColumn { .. });
-    let more = if mismatches.iter().any(is_extra) {
-        "; --extra-columns ignore leaves others out, add adds them to the table"
-    } else {
-        ""
-    };
+    let any = |is: fn(&Mismatch) -> bool| mismatches.iter().any(is);
+    let mut more = String::new();
+    if any(|mismatch| matches!(mismatch, Mismatch::NoSuchColumn { .. })) {
+        more.push_str("; --extra-columns ignore leaves others out, add adds them to the table");
+    }
+    let computed = mismatches.iter().find_map(|mismatch| match mismatch {
+        Mismatch::Generated { title, .. } => Some(title),
+        _ => None,
+    });
+    if let Some(title) = computed {
+        let spec = ColumnSpec {
+            source: title.clone(),
+            action: ColumnAction::LeaveOut,
+        };
+        more.push_str("; --map ");
+        more.push_str(&shell_argument(&spec.to_string()));
+        more.push_str(" leaves it out, and so does --extra-columns ignore");
+    }
+    if any(|mismatch| {
+        matches!(
+            mismatch,
+            Mismatch::Duplicate { .. } | Mismatch::Ambiguous { .. }
+        )
+    }) {
+        more.push_str(
+            "; --map \"B=column\" says where the sheet's column B goes, \"-B\" leaves it out",
+        );
+    }
+    if any(|mismatch| matches!(mismatch, Mismatch::Nameless { .. })) {
+        more.push_str(
+            "; --map \"B=column\" says where the sheet's column B goes, --extra-columns ignore leaves such cells out",
+        );
+    }
     let message = format!(
         "the header does not fit table {}: {}",
         table.name.plain(),

@@ -1,6 +1,6 @@
 //! The end of a load: the rows are put in place and recorded together, or nothing is.
 
-use super::attempt::{Attempt, Placed};
+use super::attempt::Attempt;
 use super::import::{Context, SheetFacts, display_name, is_cancelled_statement};
 use super::merged::MergedRows;
 use super::progress::{Phase, Snapshot};
@@ -40,7 +40,7 @@ impl Context<'_> {
             .put_in_place(target, recording, attempt, &counters)
             .await
         {
-            Ok(merged) => attempt.placed = Some(Placed { merged }),
+            Ok(placed) => attempt.placed = Some(placed),
             Err(error) => attempt.end.errors.push(error),
         }
         target.tell(&mut attempt.end.errors);
@@ -66,7 +66,8 @@ impl Context<'_> {
         let mut interrupted = self.interrupt.is_cancelled() && !all_accounted;
         let placed = attempt.placed.take();
         let is_published = placed.is_some();
-        let merged_rows = placed.and_then(|placed| placed.merged);
+        let placed = placed.unwrap_or_default();
+        let (merged_rows, mut sequences) = (placed.merged, placed.sequences);
         if let Some(merged) = &merged_rows {
             merged.add_to(&mut attempt.end.rejects);
             let told = self.tell_refused(merged).await;
@@ -94,6 +95,7 @@ impl Context<'_> {
             loaded_rows = self
                 .take_back_rows(target, recording, &mut attempt, state, &counters)
                 .await;
+            sequences = self.sequences_of_kept(target, &attempt.receipt).await;
         }
         self.progress.enter(Phase::Done);
         let facts = report::Facts {
@@ -108,6 +110,7 @@ impl Context<'_> {
             receipt: std::mem::take(&mut attempt.receipt),
             rebuild: attempt.rebuild,
             rows: stored_rows(self.config),
+            sequences,
             commit: self.config.commit_mode(),
             rehearsal: self.config.rehearsal,
             // A rehearsal has one without a key, too.
@@ -131,6 +134,9 @@ impl Context<'_> {
         // Of a new table's columns they are told by the cells that its types come from.
         if !target.is_new() {
             told.extend(self.progress.long_numbers().warnings());
+        }
+        if state == LoadState::Complete {
+            told.extend(target.unsupplied.iter().flatten().cloned());
         }
         report.warnings.splice(0..0, told);
         Ok((report, errors))

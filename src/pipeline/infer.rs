@@ -63,7 +63,7 @@ pub(super) fn infer_types(
     Ok(Inferred::of(lossy, config, totals.rows, all))
 }
 
-fn pass<'a>(interrupt: &'a CancellationToken, progress: &'a Progress) -> Pass<'a> {
+pub(super) fn pass<'a>(interrupt: &'a CancellationToken, progress: &'a Progress) -> Pass<'a> {
     Pass {
         interrupt,
         progress,
@@ -124,18 +124,19 @@ impl BatchExchange for Pace<'_> {
     }
 }
 
-/// The last column with a cell in any row. Blocks.
+/// The first and the last column with a cell in any row. Blocks.
 ///
 /// # Errors
 /// What is wrong with the file; `Interrupted`.
-pub(super) fn last_column(
+pub(super) fn filled_columns(
     source: &mut dyn RowSource,
     interrupt: &CancellationToken,
     progress: &Progress,
-) -> Result<u32> {
+) -> Result<(u32, u32)> {
     let batch = Batch::new(source.describe().header.width(), LIMITS);
     let totals = source.read(batch, &mut Pace(pass(interrupt, progress)))?;
-    Ok(totals.last_column)
+    let first = totals.first_column.unwrap_or(totals.last_column);
+    Ok((first, totals.last_column))
 }
 
 /// More columns without a title than this are hardly filled, and each costs memory in every row.

@@ -18,7 +18,8 @@ use crate::model::sheet::SheetDescription;
 use crate::source::RowSource;
 use crate::transform::column_spec::ColumnAction;
 use crate::transform::infer::InferredType;
-use crate::transform::mapping::{MappedColumn, map_to_new_table};
+use crate::transform::mapping::MappedColumn;
+use crate::transform::titles::map_to_new_table;
 
 /// The columns of a new table.
 pub(super) struct NewTable {

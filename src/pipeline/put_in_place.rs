@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use tokio_postgres::Client;
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Placed};
 use super::import::Context;
 use super::merged::{MergedRows, RefusedRows, find_refused};
 use super::progress::Snapshot;
@@ -29,7 +29,7 @@ struct Placing<'a> {
     sources: &'a mut Vec<Box<dyn RowSource>>,
     counters: &'a Snapshot,
     receipt: &'a mut Receipt,
-    merged: Option<MergedRows>,
+    placed: Placed,
 }
 
 impl Context<'_> {
@@ -40,7 +40,7 @@ impl Context<'_> {
         recording: Option<&Recording>,
         attempt: &mut Attempt,
         counters: &Snapshot,
-    ) -> Result<Option<MergedRows>> {
+    ) -> Result<Placed> {
         let Attempt {
             end,
             sources,
@@ -58,27 +58,33 @@ impl Context<'_> {
                         })
                         .await?;
                     let Some(merged) = merged else {
-                        return Ok(None);
+                        return Ok(Placed::default());
                     };
                     let (read, rejected) = (counters.read_rows, counters.rejected_rows);
                     let rows = self.cells_of_refused(merged, target, sources).await?;
                     self.accept(&rows, [read, rows.loaded(), rejected + rows.rejected()])?;
-                    Ok(Some(rows))
+                    Ok(Placed {
+                        merged: Some(rows),
+                        ..Placed::default()
+                    })
                 }
                 Some(transaction) => {
+                    let mut placed = Placed::default();
                     transaction
                         .run(async |client| {
                             target.rebuild_deferred(client, rebuild).await?;
                             self.compare(client, target, receipt).await?;
+                            placed.sequences = target.move_sequences(client, receipt).await?;
                             let ending = self.complete(target, end, counters, receipt)?;
                             self.record_end(client, target, recording, &ending).await
                         })
                         .await?;
                     match sure(transaction.commit().await, target, recording) {
-                        Err(error) if error.kind() == ErrorKind::ConnectionLost => {
-                            self.settled(target, recording, error).await.map(|()| None)
-                        }
-                        committed => committed.map(|()| None),
+                        Err(error) if error.kind() == ErrorKind::ConnectionLost => self
+                            .settled(target, recording, error)
+                            .await
+                            .map(|()| placed),
+                        committed => committed.map(|()| placed),
                     }
                 }
                 None => {
@@ -88,10 +94,10 @@ impl Context<'_> {
                         sources,
                         counters,
                         receipt,
-                        merged: None,
+                        placed: Placed::default(),
                     };
                     self.publish(target, &mut placed).await?;
-                    Ok(placed.merged)
+                    Ok(placed.placed)
                 }
             }
         });
@@ -168,7 +174,7 @@ impl Context<'_> {
         self.compare(transaction.client(), target, placed.receipt)
             .await?;
         let mut ending = self.complete(target, placed.end, placed.counters, placed.receipt)?;
-        placed.merged = None;
+        placed.placed = Placed::default();
         if let Some(found) = target.publish(&mut transaction).await? {
             let rows = self.cells_of_refused(found, target, placed.sources).await?;
             let [read, _, rejected] = ending.rows;
@@ -178,8 +184,10 @@ impl Context<'_> {
                 let recorded = rows.record(transaction.client(), recording.load_id);
                 recorded.await.map_err(failed)?;
             }
-            placed.merged = Some(rows);
+            placed.placed.merged = Some(rows);
         }
+        let client = transaction.client();
+        placed.placed.sequences = target.move_sequences(client, placed.receipt).await?;
         self.record_end(transaction.client(), target, placed.recording, &ending)
             .await?;
         let committed = transaction.commit().await.map_err(failed);

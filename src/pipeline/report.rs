@@ -6,6 +6,7 @@ use hdrhistogram::Histogram;
 
 use super::LoadEnd;
 use super::progress::Snapshot;
+use super::sequences;
 use super::storage::Rebuild;
 use super::target::Target;
 use crate::config::commit::{CommitMode, Rehearsal};
@@ -16,6 +17,7 @@ use crate::model::receipt::Receipt;
 use crate::model::report::{
     HiddenContent, Latency, LoadReport, LoadState, Skipped, StageTimes, Upserted, rate,
 };
+use crate::model::sequences::SequenceMove;
 use crate::sink::held::StoredRows;
 use crate::telemetry::peak_memory_bytes;
 
@@ -35,6 +37,7 @@ pub(super) struct Facts<'a> {
     pub(super) rehearsal: Rehearsal,
     pub(super) rebuild: Rebuild,
     pub(super) rows: StoredRows,
+    pub(super) sequences: Vec<SequenceMove>,
 }
 
 /// When the stages before the load ended, for the report.
@@ -62,6 +65,7 @@ pub(super) fn write(
     if is_in_place {
         warnings.extend(facts.target.storage_warning());
     }
+    warnings.extend(sequences::warnings(&facts.sequences));
     LoadReport {
         load_id: facts.load_id,
         state: facts.state,
@@ -74,6 +78,7 @@ pub(super) fn write(
         replaced: facts.target.replaced().filter(|_| is_in_place),
         frozen: is_in_place && facts.rows == StoredRows::Frozen,
         deferred: facts.target.deferred(facts.rebuild, is_in_place),
+        sequences: facts.sequences,
         mode: facts.mode.name(),
         commit: facts.commit.name(),
         dry_run: facts.rehearsal == Rehearsal::DryRun,

@@ -279,6 +279,7 @@ impl Resumed {
             sampled,
             added: Vec::new(),
             warnings: Vec::new(),
+            unsupplied: None,
             untitled: recorded
                 .into_iter()
                 .map(|columns| columns.untitled)

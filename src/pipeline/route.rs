@@ -197,6 +197,20 @@ impl Route {
         ) || matches!(self, Self::Staged { publish: Publish::Replace(plan), .. } if plan.has_ordinals())
     }
 
+    /// Whether rows find theirs in the table by a key.
+    pub(super) fn merges(&self) -> bool {
+        matches!(
+            self,
+            Self::Staged {
+                publish: Publish::Merge { .. },
+                ..
+            } | Self::Rehearsed {
+                purpose: Rehearsed::Merge { .. },
+                ..
+            }
+        )
+    }
+
     /// Whether one transaction holds all rows.
     pub(super) fn is_one_transaction(&self) -> bool {
         matches!(self, Self::OneTransaction(_) | Self::Rehearsed { .. })

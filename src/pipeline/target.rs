@@ -42,8 +42,10 @@ pub struct Target {
     pub(super) sampled: Option<Sampled>,
     /// Columns that the table gets before the load.
     pub(super) added: Vec<TargetColumn>,
-    /// What the cells of a new table's columns lose, in a line each.
+    /// What the cells of a new table's columns lose, or which ones an existing table does not take, in a line each.
     pub(super) warnings: Vec<String>,
+    /// What becomes of the table's columns that the sheet lacks, in a line each; none before it was looked at.
+    pub(super) unsupplied: Option<Vec<String>>,
     /// For each sheet, its columns that are left out because they have no title.
     pub(super) untitled: Vec<Vec<usize>>,
     /// Names of indexes in the staging table, and in the table.
@@ -165,6 +167,7 @@ impl Target {
                 })
                 .await?;
                 let target = Self::existing(joined, route);
+                target.require_key_columns(config)?;
                 Ok((
                     Self {
                         persistence,
@@ -189,6 +192,7 @@ impl Target {
                     sampled: new.sampled,
                     added: Vec::new(),
                     warnings: new.warnings,
+                    unsupplied: None,
                     untitled: Vec::new(),
                     index_names: Vec::new(),
                     persistence: config.storage.persistence,
@@ -200,27 +204,6 @@ impl Target {
         }
     }
 
-    /// Makes sure that a new table has the columns of its key, and that they are never NULL.
-    fn require_key(&mut self, config: &ImportConfig) -> Result<()> {
-        let key = config.upsert.as_ref().map_or(&[][..], |upsert| &upsert.key);
-        for name in key {
-            for columns in &mut self.sheets {
-                let mut columns = columns.iter_mut();
-                let Some(column) = columns.find(|column| column.target.name == *name) else {
-                    return Err(Error::new(
-                        ErrorKind::ColumnMismatch,
-                        format!("the sheet has no column for {name} of the key"),
-                    )
-                    .in_table(self.name.plain())
-                    .in_column(name)
-                    .next_step("Name columns of the new table with --key, as `sheetload inspect` shows them"));
-                };
-                column.target.not_null = true;
-            }
-        }
-        Ok(())
-    }
-
     fn existing(table: ExistingTable, route: Route) -> Self {
         Self {
             name: table.name,
@@ -230,7 +213,8 @@ impl Target {
             route,
             sampled: None,
             added: table.added,
-            warnings: Vec::new(),
+            warnings: table.warnings,
+            unsupplied: None,
             untitled: table.untitled,
             index_names: Vec::new(),
             persistence: Persistence::Logged,
@@ -371,7 +355,7 @@ impl Target {
         &self.lineage
     }
 
-    /// What the cells of a new table's columns lose, in a line each.
+    /// What the cells of a new table's columns lose, or which ones an existing table does not take, in a line each.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings

@@ -34,6 +34,25 @@ pub enum ColumnAction {
     },
 }
 
+/// What is said about a column of the sheet, if anything is.
+pub(super) type Action<'s> = Option<&'s ColumnAction>;
+
+/// The table's column that is named for it.
+pub(super) fn specified_column(action: Action<'_>) -> Option<&str> {
+    match action {
+        Some(ColumnAction::Load { column, .. }) => column.as_deref(),
+        _ => None,
+    }
+}
+
+/// The type that is given to it.
+pub(super) fn specified_type(action: Action<'_>) -> Option<&SqlType> {
+    match action {
+        Some(ColumnAction::Load { sql_type, .. }) => sql_type.as_ref(),
+        _ => None,
+    }
+}
+
 /// Why a source is none of the header's columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotFound {

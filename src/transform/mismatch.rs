@@ -19,6 +19,22 @@ pub enum Mismatch {
         /// The table's column.
         column: String,
     },
+    /// Several of the table's columns may be meant.
+    Ambiguous {
+        /// The title.
+        title: String,
+        /// The sheet's column.
+        letters: String,
+        /// The table's columns.
+        columns: Vec<String>,
+    },
+    /// Cells without title may belong to one of the table's columns that were made for such cells.
+    Nameless {
+        /// The sheet's column.
+        letters: String,
+        /// The table's columns.
+        columns: Vec<String>,
+    },
     /// The table computes the column itself.
     Generated {
         /// The title.
@@ -82,6 +98,20 @@ impl std::fmt::Display for Mismatch {
             } => write!(
                 f,
                 "\"{title}\" (sheet column {letters}) is a second title for column {column}"
+            ),
+            Self::Ambiguous {
+                title,
+                letters,
+                columns,
+            } => write!(
+                f,
+                "\"{title}\" (sheet column {letters}) may be column {}",
+                columns.join(" or ")
+            ),
+            Self::Nameless { letters, columns } => write!(
+                f,
+                "sheet column {letters} has cells and no title, and nothing of the sheet goes into column {}",
+                columns.join(", ")
             ),
             Self::Generated { title, column } => {
                 write!(

@@ -64,6 +64,15 @@ pub enum NameStyle {
 }
 
 impl NameStyle {
+    /// The one that it is not.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::SnakeCase => Self::AsIs,
+            Self::AsIs => Self::SnakeCase,
+        }
+    }
+
     /// The name of a title; empty when it has none.
     #[must_use]
     pub fn name(self, title: &str) -> String {

@@ -1,12 +1,16 @@
 //! Which of a sheet's columns goes into which of the table's, where the sheet has no titles.
 
-use super::column_spec::ColumnAction;
-use super::mapping::{Joining, Mapping, MappingRules, Mismatch, specified_column};
+use super::column_spec::{ColumnAction, specified_column};
+use super::joining::Joining;
+use super::mapping::{Mapping, MappingRules, Mismatch};
+use super::matching::column_of_letters;
+use super::names::untitled;
 use crate::model::column::TableColumn;
 use crate::model::sheet::Header;
 
 /// Joins a sheet's columns to a table's by their places: those that are specified go where the user says, the others,
-/// in their order, into the table's columns that are left; columns that the table computes itself have no place.
+/// in their order, into the table's columns that are left; columns that the table computes itself have no place. In a
+/// table that was made from such a sheet each column has the letters of its place in its name.
 ///
 /// Of the header's columns only the first `filled` are known to hold cells. The table may lack the others.
 ///
@@ -20,6 +24,7 @@ pub fn map_by_position(
 ) -> Result<Mapping, Vec<Mismatch>> {
     let (specs, mut joining) = Joining::start(header, table, rules);
     let specified: Vec<&str> = specs.iter().copied().filter_map(specified_column).collect();
+    let by_letters = is_named_by_letters(table, &specified);
     let mut free = table
         .iter()
         .filter(|column| !column.generated && !specified.contains(&column.column.name.as_str()));
@@ -30,6 +35,7 @@ pub fn map_by_position(
         }
         let found = match specified_column(*action) {
             Some(column) => joining.named(column),
+            None if by_letters => joining.named(&untitled(header, source)),
             None => free.next(),
         };
         if !joining.join(source, *action, found) && (source < filled || action.is_some()) {
@@ -37,10 +43,18 @@ pub fn map_by_position(
         }
     }
     for (source, action) in extra {
-        joining.extra(source, action, rules);
+        joining.extra(source, action, rules, None);
     }
     joining.require_columns();
     joining.result()
+}
+
+/// Whether all columns have the names that those of a sheet without titles are given, so that their places are known from
+/// the names: such a sheet may begin further to the right than the one that the table was made from.
+fn is_named_by_letters(table: &[TableColumn], specified: &[&str]) -> bool {
+    let names = table.iter().map(|column| column.column.name.as_str());
+    let mut names = names.filter(|name| !specified.contains(name)).peekable();
+    names.peek().is_some() && names.all(|name| column_of_letters(name).is_some())
 }
 
 #[cfg(test)]

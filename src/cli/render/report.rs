@@ -4,6 +4,7 @@ use super::{bytes, grouped, line, note, one_line, rounded, seconds};
 use crate::model::deferred::{Deferred, DeferredOutcome};
 use crate::model::receipt::Verified;
 use crate::model::report::{LoadReport, LoadState, Replaced, Upserted};
+use crate::model::sequences::{SequenceMove, SequenceOutcome};
 
 /// How many rejected rows are listed; the JSON document has more.
 const LISTED_REJECTS: usize = 20;
@@ -87,6 +88,7 @@ fn figures(report: &LoadReport) -> Vec<(&'static str, String)> {
     if let Some(deferred) = &report.deferred {
         figures.push(("indexes", built(deferred)));
     }
+    figures.extend(report.sequences.iter().filter_map(moved));
     if let Some(verified) = report.receipt.verified {
         figures.push(("verified", compared_with(verified).to_owned()));
     }
@@ -169,6 +171,16 @@ fn how_replaced(replaced: &Replaced) -> String {
             "the table was emptied and written, because {because}"
         )),
     }
+}
+
+/// Where a sequence goes on; what could not be moved is a warning.
+fn moved(of_column: &SequenceMove) -> Option<(&'static str, String)> {
+    let SequenceOutcome::Moved { last } = of_column.outcome else {
+        return None;
+    };
+    let (name, column) = (&of_column.sequence, &of_column.column);
+    let text = format!("{name} of column {column} goes on behind {last}");
+    Some(("sequence", one_line(&text)))
 }
 
 /// What became of indexes and foreign keys that were to wait.

@@ -20,6 +20,7 @@ mod text;
 
 pub use lossy::LossyValues;
 pub(super) use lossy::{LARGE_FRACTION, has_many_digits};
+pub use place::shell_argument;
 pub use sheet::{SheetFacts, sheet_findings};
 
 use column::ColumnProfile;

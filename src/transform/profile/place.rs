@@ -105,7 +105,8 @@ impl ColumnPlace<'_> {
 }
 
 /// An argument in double quotes, or, if it has a character that these do not protect, in single ones.
-pub(super) fn shell_argument(text: &str) -> String {
+#[must_use]
+pub fn shell_argument(text: &str) -> String {
     if text.contains(['"', '$', '`', '\\', '!']) {
         format!("'{}'", text.replace('\'', r"'\''"))
     } else {
