@@ -10,6 +10,7 @@ use super::import::{Context, interrupted_early, is_cancelled_statement};
 use super::lineage::{Ordinals, RowOrigin};
 use super::merged::MergedRows;
 use super::recording::Recording;
+use super::reject_writer::Release;
 use super::rejected_cells::CellKeeper;
 use super::storage::{Rebuild, stored_rows};
 use super::target::Target;
@@ -264,7 +265,14 @@ impl Context<'_> {
         }
         if let Some(sender) = &self.rejects {
             let cells = CellKeeper::new(load.source.describe());
-            sender.begin_sheet(cells.sheet().clone()).await?;
+            // A merge may refuse rows of the sheet when all are read.
+            let release = if target.route.has_ordinals() {
+                Release::AtTheEnd
+            } else {
+                Release::AtOnce
+            };
+            let sheet = cells.sheet().clone();
+            sender.begin_sheet(sheet, release).await?;
             load.reject_file = Some(RejectFile {
                 sender: sender.clone(),
                 cells: Arc::new(cells),

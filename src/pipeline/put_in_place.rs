@@ -10,6 +10,7 @@ use super::merged::{MergedRows, RefusedRows, find_refused};
 use super::progress::Snapshot;
 use super::recording::{Recording, ending};
 use super::rehearsal::rehearse;
+use super::reject_writer::Release;
 use super::row_plan::RejectLimits;
 use super::target::Target;
 use super::{LoadEnd, verification};
@@ -239,7 +240,7 @@ impl Context<'_> {
             return Ok(());
         };
         for RefusedRows { sheet, rows, .. } in &merged.refused {
-            sender.begin_sheet(sheet.clone()).await?;
+            sender.begin_sheet(sheet.clone(), Release::AtTheEnd).await?;
             sender.deliver(0, rows.clone()).await?;
         }
         Ok(())

@@ -39,9 +39,18 @@ struct Failure {
     message: OnceLock<String>,
 }
 
+/// When the rows of a sheet are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Release {
+    /// As they come: all of them are known once the sheet is read.
+    AtOnce,
+    /// When the load has ended: it may refuse more of the sheet's rows then, and they are in the sheet's order.
+    AtTheEnd,
+}
+
 #[derive(Debug)]
 enum Order {
-    BeginSheet(RejectedSheet),
+    BeginSheet(RejectedSheet, Release),
     Rows {
         sequence: u64,
         rows: Vec<RejectedRow>,
@@ -100,8 +109,8 @@ impl RejectSender {
     ///
     /// # Errors
     /// `OutputUnwritable`, if the file could not be written before.
-    pub(super) async fn begin_sheet(&self, sheet: RejectedSheet) -> Result<()> {
-        self.give(Order::BeginSheet(sheet)).await
+    pub(super) async fn begin_sheet(&self, sheet: RejectedSheet, release: Release) -> Result<()> {
+        self.give(Order::BeginSheet(sheet, release)).await
     }
 
     /// Lets all rows so far stay when a load starts again: they are of another one, which is done.
@@ -157,31 +166,97 @@ impl Failure {
 
 /// Writes until told to finish, or until nobody is left who could tell.
 fn write(mut file: RejectFile, mut inbox: mpsc::Receiver<Order>) -> Result<Finished> {
-    let mut queue = Reorder::default();
+    let (mut queue, mut held) = (Reorder::default(), HeldSheets::default());
     loop {
         match inbox.blocking_recv() {
             Some(Order::Rows { sequence, rows }) => {
-                put(&mut file, &queue.take(sequence, rows))?;
+                held.put(&mut file, queue.take(sequence, rows))?;
             }
-            Some(Order::BeginSheet(sheet)) => {
-                put(&mut file, &queue.rest())?;
+            Some(Order::BeginSheet(sheet, release)) => {
+                held.put(&mut file, queue.rest())?;
                 queue = Reorder::default();
-                file.begin_sheet(&sheet)?;
+                match release {
+                    Release::AtOnce => {
+                        held.release(&mut file)?;
+                        file.begin_sheet(&sheet)?;
+                    }
+                    Release::AtTheEnd => held.begin_sheet(sheet),
+                }
             }
             Some(Order::Keep) => {
-                put(&mut file, &queue.rest())?;
+                held.put(&mut file, queue.rest())?;
                 queue = Reorder::default();
+                held.release(&mut file)?;
                 file.keep()?;
             }
             Some(Order::Restart) => {
                 queue = Reorder::default();
+                held = HeldSheets::default();
                 file.restart()?;
             }
             Some(Order::Finish) | None => {
-                put(&mut file, &queue.rest())?;
+                held.put(&mut file, queue.rest())?;
+                held.release(&mut file)?;
                 return file.finish();
             }
         }
+    }
+}
+
+/// Rows of sheets that may get more, by sheet. No more bytes than [`MAX_WAITING_BYTES`] are held.
+#[derive(Default)]
+struct HeldSheets {
+    sheets: Vec<(RejectedSheet, Vec<RejectedRow>)>,
+    /// The sheet that rows come from; none where they are written at once.
+    current: Option<usize>,
+    bytes: usize,
+}
+
+impl HeldSheets {
+    fn begin_sheet(&mut self, sheet: RejectedSheet) {
+        let known = self.sheets.iter().position(|(known, _)| *known == sheet);
+        self.current = Some(known.unwrap_or_else(|| {
+            self.sheets.push((sheet, Vec::new()));
+            self.sheets.len() - 1
+        }));
+    }
+
+    /// Holds rows of the current sheet, or writes them where they need not be held.
+    fn put(&mut self, file: &mut RejectFile, rows: Vec<RejectedRow>) -> Result<()> {
+        let current = self
+            .current
+            .and_then(|current| self.sheets.get_mut(current));
+        let Some((_, held)) = current else {
+            return put(file, &rows);
+        };
+        self.bytes = self.bytes.saturating_add(rows.iter().map(bytes_of).sum());
+        held.extend(rows);
+        if self.bytes > MAX_WAITING_BYTES {
+            return self.write(file);
+        }
+        Ok(())
+    }
+
+    /// Writes what is held, each sheet's rows in its order.
+    fn write(&mut self, file: &mut RejectFile) -> Result<()> {
+        self.bytes = 0;
+        for (sheet, rows) in &mut self.sheets {
+            let mut rows = std::mem::take(rows);
+            if rows.is_empty() {
+                continue;
+            }
+            rows.sort_by_key(|row| row.reject.row);
+            file.begin_sheet(sheet)?;
+            put(file, &rows)?;
+        }
+        Ok(())
+    }
+
+    /// The same, and no more rows are held.
+    fn release(&mut self, file: &mut RejectFile) -> Result<()> {
+        self.write(file)?;
+        *self = Self::default();
+        Ok(())
     }
 }
 
@@ -338,6 +413,23 @@ mod tests {
     }
 
     #[test]
+    fn no_more_rows_are_held_than_there_is_room_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("r.jsonl");
+        let mut file = RejectFile::open(&path, Path::new("x")).unwrap();
+        let mut held = HeldSheets::default();
+        let mut large = row(5);
+        large.cells = vec![StoredCell::Text("x".repeat(MAX_WAITING_BYTES))];
+        held.begin_sheet(sheet("one"));
+        held.put(&mut file, vec![large]).unwrap();
+        assert_eq!(in_file(&path), [5]);
+        held.put(&mut file, vec![row(7), row(6)]).unwrap();
+        assert_eq!(in_file(&path), [5]);
+        held.release(&mut file).unwrap();
+        assert_eq!(in_file(&path), [5, 6, 7]);
+    }
+
+    #[test]
     fn no_more_waits_than_there_is_room_for() {
         let mut large = row(5);
         large.cells = vec![StoredCell::Text("x".repeat(MAX_WAITING_BYTES))];
@@ -358,11 +450,17 @@ mod tests {
             .await
             .unwrap();
         let sender = writer.handle();
-        sender.begin_sheet(sheet("one")).await.unwrap();
+        sender
+            .begin_sheet(sheet("one"), Release::AtOnce)
+            .await
+            .unwrap();
         sender.deliver(1, vec![row(12)]).await.unwrap();
         sender.deliver(0, vec![row(2), row(3)]).await.unwrap();
         sender.deliver(3, vec![row(30)]).await.unwrap();
-        sender.begin_sheet(sheet("two")).await.unwrap();
+        sender
+            .begin_sheet(sheet("two"), Release::AtOnce)
+            .await
+            .unwrap();
         sender.deliver(0, Vec::new()).await.unwrap();
         sender.deliver(1, vec![row(7)]).await.unwrap();
         // The queue is first in, first out: when there is room for more than it holds, the first are done.
@@ -387,7 +485,10 @@ mod tests {
                 .await
                 .unwrap();
             let sender = writer.handle();
-            sender.begin_sheet(sheet("one")).await.unwrap();
+            sender
+                .begin_sheet(sheet("one"), Release::AtOnce)
+                .await
+                .unwrap();
             sender.deliver(0, vec![row(2)]).await.unwrap();
             sender.deliver(2, vec![row(20)]).await.unwrap();
             writer.handle().restart().await.unwrap();
@@ -404,10 +505,16 @@ mod tests {
                 .await
                 .unwrap();
             let sender = writer.handle();
-            sender.begin_sheet(sheet("one")).await.unwrap();
+            sender
+                .begin_sheet(sheet("one"), Release::AtOnce)
+                .await
+                .unwrap();
             sender.deliver(0, vec![row(2)]).await.unwrap();
             writer.handle().restart().await.unwrap();
-            sender.begin_sheet(sheet("one")).await.unwrap();
+            sender
+                .begin_sheet(sheet("one"), Release::AtOnce)
+                .await
+                .unwrap();
             sender.deliver(0, vec![row(3)]).await.unwrap();
             assert_eq!(writer.finish().await.unwrap().rows, 1);
             if name == "r.jsonl" {
@@ -426,7 +533,10 @@ mod tests {
             let writer = RejectWriter::start(&to, Path::new("x")).await.unwrap();
             let sender = writer.handle();
             for (sheet_name, number) in [("one", 2), ("two", 30)] {
-                sender.begin_sheet(sheet(sheet_name)).await.unwrap();
+                sender
+                    .begin_sheet(sheet(sheet_name), Release::AtOnce)
+                    .await
+                    .unwrap();
                 sender.deliver(1, vec![row(number)]).await.unwrap();
                 if sheet_name == "one" {
                     sender.keep().await.unwrap();
@@ -434,7 +544,10 @@ mod tests {
             }
             for number in [31, 32] {
                 sender.restart().await.unwrap();
-                sender.begin_sheet(sheet("two")).await.unwrap();
+                sender
+                    .begin_sheet(sheet("two"), Release::AtOnce)
+                    .await
+                    .unwrap();
                 sender.deliver(0, vec![row(number)]).await.unwrap();
             }
             assert_eq!(writer.finish().await.unwrap().rows, 2, "{name}");
@@ -492,6 +605,40 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn rows_that_come_at_the_end_are_in_the_sheet_that_they_belong_to() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["r.jsonl", "r.xlsx"] {
+            let path = directory.path().join(name);
+            let writer = RejectWriter::start(&to(path.clone()), Path::new("x"))
+                .await
+                .unwrap();
+            let sender = writer.handle();
+            for (name, number) in [("one", 2), ("two", 30), ("one", 1), ("two", 40)] {
+                sender
+                    .begin_sheet(sheet(name), Release::AtTheEnd)
+                    .await
+                    .unwrap();
+                sender.deliver(0, vec![row(number)]).await.unwrap();
+            }
+            assert_eq!(writer.finish().await.unwrap().rows, 4);
+            match name {
+                "r.jsonl" => assert_eq!(in_file(&path), [1, 2, 30, 40]),
+                _ => {
+                    use calamine::Reader as _;
+                    let mut book: calamine::Xlsx<_> = calamine::open_workbook(&path).unwrap();
+                    assert_eq!(book.sheet_names(), ["one", "two"]);
+                    let mut texts = |sheet| -> Vec<String> {
+                        let range = book.worksheet_range(sheet).unwrap();
+                        range.rows().map(|row| row[0].to_string()).collect()
+                    };
+                    assert_eq!(texts("one"), ["a", "text 1", "text 2"]);
+                    assert_eq!(texts("two"), ["a", "text 30", "text 40"]);
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn a_writer_that_is_dropped_completes_the_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("r.xlsx");
@@ -499,7 +646,10 @@ mod tests {
             .await
             .unwrap();
         let sender = writer.handle();
-        sender.begin_sheet(sheet("one")).await.unwrap();
+        sender
+            .begin_sheet(sheet("one"), Release::AtOnce)
+            .await
+            .unwrap();
         sender.deliver(7, vec![row(2)]).await.unwrap();
         let RejectWriter { sender: own, task } = writer;
         drop((sender, own));
@@ -519,7 +669,10 @@ mod tests {
             .await
             .unwrap();
         let sender = writer.handle();
-        sender.begin_sheet(sheet("one")).await.unwrap();
+        sender
+            .begin_sheet(sheet("one"), Release::AtOnce)
+            .await
+            .unwrap();
         let mut failed = None;
         for sequence in 0..1_000 {
             if let Err(error) = sender.deliver(sequence, vec![row(2)]).await {

@@ -253,8 +253,6 @@ fn rows_that_an_index_or_a_key_refuses_are_found_all_the_same() {
         &["id", "name", "city"],
         cells,
     );
-    let rejects = directory.path().join("rejects.csv");
-    let rejects = rejects.to_str().unwrap();
     let found = |report: &Value| {
         let rejects = report["rejects"].as_array().unwrap().iter();
         let text = |reject: &Value, key: &str| reject[key].as_str().unwrap().to_owned();
@@ -264,6 +262,8 @@ fn rows_that_an_index_or_a_key_refuses_are_found_all_the_same() {
     };
     let mut without = Vec::new();
     for option in [&["--again"][..], &["--defer-indexes"]] {
+        let rejects = directory.path().join(format!("rejects{}.csv", option[0]));
+        let rejects = rejects.to_str().unwrap();
         let database = TestDatabase::create();
         database.query(CHECKED);
         let before = (definitions(&database), keys(&database), objects(&database));

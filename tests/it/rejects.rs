@@ -235,6 +235,115 @@ fn a_mended_workbook_of_rejected_rows_is_loaded_as_it_is() {
     }
 }
 
+/// Rows are rejected by their cells, by the server as batches are written, and in the merge: all of them are in the
+/// sheet's own sheet, in its order, and all come back.
+#[test]
+fn rows_that_a_merge_refuses_are_mended_and_loaded_with_the_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let write = |name: &str, is_mended: bool| {
+        let mut workbook = Workbook::new();
+        for sheet in ["north", "south"] {
+            let worksheet = workbook.add_worksheet().set_name(sheet).unwrap();
+            worksheet
+                .write_row(0, 0, ["id", "kind", "qty", "span"])
+                .unwrap();
+            for row in 1..=200_u32 {
+                let id = f64::from(row) + if sheet == "north" { 0.0 } else { 1_000.0 };
+                worksheet.write(row, 0, id).unwrap();
+                let (kind, qty, span) = match row % 40 {
+                    _ if is_mended => ("known", "1", "[1,2)"),
+                    11 => ("unknown", "1", "[1,2)"),
+                    12 => ("known", "one", "[1,2)"),
+                    13 => ("known", "1", "[2,1)"),
+                    14 => ("known", "-1", "[1,2)"),
+                    _ => ("known", "1", "[1,2)"),
+                };
+                worksheet.write(row, 1, kind).unwrap();
+                worksheet.write(row, 2, qty).unwrap();
+                worksheet.write(row, 3, span).unwrap();
+            }
+        }
+        workbook.save(at(name)).unwrap();
+    };
+    write("bad.xlsx", false);
+    write("good.xlsx", true);
+    let bad: Vec<u32> = (1..=200)
+        .filter(|row| (11..15).contains(&(row % 40)))
+        .collect();
+    let schema = "create table kinds (kind text primary key); insert into kinds values ('known'); \
+         create table items (id bigint primary key, kind text references kinds, \
+                             qty integer check (qty > 0), span int4range)";
+    let database = TestDatabase::create();
+    database.query(schema);
+    for (format, sheets) in [
+        ("xlsx", &["--sheet", "*", "--union"][..]),
+        ("csv", &["--sheet", "*", "--union"]),
+        ("jsonl", &["--sheet", "*", "--union"]),
+        ("xlsx", &[]),
+    ] {
+        database.query("truncate items; drop schema if exists sheetload cascade");
+        let path = at(&format!("rejected{}.{format}", sheets.len()));
+        let key = ["--table", "items", "--key", "id", "--on-conflict", "update"];
+        let args = [&key[..], sheets, &["--rejects", path.to_str().unwrap()]].concat();
+        let report = Run::import(&database, &at("bad.xlsx"), &args).document(3);
+        let names = ["north", "south"].into_iter();
+        let names: Vec<&str> = names.take(if sheets.is_empty() { 1 } else { 2 }).collect();
+        assert_eq!(report["error_count"], bad.len() * names.len(), "{report}");
+        let expected = bad.iter().map(|row| u64::from(*row) + 1);
+        let expected: Vec<u64> = names.iter().flat_map(|_| expected.clone()).collect();
+        match format {
+            "jsonl" => {
+                let lines = json_lines(&path);
+                let lines = lines.iter().map(|line| line["row"].as_u64().unwrap());
+                assert_eq!(lines.collect::<Vec<_>>(), expected);
+            }
+            "csv" => {
+                let mut reader = csv::Reader::from_path(&path).unwrap();
+                let records = reader.records().map(|r| r.unwrap()[1].parse().unwrap());
+                assert_eq!(records.collect::<Vec<u64>>(), expected);
+            }
+            _ => {
+                let book: calamine::Xlsx<_> = calamine::open_workbook(&path).unwrap();
+                assert_eq!(book.sheet_names(), names);
+                mend_items(&path, &names, &at("mended.xlsx"));
+                let args = [&key[..], sheets].concat();
+                let report = Run::import(&database, &at("mended.xlsx"), &args).document(0);
+                assert_eq!(report["success_count"], expected.len(), "{report}");
+                let count = 200 * names.len();
+                assert_eq!(
+                    rows(
+                        &database,
+                        "select count(*), count(distinct id), sum(qty), min(kind) from items"
+                    ),
+                    [format!("{count}|{count}|{count}|known")]
+                );
+            }
+        }
+    }
+}
+
+/// Puts what is right into the rows of items.
+fn mend_items(path: &Path, sheets: &[&str], mended: &Path) {
+    let mut workbook = Workbook::new();
+    for sheet in sheets {
+        let worksheet = workbook.add_worksheet().set_name(*sheet).unwrap();
+        for (row, cells) in (0..).zip(cells(path, sheet)) {
+            for (column, cell) in (0..).zip(&cells) {
+                match (row, column, cell) {
+                    (1.., 1, _) => worksheet.write(row, column, "known"),
+                    (1.., 2, _) => worksheet.write(row, column, "1"),
+                    (1.., 3, _) => worksheet.write(row, column, "[1,2)"),
+                    (_, _, Data::Float(number)) => worksheet.write(row, column, *number),
+                    (_, _, other) => worksheet.write(row, column, other.to_string()),
+                }
+                .unwrap();
+            }
+        }
+    }
+    workbook.save(mended).unwrap();
+}
+
 #[test]
 fn csv_and_json_lines_hold_all_rejected_rows() {
     let directory = tempfile::tempdir().unwrap();

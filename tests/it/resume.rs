@@ -118,7 +118,7 @@ fn the_rest_is_loaded_whatever_the_workers_and_the_batches_are_now() {
         let database = TestDatabase::create();
         database.query(NUMBERED);
         let id = stopped(&database, &file, begun);
-        let rejects = directory.path().join("rejects.csv");
+        let rejects = directory.path().join(format!("rejects-{id}.csv"));
         let args = [
             &[
                 &id[..18],

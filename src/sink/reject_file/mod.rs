@@ -4,6 +4,7 @@
 //! there is never touched. csv and jsonl grow as rows are flushed. A workbook is one only when it is complete, so it
 //! appears under its name with [`RejectFile::finish`].
 
+mod cell_text;
 mod csv;
 mod json;
 mod jsonl;

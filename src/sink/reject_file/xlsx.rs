@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rust_xlsxwriter::{Color, Format as Style, Formula, Workbook, Worksheet, XlsxError};
 
+use super::cell_text::{MAX_TEXT_UNITS, ambiguous, cut, fitting};
 use super::place::Place;
 use super::{Attempt, Format};
 use crate::model::address::{CellAddress, MAX_COLUMNS, MAX_ROWS};
@@ -16,8 +17,6 @@ use crate::model::rejected_row::{REASON_TITLE, RejectedRow, RejectedSheet, Store
 use crate::model::sheet::Titled;
 
 const BUFFER_BYTES: usize = 1 << 16;
-/// What a cell holds at most, in UTF-16 units (Excel's specifications and limits).
-const MAX_TEXT_UNITS: usize = 32_767;
 /// What a sheet's name holds at most, in UTF-16 units.
 const MAX_NAME_UNITS: usize = 31;
 /// The colours of Excel's style "Bad".
@@ -46,10 +45,18 @@ struct Book {
     names: HashSet<String>,
     /// The names of those that stay when the load begins again.
     kept: HashSet<String>,
-    sheet: Option<RejectedSheet>,
-    /// The row that is written next; `None` when the sheet is still to be made.
-    next_row: Option<u32>,
+    /// The sheets of the load that can go on, each where it was left.
+    begun: Vec<Begun>,
+    /// The one of them that rows are written to.
+    current: Option<usize>,
     styles: Styles,
+}
+
+/// A sheet that rows were rejected of.
+struct Begun {
+    sheet: RejectedSheet,
+    /// Its place in the workbook and the row that is written next; `None` when it is still to be made.
+    next: Option<(usize, u32)>,
 }
 
 /// How a cell looks, by the code of its number format.
@@ -79,8 +86,7 @@ impl XlsxFile {
 
 impl Format for XlsxFile {
     fn begin_sheet(&mut self, sheet: &RejectedSheet) -> Attempt {
-        self.book.sheet = Some(sheet.clone());
-        self.book.next_row = None;
+        self.book.begin_sheet(sheet);
         Ok(())
     }
 
@@ -94,7 +100,7 @@ impl Format for XlsxFile {
 
     fn keep(&mut self) -> Attempt {
         self.book.kept = self.book.names.clone();
-        self.book.end_sheet();
+        self.book.end_sheets();
         Ok(())
     }
 
@@ -103,7 +109,7 @@ impl Format for XlsxFile {
         let kept = self.book.kept.len();
         self.book.workbook.worksheets_mut().truncate(kept);
         self.book.names = self.book.kept.clone();
-        self.book.end_sheet();
+        self.book.end_sheets();
         Ok(())
     }
 
@@ -129,35 +135,50 @@ impl Book {
             workbook,
             names: HashSet::new(),
             kept: HashSet::new(),
-            sheet: None,
-            next_row: None,
+            begun: Vec::new(),
+            current: None,
             styles: Styles::default(),
         })
     }
 
-    fn end_sheet(&mut self) {
-        self.sheet = None;
-        self.next_row = None;
+    fn end_sheets(&mut self) {
+        self.begun.clear();
+        self.current = None;
+    }
+
+    /// Goes on with a sheet where it was left, so that each has one in the workbook however often it is begun.
+    fn begin_sheet(&mut self, sheet: &RejectedSheet) {
+        let known = self.begun.iter().position(|begun| begun.sheet == *sheet);
+        self.current = Some(known.unwrap_or_else(|| {
+            let sheet = sheet.clone();
+            self.begun.push(Begun { sheet, next: None });
+            self.begun.len() - 1
+        }));
     }
 
     fn row(&mut self, row: &RejectedRow) -> Result<(), XlsxError> {
-        let Some(sheet) = self.sheet.take() else {
-            return Err(XlsxError::ParameterError("a row without sheet".to_owned()));
+        let mut begun = std::mem::take(&mut self.begun);
+        let current = self.current.and_then(|current| begun.get_mut(current));
+        let written = match current {
+            Some(current) => self.row_of(current, row),
+            None => Err(XlsxError::ParameterError("a row without sheet".to_owned())),
         };
-        let written = self.row_of(&sheet, row);
-        self.sheet = Some(sheet);
+        self.begun = begun;
         written
     }
 
-    fn row_of(&mut self, sheet: &RejectedSheet, row: &RejectedRow) -> Result<(), XlsxError> {
-        let at = match self.next_row {
-            Some(next) if next < MAX_ROWS => next,
+    fn row_of(&mut self, begun: &mut Begun, row: &RejectedRow) -> Result<(), XlsxError> {
+        let (place, at) = match begun.next {
+            Some((place, next)) if next < MAX_ROWS => (place, next),
             // A sheet that is full goes on in another.
-            _ => self.add_sheet(sheet)?,
+            _ => {
+                let first = self.add_sheet(&begun.sheet)?;
+                (self.workbook.worksheets().len().saturating_sub(1), first)
+            }
         };
-        self.next_row = Some(at + 1);
-        let last = self.workbook.worksheets().len().saturating_sub(1);
-        let worksheet = self.workbook.worksheet_from_index(last)?;
+        begun.next = Some((place, at + 1));
+        let sheet = &begun.sheet;
+        let worksheet = self.workbook.worksheet_from_index(place)?;
         let mut cut = Vec::new();
         for (index, cell) in row.cells.iter().enumerate() {
             let Some(column) = column(sheet, index) else {
@@ -280,33 +301,6 @@ fn put(
     Ok(())
 }
 
-/// A text with a piece such as `_x0041` before a character that is written as an escape (ECMA-376 Part 1, §22.9.2.19
-/// ST_Xstring): `_x0041_x0001_` would be read as another text. It comes with the underscore escaped, which
-/// rust_xlsxwriter does for whole escapes only, and for none in the runs of a rich text.
-fn ambiguous(text: &str) -> Option<String> {
-    const ESCAPED_UNDERSCORE: &str = "_x005F_";
-    let is_escaped =
-        |c: char| c < ' ' && !matches!(c, '\t' | '\n') || matches!(c, '\u{FFFE}' | '\u{FFFF}');
-    let after_digits = |from: &str| {
-        let (digits, rest) = from.strip_prefix("_x")?.split_at_checked(4)?;
-        let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-        is_hex.then(|| rest.chars().next())?
-    };
-    let mut escaped = String::new();
-    let (mut done, mut found) = (0, None);
-    for (at, _) in text.match_indices("_x") {
-        let next = text.get(at..).and_then(after_digits);
-        if next.is_some_and(|c| c == '_' || is_escaped(c)) {
-            found = next.filter(|c| *c != '_').or(found);
-            escaped.push_str(text.get(done..at)?);
-            escaped.push_str(ESCAPED_UNDERSCORE);
-            done = at + 1;
-        }
-    }
-    escaped.push_str(text.get(done..)?);
-    found.map(|_| escaped)
-}
-
 /// The error, or `#VALUE!` for those that a file without extensions has not (ECMA-376 Part 1, §18.17.3).
 fn writable(error: CellError) -> CellError {
     match error {
@@ -375,54 +369,5 @@ fn address(row: &RejectedRow, sheet: &RejectedSheet, index: usize) -> CellAddres
     CellAddress {
         row: row.reject.row.saturating_sub(1),
         column: sheet.sheet_column(index),
-    }
-}
-
-/// As much of the text as a cell holds.
-fn fitting(text: &str) -> &str {
-    cut(text, MAX_TEXT_UNITS)
-}
-
-/// The text up to so many UTF-16 units.
-fn cut(text: &str, units: usize) -> &str {
-    // No character has more units than bytes.
-    if text.len() <= units {
-        return text;
-    }
-    let mut left = units;
-    let end = text.char_indices().find(|(_, c)| {
-        let fits = left.checked_sub(c.len_utf16());
-        left = fits.unwrap_or_default();
-        fits.is_none()
-    });
-    end.map_or(text, |(end, _)| text.get(..end).unwrap_or(text))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_piece_of_an_escape_is_escaped_before_a_character_that_becomes_one() {
-        for (text, escaped) in [
-            ("_x0041\u{1}", Some("_x005F_x0041\u{1}")),
-            ("a_x0041_x00e9\r", Some("a_x005F_x0041_x005F_x00e9\r")),
-            ("_x0041\u{FFFF}é", Some("_x005F_x0041\u{FFFF}é")),
-            ("_x0041_", None),
-            ("_x0041\t", None),
-            ("_x004\u{1}", None),
-            ("_x004é\u{1}", None),
-            ("_x", None),
-        ] {
-            assert_eq!(ambiguous(text).as_deref(), escaped, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_text_is_cut_between_characters() {
-        assert_eq!(cut("aé\u{1F600}b", 3), "aé");
-        assert_eq!(cut("aé\u{1F600}b", 4), "aé\u{1F600}");
-        assert_eq!(cut("aé\u{1F600}b", 5), "aé\u{1F600}b");
-        assert_eq!(cut("abc", 0), "");
     }
 }
