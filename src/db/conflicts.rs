@@ -2,6 +2,7 @@
 
 use tokio_postgres::Client;
 
+use super::introspect::only_own_rows;
 use crate::error::{Result, error_from_postgres};
 use crate::model::table::{TableName, quote_identifier};
 
@@ -15,14 +16,14 @@ pub struct Conflict {
 }
 
 /// A table's unique indexes that are over columns alone, and whether NULL equals NULL in them. Those over expressions,
-/// of parts of the rows, and exclusion constraints cannot be asked in this way.
+/// of parts of the rows, exclusion constraints and keys WITHOUT OVERLAPS cannot be asked in this way.
 const UNIQUE_INDEXES: &str = "\
     select c.relname::text, \
            array(select a.attname::text from pg_catalog.pg_attribute a \
                  where a.attrelid = i.indrelid and a.attnum = any ((i.indkey::int2[])[0:i.indnkeyatts - 1])), \
            coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) \
     from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid \
-    where i.indrelid = pg_catalog.to_regclass($1)::oid and i.indisunique and i.indisvalid \
+    where i.indrelid = pg_catalog.to_regclass($1)::oid and i.indisunique and i.indisvalid and not i.indisexclusion \
       and i.indexprs is null and i.indpred is null \
     order by 1";
 
@@ -47,6 +48,8 @@ pub async fn find_conflicts(
         .await
         .map_err(failed)?;
     let ordinal = quote_identifier(ordinal);
+    // An index knows nothing of tables that inherit from its own.
+    let only = only_own_rows(client, table).await?;
     let mut conflicts = Vec::new();
     for index in indexes {
         let (name, columns): (String, Vec<String>) = (index.get(0), index.get(1));
@@ -66,7 +69,7 @@ pub async fn find_conflicts(
             })
             .collect();
         let sql = format!(
-            "select new.{ordinal} from {staged} new where exists (select from {table} has where {})",
+            "select new.{ordinal} from {staged} new where exists (select from {only}{table} has where {})",
             same.join(" and ")
         );
         let found = client.query(&sql, &[]).await.map_err(failed)?;

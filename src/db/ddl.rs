@@ -2,7 +2,8 @@
 
 use tokio_postgres::Client;
 
-use super::introspect::is_unlogged;
+use super::introspect::{is_unlogged, only_own_rows};
+use super::replace::table_exists;
 use crate::config::storage::Persistence;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::column::TargetColumn;
@@ -93,8 +94,16 @@ pub async fn create_new_table(client: &Client, new: NewTable<'_>) -> Result<()> 
         &format!("create table {}", known.plain()),
     )
     .await
-    .map_err(|error| error.in_table(known.plain()))
+    .map_err(|error| match error.facts().sqlstate.as_deref() {
+        // Two that create it at the same time: the second one sees it in the catalog's own indexes.
+        Some(DUPLICATE_TABLE | DUPLICATE_OBJECT | UNIQUE_VIOLATION) => table_exists(known),
+        _ => error.in_table(known.plain()),
+    })
 }
+
+const DUPLICATE_TABLE: &str = "42P07";
+const DUPLICATE_OBJECT: &str = "42710";
+const UNIQUE_VIOLATION: &str = "23505";
 
 /// A change to a table's columns.
 #[derive(Debug, Clone)]
@@ -357,18 +366,17 @@ pub async fn drop_empty_table(client: &mut Client, table: &TableName) -> Result<
     Ok(true)
 }
 
-/// Removes all rows.
+/// Removes all rows of a table, with those of its partitions, and without those of tables that inherit from it: they are
+/// tables of their own.
 ///
 /// # Errors
 /// What the server says, such as foreign keys that point to the table.
 pub async fn truncate(client: &Client, table: &TableName) -> Result<()> {
-    execute(
-        client,
-        &format!("truncate {table}"),
-        &format!("empty table {}", table.plain()),
-    )
-    .await
-    .map_err(|error| error.in_table(table.plain()))
+    let doing = format!("empty table {}", table.plain());
+    let only = only_own_rows(client, table).await?;
+    execute(client, &format!("truncate {only}{table}"), &doing)
+        .await
+        .map_err(|error| error.in_table(table.plain()))
 }
 
 async fn execute(client: &Client, sql: &str, doing: &str) -> Result<()> {

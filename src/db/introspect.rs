@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tokio_postgres::Client;
+use tokio_postgres::{Client, GenericClient};
 
 use crate::config::storage::Persistence;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
@@ -113,6 +113,28 @@ pub async fn is_unlogged(client: &Client, name: &TableName) -> Result<bool> {
         .await
         .map_err(|error| error_from_postgres(error, &format!("look at table {}", name.plain())))?;
     Ok(found.is_some_and(|row| row.get(0)))
+}
+
+/// `only ` for a table whose rows are its own, `""` for one that is nothing but its partitions, or a view: what comes
+/// before the table's name in a statement that shall leave tables alone which inherit from it.
+///
+/// # Errors
+/// What the server says.
+pub async fn only_own_rows(
+    client: &(impl GenericClient + Sync),
+    name: &TableName,
+) -> Result<&'static str> {
+    let found = client
+        .query_opt(
+            "select relkind in ('r', 'f') from pg_catalog.pg_class where oid = pg_catalog.to_regclass($1)::oid",
+            &[&name.to_string()],
+        )
+        .await
+        .map_err(|error| error_from_postgres(error, &format!("look at table {}", name.plain())))?;
+    Ok(match found.is_some_and(|row| row.get(0)) {
+        true => "only ",
+        false => "",
+    })
 }
 
 /// Makes sure, before anything is read or changed, that rows may be inserted into a table, and that it may be emptied

@@ -116,9 +116,11 @@ pub(super) fn mark_without_key(merge: &Merge<'_>, key: &Key) -> String {
 /// Marks the rows whose key the table has, and gives their ordinals.
 pub(super) fn mark_known(merge: &Merge<'_>, key: &Key) -> String {
     let (table, staging, equal) = (merge.table, merge.staging, key.equal("known", "marked"));
+    // The key's index knows nothing of tables that inherit from its own.
+    let only = if key.partitioned { "" } else { "only " };
     format!(
         "update {staging} marked set {BEHIND_COLUMN} = true \
-         where {BEHIND_COLUMN} is null and exists (select from {table} known where {equal}) returning marked.{ORDINAL_COLUMN}"
+         where {BEHIND_COLUMN} is null and exists (select from {only}{table} known where {equal}) returning marked.{ORDINAL_COLUMN}"
     )
 }
 

@@ -23,7 +23,7 @@ pub async fn publish_created(
     let failed = |error: tokio_postgres::Error| {
         let taken = [SqlState::DUPLICATE_TABLE, SqlState::DUPLICATE_OBJECT];
         if error.code().is_some_and(|code| taken.contains(code)) {
-            return exists(table);
+            return table_exists(table);
         }
         error_from_postgres(error, &doing).in_table(table.plain())
     };
@@ -94,7 +94,8 @@ fn renamed(name: &str, staging: &TableName, table: &TableName) -> Option<String>
     Some(with_ending(&table.table, ending))
 }
 
-fn exists(table: &TableName) -> Error {
+/// The table was not there when the load began, and is there now.
+pub(in crate::db) fn table_exists(table: &TableName) -> Error {
     let message = format!(
         "table {} was created by somebody else while the load ran",
         table.plain()

@@ -35,6 +35,7 @@ use tokio_postgres::{Client, Transaction};
 
 pub use blueprint::Blueprint;
 pub use created::publish_created;
+pub(in crate::db) use created::table_exists;
 pub use filling::{Filling, judges_itself};
 pub use rewrite::Rewrite;
 

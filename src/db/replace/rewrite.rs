@@ -223,8 +223,8 @@ impl Rewrite {
     /// their own, but with those of its partitions.
     fn rows_of(&self) -> String {
         match self.relation.kind {
-            Kind::Ordinary => format!("only {}", self.table()),
-            Kind::Partitioned | Kind::Foreign | Kind::View => self.table().to_string(),
+            Kind::Ordinary | Kind::Foreign => format!("only {}", self.table()),
+            Kind::Partitioned | Kind::View => self.table().to_string(),
         }
     }
 
