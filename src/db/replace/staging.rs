@@ -37,6 +37,8 @@ pub(super) enum IndexConstraintKind {
     PrimaryKey,
     Unique,
     Exclusion,
+    /// A primary key or a unique one WITHOUT OVERLAPS, whose index no other statement makes.
+    Temporal,
 }
 
 /// A foreign key of the table.
@@ -60,10 +62,11 @@ pub(super) async fn indexes(client: &Client, relation: &Relation) -> Result<Vec<
     Ok(rows
         .iter()
         .map(|row| {
-            let kind = match row.get::<_, Option<&str>>(5) {
-                Some("p") => Some(IndexConstraintKind::PrimaryKey),
-                Some("u") => Some(IndexConstraintKind::Unique),
-                Some("x") => Some(IndexConstraintKind::Exclusion),
+            let kind = match (row.get::<_, Option<&str>>(5), row.get(9)) {
+                (Some("p" | "u"), true) => Some(IndexConstraintKind::Temporal),
+                (Some("p"), false) => Some(IndexConstraintKind::PrimaryKey),
+                (Some("u"), false) => Some(IndexConstraintKind::Unique),
+                (Some("x"), _) => Some(IndexConstraintKind::Exclusion),
                 _ => None,
             };
             Index {
@@ -92,7 +95,8 @@ select ic.relname::text, i.indisunique, \
        con.contype::text, pg_catalog.pg_get_constraintdef(con.oid), \
        case when con.condeferrable then ' deferrable' else '' end \
            || case when con.condeferred then ' initially deferred' else '' end, \
-       pg_catalog.quote_literal(pg_catalog.obj_description(con.oid, 'pg_constraint')) \
+       pg_catalog.quote_literal(pg_catalog.obj_description(con.oid, 'pg_constraint')), \
+       coalesce((pg_catalog.to_jsonb(con) ->> 'conperiod')::boolean, false) \
 from pg_catalog.pg_index i \
 join pg_catalog.pg_class ic on ic.oid = i.indexrelid \
 join pg_catalog.pg_class c on c.oid = i.indrelid \
@@ -155,7 +159,7 @@ impl Index {
                     IndexConstraintKind::Unique => {
                         format!("{plain}{add} unique using index {quoted}{timing}; ")
                     }
-                    IndexConstraintKind::Exclusion => {
+                    IndexConstraintKind::Exclusion | IndexConstraintKind::Temporal => {
                         format!("{add} {}; ", constraint.definition)
                     }
                 }
@@ -175,10 +179,11 @@ impl Index {
     pub(super) fn create_refusing(&self, staging: &TableName, name: &str) -> String {
         let quoted = quote_identifier(name);
         match &self.constraint {
-            Some(constraint) if constraint.kind == IndexConstraintKind::Exclusion => format!(
-                "alter table {staging} add constraint {quoted} {}; ",
-                constraint.definition
-            ),
+            Some(IndexConstraint {
+                kind: IndexConstraintKind::Exclusion | IndexConstraintKind::Temporal,
+                definition,
+                ..
+            }) => format!("alter table {staging} add constraint {quoted} {definition}; "),
             _ => {
                 let unique = if self.unique { "unique " } else { "" };
                 let definition = &self.definition;
