@@ -56,7 +56,9 @@ pub(super) async fn run_load<F: Future<Output = Result<Imported>>>(
     let Some(imported) = ended else {
         render::note(&format!(
             "sheetload: stopped at once; the server rolls back what is not committed\n  {}",
-            if config.ledger == Ledger::Kept {
+            if config.rehearsal == Rehearsal::DryRun {
+                "A dry run leaves nothing behind"
+            } else if config.ledger == Ledger::Kept {
                 "Go on with `sheetload resume`, or remove what is left over with `sheetload undo`"
             } else {
                 "A staging table may be left over, named sheetload_staging_..."
@@ -260,9 +262,12 @@ fn conclude(imported: &Imported, config: &ImportConfig) -> u8 {
 /// What a load that did not come to its end left in the table, and how to go on.
 fn what_stays(report: &LoadReport, config: &ImportConfig, first: &Error) -> String {
     let emptied = config.if_exists == IfExists::Truncate && config.commit_mode() != CommitMode::All;
-    let resume = match config.ledger {
-        Ledger::Kept => format!("; go on with `sheetload resume {}`", report.load_id),
-        Ledger::None => String::new(),
+    let resume = match (config.ledger, config.rehearsal) {
+        (Ledger::Kept, Rehearsal::No) => {
+            format!("; go on with `sheetload resume {}`", report.load_id)
+        }
+        // What is not recorded cannot be resumed.
+        (Ledger::Kept, Rehearsal::DryRun) | (Ledger::None, _) => String::new(),
     };
     match (report.success_count, report.table_created) {
         (0, _) if first.kind() == ErrorKind::OutcomeUnknown => {

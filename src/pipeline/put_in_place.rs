@@ -74,7 +74,7 @@ impl Context<'_> {
                     transaction
                         .run(async |client| {
                             target.rebuild_deferred(client, rebuild).await?;
-                            self.compare(client, target, receipt).await?;
+                            self.compare(client, target, receipt, counters).await?;
                             placed.sequences = target.move_sequences(client, receipt).await?;
                             let ending = self.complete(target, end, counters, receipt)?;
                             self.record_end(client, target, recording, &ending).await
@@ -126,8 +126,15 @@ impl Context<'_> {
         Ok(ending("complete", &[], rows, document, &target.route))
     }
 
-    async fn compare(&self, client: &Client, target: &Target, receipt: &mut Receipt) -> Result<()> {
-        verification::compare(client, target, self.config, self.load_id, receipt).await
+    async fn compare(
+        &self,
+        client: &Client,
+        target: &Target,
+        receipt: &mut Receipt,
+        counters: &Snapshot,
+    ) -> Result<()> {
+        let left_out = counters.left_out_rows;
+        verification::compare(client, target, self.config, self.load_id, receipt, left_out).await
     }
 
     async fn record_end(
@@ -172,8 +179,13 @@ impl Context<'_> {
         };
         let mut client = self.database.get().await?;
         let mut transaction = client.transaction().await.map_err(failed)?;
-        self.compare(transaction.client(), target, placed.receipt)
-            .await?;
+        self.compare(
+            transaction.client(),
+            target,
+            placed.receipt,
+            placed.counters,
+        )
+        .await?;
         let mut ending = self.complete(target, placed.end, placed.counters, placed.receipt)?;
         placed.placed = Placed::default();
         if let Some(found) = target.publish(&mut transaction).await? {

@@ -59,7 +59,8 @@ pub(super) fn require_verifiable(target: &Target, config: &ImportConfig) -> Resu
     }
 }
 
-/// Compares the table that was written to the receipt, if that is wanted, and says so in the receipt.
+/// Compares the table that was written to the receipt, if that is wanted, and says so in the receipt. `left_out` of its rows
+/// were left out by the table itself.
 ///
 /// # Errors
 /// `VerificationFailed`, with the figures; what the server says.
@@ -69,6 +70,7 @@ pub(super) async fn compare(
     config: &ImportConfig,
     load_id: Uuid,
     receipt: &mut Receipt,
+    left_out: u64,
 ) -> Result<()> {
     if config.verify == Verify::No {
         return Ok(());
@@ -80,7 +82,7 @@ pub(super) async fn compare(
         Own::Unknown => return Ok(()),
     };
     let table = target.written_table();
-    let mismatches = verify(client, table, scope, receipt).await?;
+    let mismatches = verify(client, table, scope, receipt, left_out).await?;
     if mismatches.is_empty() {
         let is_merged = matches!(
             target.route,

@@ -38,7 +38,7 @@ fn mismatches(
 ) -> Vec<Mismatch> {
     block_on(async {
         let client = database.connect().await;
-        verify(&client, &table.parse().unwrap(), scope, receipt)
+        verify(&client, &table.parse().unwrap(), scope, receipt, 0)
             .await
             .unwrap()
     })
@@ -407,6 +407,7 @@ fn a_missing_column_is_an_error() {
             &"t".parse().unwrap(),
             Scope::WholeTable,
             &three_rows(),
+            0,
         )
         .await
         .unwrap_err()

@@ -214,7 +214,7 @@ pub(super) async fn against_receipt(
     let Some(receipt) = receipt.filter(has_all_rows) else {
         return Ok(None);
     };
-    let mismatches = verify(transaction, &present.name, Scope::WholeTable, &receipt).await?;
+    let mismatches = verify(transaction, &present.name, Scope::WholeTable, &receipt, 0).await?;
     Ok(mismatches
         .first()
         .map(|first| format!("it does not hold what was loaded: {first}")))
