@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::render;
-use crate::config::commit::{Ledger, Patience};
+use crate::config::commit::Patience;
 use crate::config::import::{ImportConfig, Mode};
 use crate::config::postgres::{DatabaseSettings, Environment, Password};
 use crate::db::embedded::{PrivateServer, Running, Status};
@@ -92,7 +92,8 @@ impl Connected {
 
 /// Connections beside those of the workers: one looks at tables and creates them.
 const SPARE_CONNECTIONS: usize = 1;
-/// And one speaks for a load that is recorded, as long as it runs.
+/// And one speaks for a load that is recorded, as long as it runs, or claims the name of a table that one without a ledger
+/// creates.
 const SESSION_CONNECTIONS: usize = 1;
 /// Connections of concurrent mode. Each waits for the disk with each row, and commits that wait together are written
 /// together: 3,000 rows took 9.3 s over 2 connections, 3.1 s over 4 and 0.53 s over 8.
@@ -103,10 +104,7 @@ pub(super) async fn connect_to_load(
     args: &ConnectionArgs,
     config: &ImportConfig,
 ) -> Result<Connected> {
-    let spare = match config.ledger {
-        Ledger::Kept => SPARE_CONNECTIONS + SESSION_CONNECTIONS,
-        Ledger::None => SPARE_CONNECTIONS,
-    };
+    let spare = SPARE_CONNECTIONS + SESSION_CONNECTIONS;
     let workers = workers_of(config.mode, config.workers);
     connect_workers(args, Unnamed::MayStart, (workers, spare), config.patience).await
 }

@@ -97,6 +97,9 @@ impl Context<'_> {
                 .await;
             sequences = self.sequences_of_kept(target, &attempt.receipt).await;
         }
+        if is_published && recording.is_some() {
+            self.drop_leftovers(target).await;
+        }
         self.progress.enter(Phase::Done);
         let facts = report::Facts {
             state,
@@ -245,6 +248,14 @@ impl Context<'_> {
         let ending = ending(name, errors, rows, serde_json::Value::Null, &target.route);
         recording.end(self.database, &target.name, &ending).await;
         loaded
+    }
+
+    /// Removes what loads before this one left behind, and nobody can ask for any more.
+    async fn drop_leftovers(&self, target: &Target) {
+        // The load is complete whether or not there is a connection for this.
+        if let Ok(mut client) = self.database.get().await {
+            ledger::drop_leftovers(&mut client, &target.name).await;
+        }
     }
 
     async fn clean_up(

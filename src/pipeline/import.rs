@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::creation::Settled;
 use super::fingerprint::Fingerprint;
 use super::groups::{Group, Prepared, prepare};
 use super::progress::Progress;
-use super::recording::{self, Recording};
+use super::recording::{Begun, Recording};
 use super::reject_writer::{RejectSender, RejectWriter};
 use super::report::Milestones;
 use super::resume::Resumed;
-use super::target::{Place, Target, Wanted};
-use super::{verification, zones};
+use super::target::Target;
 use crate::config::commit::{Ledger, Rehearsal};
 use crate::config::import::ImportConfig;
 use crate::db::ledger;
@@ -206,41 +206,15 @@ impl Context<'_> {
         let expected = sources.iter().map(|source| source.describe().declared_rows);
         let expected: Option<u64> = expected.sum();
         self.progress.begin_load(expected.unwrap_or_default());
-        self.patiently(async |client| match (self.fingerprint, self.resumed) {
-            (Some(fingerprint), None) => {
-                recording::refuse_same_file(client, self.config, fingerprint, table, &sources).await
-            }
-            _ => Ok(()),
-        })
-        .await?;
-        let (mut target, sources) = match self.resumed {
-            Some(resumed) if resumed.keeps_rows => {
-                let client = self.database.get().await?;
-                resumed.target(&client, self.config, sources).await?
-            }
-            _ => {
-                let wanted = Wanted {
-                    table,
-                    config: self.config,
-                    load_id: self.load_id,
-                    interrupt: self.interrupt,
-                    progress: self.progress,
-                };
-                let place = self
-                    .patiently(async |client| Place::find(client, &wanted).await)
-                    .await?;
-                Target::resolve(place, wanted, sources).await?
-            }
-        };
-        let rules = &self.config.text_rules;
-        let zone = self.patiently(async |client| zones::check(client, rules, &target).await);
-        let zone = zone.await?;
-        target.warnings.extend(zone);
-        verification::require_verifiable(&target, self.config)?;
+        let Settled {
+            mut target,
+            sources,
+            recording,
+            _claim,
+        } = self.settle(table, sources).await?;
         if let Some(notice) = target.notice() {
             self.progress.tell(notice);
         }
-        let recording = self.begin_recording(&target, &sources).await?;
         let resolved = Instant::now();
         let facts = SheetFacts::of(&sources);
         let attempt = self
@@ -282,13 +256,14 @@ impl Context<'_> {
         }
     }
 
-    async fn begin_recording(
+    /// Records the beginning, if it is to be; `None` while another load creates the table.
+    pub(super) async fn begin_recording(
         &self,
         target: &Target,
         sources: &[Box<dyn RowSource>],
-    ) -> Result<Option<Recording>> {
+    ) -> Result<Option<Begun>> {
         let Some(fingerprint) = self.recorded_file() else {
-            return Ok(None);
+            return Ok(Some(Begun::Unrecorded));
         };
         let retry = self.retry();
         let mut tries = retry.tries();
@@ -296,7 +271,10 @@ impl Context<'_> {
             let begun = match self.database.get().await {
                 Err(error) => Err(error),
                 Ok(session) => match self.resumed {
-                    Some(resumed) => resumed.begin(session, target, sources).await,
+                    Some(resumed) => {
+                        let begun = resumed.begin(session, target, sources).await;
+                        begun.map(|recording| Some(Begun::Recorded(recording)))
+                    }
                     None => {
                         self.record_beginning(session, fingerprint, target, sources)
                             .await
@@ -304,7 +282,7 @@ impl Context<'_> {
                 },
             };
             match begun {
-                Ok(recording) => return Ok(Some(recording)),
+                Ok(begun) => return Ok(begun),
                 Err(error) => tries.pause_after(error).await?,
             }
         }
@@ -316,12 +294,13 @@ impl Context<'_> {
         fingerprint: &Fingerprint,
         target: &Target,
         sources: &[Box<dyn RowSource>],
-    ) -> Result<Recording> {
+    ) -> Result<Option<Begun>> {
         // Not before all else is known to fit: what is refused leaves nothing behind.
         ledger::install(&mut session).await?;
         let (id, config) = (self.load_id, self.config);
         let begun = Recording::begin(session, id, config, fingerprint, target, sources);
-        begun.await.map_err(ledger::telling_rights)
+        let begun = begun.await.map_err(ledger::telling_rights)?;
+        Ok(begun.map(Begun::Recorded))
     }
 }
 

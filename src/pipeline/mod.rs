@@ -7,6 +7,7 @@ mod account;
 mod attempt;
 mod attempts;
 mod cell_notes;
+mod creation;
 mod earlier;
 mod existing_table;
 mod fingerprint;

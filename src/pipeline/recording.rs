@@ -26,8 +26,27 @@ pub(super) struct Recording {
     pub(super) attempt: i32,
 }
 
+/// How a load begins.
+#[derive(Debug)]
+pub(super) enum Begun {
+    /// With a record.
+    Recorded(Recording),
+    /// Without one.
+    Unrecorded,
+}
+
+impl Begun {
+    /// The record, if there is one.
+    pub(super) fn into_option(self) -> Option<Recording> {
+        match self {
+            Self::Recorded(recording) => Some(recording),
+            Self::Unrecorded => None,
+        }
+    }
+}
+
 impl Recording {
-    /// Records that the load begins.
+    /// Records that the load begins. `None` if the table is another load's to create: nothing is recorded then.
     ///
     /// # Errors
     /// What the server says.
@@ -38,7 +57,7 @@ impl Recording {
         fingerprint: &Fingerprint,
         target: &Target,
         sources: &[Box<dyn RowSource>],
-    ) -> Result<Self> {
+    ) -> Result<Option<Self>> {
         let file = std::path::absolute(&config.file).unwrap_or_else(|_| config.file.clone());
         let mut absolute = config.clone();
         absolute.file.clone_from(&file);
@@ -70,13 +89,17 @@ impl Recording {
         let transaction = session.transaction().await.map_err(failed)?;
         ledger::lock_file(transaction.client(), &load).await?;
         refuse_same_file(transaction.client(), config, fingerprint, table, sources).await?;
+        if target.is_new() && !is_free_to_create(transaction.client(), target, load_id).await? {
+            transaction.rollback().await.map_err(failed)?;
+            return Ok(None);
+        }
         let attempt = ledger::begin(transaction.client(), &load).await?;
         transaction.commit().await.map_err(failed)?;
-        Ok(Self {
+        Ok(Some(Self {
             session,
             load_id,
             attempt,
-        })
+        }))
     }
 
     /// How its batches are recorded.
@@ -123,6 +146,14 @@ impl Recording {
         };
         u64::try_from(rows).ok()
     }
+}
+
+/// Whether the table is still to be created, and by nobody else.
+async fn is_free_to_create(client: &Client, target: &Target, load_id: Uuid) -> Result<bool> {
+    let table = target.name();
+    Ok(ledger::claim_name(client, table).await?
+        && !ledger::is_being_created(client, table, load_id).await?
+        && oid_of(client, table).await?.is_none())
 }
 
 /// The sheets' names.

@@ -22,8 +22,9 @@ use crate::config::storage::{Indexes, Persistence};
 use crate::db::copy_target::CopyTarget;
 use crate::db::deferral::Deferral;
 use crate::db::introspect::{Table, find_table, require_rights};
+use crate::db::ledger;
 use crate::db::pool::Database;
-use crate::error::{Error, ErrorKind, Result, error_from_postgres};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::column::TargetColumn;
 use crate::model::table::TableName;
 use crate::source::RowSource;
@@ -99,8 +100,8 @@ impl Place {
             load_id,
             ..
         } = *wanted;
-        let Some(found) = find_table(client, table).await? else {
-            let name = in_schema(client, table).await?;
+        let name = ledger::outside_of_the_ledger(client, table).await?;
+        let Some(found) = find_table(client, &name).await? else {
             storage::require_for_new_table(config, &name)?;
             let route = Route::to_new_table(config, &name, load_id);
             return Ok(Self::New { name, route });
@@ -366,19 +367,4 @@ impl Target {
     pub fn constraint_columns(&self) -> &HashMap<String, Vec<String>> {
         &self.constraint_columns
     }
-}
-
-/// A new table's name with the schema that the search path gives it.
-async fn in_schema(client: &Client, table: &TableName) -> Result<TableName> {
-    if table.schema.is_some() {
-        return Ok(table.clone());
-    }
-    let found = client
-        .query_one("select pg_catalog.current_schema()::text", &[])
-        .await;
-    let row = found.map_err(|error| error_from_postgres(error, "look at the search path"))?;
-    Ok(TableName {
-        schema: row.get(0),
-        table: table.table.clone(),
-    })
 }

@@ -565,11 +565,11 @@ fn too_few_connections_are_told_with_the_number_that_fits() {
     sheetload: 5 connections are needed (3 for workers, 2 beside them), and postgresql://[database]_role@[server]/[database] has 3 free (the connection limit 3 of role "[database]_role")
       Use --workers 1 or fewer, or alter role "[database]_role" connection limit -1
     "#);
-    // Without a record, no connection speaks for the load.
+    // Without a record, no connection speaks for the load, but one may claim the name of a new table.
     let args = ["--table", "stock", "--workers", "3", "--no-ledger"];
     assert_snapshot!(case.refused_as(&url, 5, &file, &args), @r#"
-    sheetload: 4 connections are needed (3 for workers, 1 beside them), and postgresql://[database]_role@[server]/[database] has 3 free (the connection limit 3 of role "[database]_role")
-      Use --workers 2 or fewer, or alter role "[database]_role" connection limit -1
+    sheetload: 5 connections are needed (3 for workers, 2 beside them), and postgresql://[database]_role@[server]/[database] has 3 free (the connection limit 3 of role "[database]_role")
+      Use --workers 1 or fewer, or alter role "[database]_role" connection limit -1
     "#);
 }
 

@@ -41,6 +41,7 @@ mod sequences;
 mod settings;
 mod structure;
 mod support;
+mod targets;
 mod tls;
 mod types;
 mod unsupplied;
