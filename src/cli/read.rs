@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::limits::LimitArgs;
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::code_page::CodePage;
 use crate::model::secret::Password;
 use crate::model::selection::{
     Area, HeaderRows, Hidden, MergedCells, ReadOptions, Reader, SheetChoice, SheetPattern,
@@ -43,6 +44,10 @@ pub(super) struct ReadArgs {
     /// What becomes of hidden rows, columns and sheets; default: rows and columns are loaded, sheets only when named
     #[arg(long, value_name = "WHAT", value_enum)]
     hidden: Option<HiddenArg>,
+    /// The code page of texts in an xls older than Excel 97, such as 1251, windows-1251 or cp437; default: what the file
+    /// says, or its fonts
+    #[arg(long, value_name = "NAME")]
+    codepage: Option<CodePage>,
     #[command(flatten)]
     password: PasswordArgs,
     /// Which code reads the file; calamine gives a second opinion, without formats other than those of xlsx
@@ -102,6 +107,7 @@ impl ReadArgs {
                 MergedCells::UpperLeft
             },
             password: self.password.read()?,
+            code_page: self.codepage,
             reader: match self.reader {
                 ReaderArg::Own => Reader::Own,
                 ReaderArg::Calamine => Reader::Calamine,

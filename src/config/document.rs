@@ -120,6 +120,7 @@ mod tests {
     use crate::config::import::{IfExists, Lineage, Mode, NewTypes, OnError, SeveralSheets};
     use crate::config::storage::{Indexes, Persistence, RowForm, StorageOptions};
     use crate::model::address::{CellAddress, CellRange, MAX_COLUMNS, MAX_ROWS};
+    use crate::model::code_page::CodePage;
     use crate::model::limits::Limits;
     use crate::model::secret::Password;
     use crate::model::selection::{
@@ -199,8 +200,9 @@ mod tests {
         let hidden = one_of(&[Hidden::LoadRowsAndColumns, Hidden::Load, Hidden::Skip]);
         let merged = one_of(&[MergedCells::UpperLeft, MergedCells::Fill]);
         let reader = one_of(&[Reader::Own, Reader::Calamine]);
-        (sheets(), area, header, hidden, merged, reader).prop_map(
-            |(sheets, area, header, hidden, merged, reader)| ReadOptions {
+        let code_page = one_of(&[None, CodePage::numbered(1251), CodePage::numbered(437)]);
+        (sheets(), area, header, hidden, merged, reader, code_page).prop_map(
+            |(sheets, area, header, hidden, merged, reader, code_page)| ReadOptions {
                 threads: ReaderThreads::default(),
                 sheets,
                 area,
@@ -208,6 +210,7 @@ mod tests {
                 hidden,
                 merged,
                 password: None,
+                code_page,
                 reader,
                 limits: Limits::default(),
             },

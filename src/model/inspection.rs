@@ -224,6 +224,10 @@ pub enum FindingKind {
     ZeroPaddedNumbers,
     /// Formulas without a result in the file.
     UncachedFormula,
+    /// Texts with characters that the file has only half of.
+    DamagedCharacter,
+    /// Texts in a code page that the file does not name.
+    GuessedCodePage,
     /// Cells with an error.
     ErrorCell,
     /// Filled cells beside the titles.
@@ -267,6 +271,8 @@ impl FindingKind {
             Self::BooleansAsText => "yes or no as text",
             Self::ZeroPaddedNumbers => "zeros in front",
             Self::UncachedFormula => "formula without result",
+            Self::DamagedCharacter => "damaged character",
+            Self::GuessedCodePage => "code page not named",
             Self::ErrorCell => "error cell",
             Self::CellsWithoutTitle => "cells without title",
             Self::BlankTitle => "blank title",

@@ -16,7 +16,8 @@ pub const RATIO_FLOOR_BYTES: u64 = 64 << 20;
 pub const GRID_CELLS: u64 = 65_536 * 256;
 /// Filled cells of a sheet: all rows of as many columns as a table can have.
 pub const CELLS: u64 = 1_048_576 * 1_600;
-/// Bytes that repeated cells stand for, at 16 each and their texts. A column of a whole sheet costs a hundredth.
+/// Bytes that repeated cells stand for, at 16 each and their texts. The ratio holds for them, too: beyond its floor a file
+/// of a few bytes cannot stand for so many cells.
 pub const REPEATED_BYTES: u64 = 4 << 30;
 /// Shared strings, 4 bytes each besides their texts. A sheet of all rows and 60 columns has as many cells.
 pub const SHARED_STRINGS: u64 = 1 << 26;
@@ -48,7 +49,8 @@ pub struct Limits {
     /// Bytes that a part inflates to whose lists are held in memory: relationships, styles, sheets, names, tables.
     /// Default [`LIST_BYTES`].
     pub list_bytes: u64,
-    /// How many times its compressed size a part, and the whole file, may inflate to. Default [`RATIO`].
+    /// How many times its compressed size a part, and the whole file, may inflate to, or have repeated cells stand for.
+    /// Default [`RATIO`].
     pub ratio: u64,
     /// Inflated bytes up to which the ratio does not count. Default [`RATIO_FLOOR_BYTES`].
     pub ratio_floor_bytes: u64,
@@ -57,7 +59,7 @@ pub struct Limits {
     pub grid_cells: u64,
     /// Filled cells of a sheet, repeated ones as often as they stand for one. Default [`CELLS`].
     pub cells: u64,
-    /// Bytes that cells come to which the file has once and stand for several, as in OpenDocument. Default
+    /// Bytes that cells of all sheets come to which the file has once and stand for several, as in OpenDocument. Default
     /// [`REPEATED_BYTES`].
     pub repeated_bytes: u64,
     /// Shared strings of a workbook. Default [`SHARED_STRINGS`].

@@ -4,6 +4,7 @@ pub mod address;
 pub mod batch;
 pub mod calendar;
 pub mod cell;
+pub mod code_page;
 pub mod column;
 pub mod deferred;
 pub mod inspection;

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::address::CellRange;
+use super::code_page::CodePage;
 use super::limits::Limits;
 use super::secret::Password;
 
@@ -28,6 +29,9 @@ pub struct ReadOptions {
     /// The password of an encrypted workbook; documents never hold it.
     #[serde(skip)]
     pub password: Option<Password>,
+    /// The code page of texts in workbooks that are older than Unicode; without one, what the file says, or its fonts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code_page: Option<CodePage>,
     /// Which reader.
     pub reader: Reader,
     /// What the file may cost.

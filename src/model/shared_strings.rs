@@ -16,6 +16,7 @@ pub struct SharedStrings {
     segments: Vec<Arc<Segment>>,
     count: usize,
     has_nul: bool,
+    has_replaced: bool,
 }
 
 #[derive(Debug, Default)]
@@ -23,6 +24,8 @@ struct Segment {
     text: String,
     /// Where each of its strings ends, in bytes.
     ends: Vec<u32>,
+    /// Whether U+FFFD stands in one of them where the file has no character.
+    has_replaced: bool,
 }
 
 impl Segment {
@@ -74,6 +77,7 @@ impl SharedStrings {
             self.count += next.count;
             self.segments.extend(next.segments);
             self.has_nul |= next.has_nul;
+            self.has_replaced |= next.has_replaced;
         }
     }
 
@@ -81,6 +85,21 @@ impl SharedStrings {
     #[must_use]
     pub fn has_nul(&self) -> bool {
         self.has_nul
+    }
+
+    /// Whether U+FFFD stands in the string with this number where the file has no character.
+    #[must_use]
+    #[inline]
+    pub fn is_replaced(&self, index: u32) -> bool {
+        self.has_replaced && self.looks_replaced(index)
+    }
+
+    #[cold]
+    fn looks_replaced(&self, index: u32) -> bool {
+        let place = self.place(index);
+        let text = self.get(index).unwrap_or_default();
+        place.is_some_and(|(segment, _)| segment.has_replaced)
+            && text.contains(char::REPLACEMENT_CHARACTER)
     }
 
     #[inline]
@@ -105,6 +124,11 @@ impl SharedStringsBuilder {
     /// Where the next string's text is appended, before it is ended.
     pub fn text_mut(&mut self) -> &mut String {
         &mut self.open.text
+    }
+
+    /// Notes that U+FFFD stands in the next string where the file has no character.
+    pub fn mark_replaced(&mut self) {
+        self.open.has_replaced = true;
     }
 
     /// Ends a string of a part that may inflate to any size, and says whether a segment is whole by it.
@@ -157,6 +181,7 @@ impl SharedStringsBuilder {
         self.count += segment.ends.len();
         self.whole.count += segment.ends.len();
         self.whole.has_nul |= memchr::memchr(0, segment.text.as_bytes()).is_some();
+        self.whole.has_replaced |= segment.has_replaced;
         self.whole.segments.push(Arc::new(segment));
     }
 }

@@ -1,8 +1,10 @@
 //! What the reader knows about a sheet before, and after, it has read the rows.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::address::{CellAddress, CellRange};
+use super::code_page::CodePage;
 use super::number_format::NumberFormat;
 
 /// From which day the sheet counts its serial dates (ECMA-376 Part 1, §18.17.4.1).
@@ -25,6 +27,8 @@ pub enum SheetKind {
     Chart,
     /// Anything else: dialogs, macro sheets, Visual Basic modules.
     Other,
+    /// A sheet that the workbook lists, but whose content the file does not have: it is damaged.
+    Missing,
 }
 
 /// Whether people see a sheet (ECMA-376 Part 1, §18.18.68 ST_SheetState).
@@ -140,7 +144,7 @@ pub struct SheetDescription {
     /// Its epoch.
     pub date_system: DateSystem,
     /// Its number formats; cells refer to them by index.
-    pub formats: Vec<NumberFormat>,
+    pub formats: Arc<[NumberFormat]>,
     /// Its header.
     pub header: Header,
     /// Hidden columns, first and last of each stretch, from 0.
@@ -182,6 +186,14 @@ pub struct SheetTotals {
     pub uncached_formulas: u64,
     /// The first of them.
     pub first_uncached: Option<CellAddress>,
+    /// Cells with a text in which U+FFFD stands where the file has no character.
+    pub replaced_texts: u64,
+    /// The first of them.
+    pub first_replaced: Option<CellAddress>,
+    /// Cells with a text beyond ASCII in a code page that the file does not name.
+    pub guessed_texts: u64,
+    /// The first of them, and its code page.
+    pub first_guessed: Option<(CellAddress, CodePage)>,
     /// The leftmost column with a filled cell below the header, from 0; `None` without such cells.
     pub first_column: Option<u32>,
     /// The rightmost column with a filled cell below the header, from 0.
@@ -204,6 +216,10 @@ impl SheetTotals {
             first_outside_header: self.first_outside_header.or(next.first_outside_header),
             uncached_formulas: self.uncached_formulas + next.uncached_formulas,
             first_uncached: self.first_uncached.or(next.first_uncached),
+            replaced_texts: self.replaced_texts + next.replaced_texts,
+            first_replaced: self.first_replaced.or(next.first_replaced),
+            guessed_texts: self.guessed_texts + next.guessed_texts,
+            first_guessed: self.first_guessed.or(next.first_guessed),
             first_column: self.first_column.into_iter().chain(next.first_column).min(),
             last_column: self.last_column.max(next.last_column),
             last_row: self.last_row.max(next.last_row),

@@ -190,7 +190,7 @@ mod tests {
                     sheet: "Sheet1".into(),
                     visibility: Visibility::Visible,
                     date_system: DateSystem::From1900,
-                    formats: Vec::new(),
+                    formats: Vec::new().into(),
                     header: Header {
                         first_row: 1,
                         first_column: 0,

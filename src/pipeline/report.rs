@@ -184,6 +184,24 @@ fn warnings(end: &LoadEnd, counters: &Snapshot) -> Vec<String> {
         ));
     }
     if let Some(totals) = end.totals
+        && let Some(first) = totals.first_replaced
+    {
+        warnings.push(format!(
+            "{} texts have characters that are damaged in the file, such as half of a pair; U+FFFD stands for each of them, \
+             the first text is in {first}",
+            totals.replaced_texts
+        ));
+    }
+    if let Some(totals) = end.totals
+        && let Some((first, page)) = totals.first_guessed
+    {
+        warnings.push(format!(
+            "{} texts are in a code page that the file does not name and were read in {page}, the first is in {first}; \
+             --codepage NAME reads them in another",
+            totals.guessed_texts
+        ));
+    }
+    if let Some(totals) = end.totals
         && totals.rows_above_header > 0
     {
         warnings.push(format!(

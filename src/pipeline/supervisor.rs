@@ -363,7 +363,7 @@ mod tests {
             file: "rows.xlsx".into(),
             sheet: "S".into(),
             date_system: DateSystem::From1900,
-            formats: Vec::new(),
+            formats: Vec::new().into(),
             visibility: Visibility::Visible,
             header: Header::default(),
             hidden_columns: Vec::new(),

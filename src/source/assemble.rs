@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::workbook::broken;
+use super::workbook::late_row;
 use crate::error::{Error, Result};
 use crate::model::address::CellAddress;
 use crate::model::batch::{Batch, BatchExchange};
@@ -192,8 +192,7 @@ impl<'a> RowAssembler<'a> {
             });
         }
         if self.handed_over.is_some_and(|gone| row <= gone) {
-            let place = format!("its row {} comes after rows below it", u64::from(row) + 1);
-            return Err(broken(path, &place));
+            return Err(late_row(path, row));
         }
         if let Some(batch) = &mut self.batch {
             if let Some(places) = &mut self.places {

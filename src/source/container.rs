@@ -5,6 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::directory::{self, Archive, Fault};
+use super::other_files::{self, KNOWN_FORMATS};
 use super::workbook::over_limit;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::inspection::WorkbookFormat;
@@ -41,9 +42,6 @@ impl Container {
 const COMPOUND_FILE_MAGIC: [u8; 8] = [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1];
 /// The first bytes of a zip file with members (APPNOTE.TXT 4.3.7).
 const ZIP_MAGIC: [u8; 4] = *b"PK\x03\x04";
-
-/// The formats in words, for errors.
-pub(super) const KNOWN_FORMATS: &str = "Name a workbook: xlsx, xlsm, xlsb, xls or ods";
 
 /// A file that the system does not let us read.
 pub(super) fn unreadable(path: &Path, error: std::io::Error) -> Error {
@@ -90,20 +88,10 @@ pub(super) fn detect_in(
             detect_in_zip(path, bytes, limits)
         }
         _ if is_zip_behind_other_bytes(&mut bytes, limits) => detect_in_zip(path, bytes, limits),
-        start => Err(match markup(start, bytes) {
-            Some(Markup::FlatDocument) => {
-                let flat = not_a_workbook(path, "is a flat OpenDocument file, not a package");
-                flat.next_step("Open it in LibreOffice and save it as .ods")
-            }
-            Some(Markup::Spreadsheet2003) => {
-                not_a_workbook(path, "is an XML Spreadsheet 2003, not a workbook")
-                    .next_step(CONVERT)
-            }
-            Some(Markup::WebPage) => {
-                not_a_workbook(path, "is a web page, not a workbook").next_step(CONVERT)
-            }
-            None => not_a_workbook(path, "is not a workbook"),
-        }),
+        start => {
+            let other = other_files::look(start.chain(bytes));
+            Err(not_a_workbook(path, other.what).next_step(other.advice))
+        }
     }
 }
 
@@ -122,41 +110,6 @@ fn is_zip_behind_other_bytes(mut bytes: impl Read + Seek, limits: &Limits) -> bo
     let is_zip = directory::open(&mut bytes, limits).is_ok_and(|archive| !archive.is_empty());
     // Whoever looks next begins anew.
     bytes.seek(SeekFrom::Start(0)).is_ok() && is_zip
-}
-
-/// Text with tags that spreadsheet programs open, too, often under the name of an xls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Markup {
-    /// An OpenDocument in one piece of XML (OpenDocument 1.3 part 3, 3.1.2).
-    FlatDocument,
-    /// The XML of Excel 2002 and 2003.
-    Spreadsheet2003,
-    WebPage,
-}
-
-const CONVERT: &str = "Open it in a spreadsheet program and save it as .xlsx";
-
-/// The markup that a file is in, by its first tags.
-fn markup(start: &[u8], rest: impl Read) -> Option<Markup> {
-    /// The root's tag begins behind a declaration and perhaps a comment.
-    const PROLOG_BYTES: u64 = 4 << 10;
-    let start = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
-    if !start.trim_ascii_start().starts_with(b"<") {
-        return None;
-    }
-    let mut prolog = start.to_vec();
-    rest.take(PROLOG_BYTES).read_to_end(&mut prolog).ok()?;
-    let prolog = String::from_utf8_lossy(&prolog).to_ascii_lowercase();
-    let known = [
-        ("urn:oasis:names:tc:opendocument", Markup::FlatDocument),
-        ("<ss:workbook", Markup::Spreadsheet2003),
-        ("<workbook", Markup::Spreadsheet2003),
-        ("<html", Markup::WebPage),
-        ("<!doctype html", Markup::WebPage),
-        ("<table", Markup::WebPage),
-    ];
-    let found = known.iter().find(|(sign, _)| prolog.contains(sign));
-    found.map(|(_, markup)| *markup)
 }
 
 fn detect_in_zip(path: &Path, bytes: impl Read + Seek, limits: &Limits) -> Result<Container> {
@@ -361,12 +314,6 @@ mod tests {
             assert!(error.message().contains(named), "{error}");
             assert!(error.advice().unwrap().contains(".xlsx"), "{error}");
         }
-        let other = detect(
-            file_of(b"<?xml version=\"1.0\"?><rss/>").path(),
-            &Limits::default(),
-        )
-        .unwrap_err();
-        assert_eq!(other.advice(), Some(KNOWN_FORMATS));
         let file = zip_of(&["mimetype", "encrypted-package", "META-INF/manifest.xml"]);
         assert_eq!(kind_of(file.path()), Ok(Container::Ods));
     }

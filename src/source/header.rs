@@ -232,11 +232,16 @@ impl SheetVisitor for Peek<'_> {
         if cells.len() >= MAX_COLUMNS as usize {
             return Err(self.place.crowded(at.row));
         }
-        cells.push(TitleCell {
+        let cell = TitleCell {
             column: at.column,
             text,
             is_text: matches!(content, Content::Text(_) | Content::Shared(_)),
-        });
+        };
+        match cells.last_mut() {
+            // Of two values of one cell the later counts, as in the rows below.
+            Some(last) if last.column == at.column => *last = cell,
+            _ => cells.push(cell),
+        }
         Ok(ControlFlow::Continue(()))
     }
 }

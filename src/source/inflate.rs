@@ -51,6 +51,11 @@ impl Ledger {
         self.limits
     }
 
+    /// How many bytes the whole file has.
+    pub(super) fn file_bytes(&self) -> u64 {
+        self.file_bytes
+    }
+
     /// Counts the bytes of a part that is read from its start.
     pub(super) fn inflating<R>(&self, part: Listed, inner: R) -> Inflating<R> {
         Inflating {

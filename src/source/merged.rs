@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use super::workbook::{Content, Flow, SheetVisitor};
 use crate::model::address::{CellAddress, CellRange};
 use crate::model::cell::{CellError, FormatId};
+use crate::model::code_page::CodePage;
 
 /// The value of a range's upper left cell, kept until the last row of the range.
 #[derive(Debug, Clone)]
@@ -108,6 +109,14 @@ impl SheetVisitor for MergeFill<'_> {
 
     fn hidden_row(&mut self, row: u32) -> Flow {
         self.inner.hidden_row(row)
+    }
+
+    fn replaced(&mut self) {
+        self.inner.replaced();
+    }
+
+    fn guessed(&mut self, page: CodePage) {
+        self.inner.guessed(page);
     }
 
     fn cell(&mut self, at: CellAddress, content: Content<'_>, format: FormatId) -> Flow {

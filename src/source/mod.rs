@@ -8,6 +8,7 @@ mod container;
 mod damage;
 mod directory;
 mod encryption;
+mod fidelity;
 mod first_rows;
 mod format_list;
 mod header;
@@ -17,7 +18,9 @@ mod inflate;
 mod input;
 mod member;
 mod merged;
+mod namespaces;
 mod ods;
+mod other_files;
 mod package;
 mod read_ahead;
 mod select;
@@ -93,7 +96,7 @@ pub struct Opened {
 /// next step lists the sheets there are), `SheetEmpty`.
 pub fn open(file: &Path, options: &ReadOptions, display: DisplayNumber) -> Result<Opened> {
     let workbook = open_workbook(file, options)?;
-    let (survey, last_empty) = survey_workbook(file, workbook, options, display)?;
+    let (survey, last_empty) = survey_workbook(file, workbook, options, display, Missing::Error)?;
     for sheet in survey.sheets.iter().filter_map(|sheet| sheet.rows.as_ref()) {
         refuse_wide(sheet.describe(), &options.limits)?;
     }
@@ -152,7 +155,7 @@ pub struct SurveyedSheet {
 /// As [`open`], but no `SheetEmpty` unless the options name a part of the sheets.
 pub fn survey(file: &Path, options: &ReadOptions, display: DisplayNumber) -> Result<Survey> {
     let workbook = open_workbook(file, options)?;
-    let (survey, last_empty) = survey_workbook(file, workbook, options, display)?;
+    let (survey, last_empty) = survey_workbook(file, workbook, options, display, Missing::Listed)?;
     let names_cells =
         options.area != Area::Used || matches!(options.header, HeaderRows::Rows { .. });
     match last_empty {
@@ -163,23 +166,45 @@ pub fn survey(file: &Path, options: &ReadOptions, display: DisplayNumber) -> Res
     }
 }
 
+/// What becomes of sheets that are meant with others, but are not in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    Error,
+    /// They are without rows.
+    Listed,
+}
+
 /// What a workbook has, and why the last of its empty sheets is empty.
 fn survey_workbook(
     file: &Path,
     mut workbook: Box<dyn Workbook>,
     options: &ReadOptions,
     display: DisplayNumber,
+    missing: Missing,
 ) -> Result<(Survey, Option<Error>)> {
     let format = container::detect(file, &options.limits)?.format();
     let selection = select(file, workbook.as_mut(), options)?;
     let entries = workbook.sheets().to_vec();
+    let formats = workbook.formats().into();
+    let (mut titles, mut first_missing) = (TitleBytes::default(), None);
     let workbook = Arc::new(Mutex::new(workbook));
     let (mut sheets, mut last_empty) = (Vec::new(), None);
     for selected in selection.selected {
         let index = selected.sheet;
+        let is_missing = entries
+            .get(index)
+            .is_some_and(|entry| entry.kind == SheetKind::Missing);
+        if is_missing && missing == Missing::Listed && options.sheets == SheetChoice::All {
+            sheets.push((index, None));
+            first_missing.get_or_insert(selected);
+            continue;
+        }
         let rows: Option<Box<dyn RowSource>> =
-            match SheetSource::open(file, &workbook, selected, options, display) {
-                Ok(sheet) => Some(Box::new(sheet)),
+            match SheetSource::open(file, &workbook, selected, options, display, &formats) {
+                Ok(sheet) => {
+                    titles.add(sheet.describe(), &options.limits)?;
+                    Some(Box::new(sheet))
+                }
                 Err(error) if error.kind() == ErrorKind::SheetEmpty => {
                     last_empty = Some(error);
                     None
@@ -188,9 +213,15 @@ fn survey_workbook(
             };
         sheets.push((index, rows));
     }
+    let has_rows = sheets.iter().any(|(_, rows)| rows.is_some());
+    if let Some(selected) = first_missing.filter(|_| !has_rows) {
+        // Nothing else is there to tell of; opening it says what is wrong.
+        SheetSource::open(file, &workbook, selected, options, display, &formats)?;
+    }
     if options.sheets == SheetChoice::All && options.area == Area::Used {
         let others = entries.iter().enumerate();
-        let others = others.filter(|(_, entry)| entry.kind != SheetKind::Worksheet);
+        let is_other = |kind| !matches!(kind, SheetKind::Worksheet | SheetKind::Missing);
+        let others = others.filter(|(_, entry)| is_other(entry.kind));
         sheets.extend(others.map(|(index, _)| (index, None)));
         sheets.sort_by_key(|(index, _)| *index);
     }
@@ -204,6 +235,30 @@ fn survey_workbook(
         hidden: selection.hidden,
     };
     Ok((survey, last_empty))
+}
+
+/// What the titles of all sheets come to, which are held in memory until the sheets are read.
+#[derive(Debug, Default)]
+struct TitleBytes(u64);
+
+impl TitleBytes {
+    fn add(&mut self, sheet: &SheetDescription, limits: &Limits) -> Result<()> {
+        /// What a column's title costs besides its text.
+        const TITLE_BYTES: usize = size_of::<String>();
+        let titles = sheet.header.titles.iter();
+        let bytes: usize = titles.map(|title| TITLE_BYTES + title.len()).sum();
+        self.0 = self.0.saturating_add(bytes as u64);
+        if self.0 <= limits.list_bytes {
+            return Ok(());
+        }
+        let place = "the list of the titles of all its sheets";
+        Err(over_limit(
+            &sheet.file,
+            place,
+            Limit::List,
+            limits.list_bytes,
+        ))
+    }
 }
 
 /// Opens a workbook of any format and reads its lists, with the password if it is encrypted. Blocks.
@@ -222,13 +277,14 @@ fn open_workbook(path: &Path, options: &ReadOptions) -> Result<Box<dyn Workbook>
         let package = encryption::decrypt(path, file, password)?;
         return open_decrypted(path, package, options);
     }
+    let password = options.password.as_ref().map(Password::reveal);
     let file = File::open(path).map_err(|error| container::unreadable(path, error))?;
     let input = Input::of_file(file);
     match container {
         Container::Xlsx => xlsx::open(path, input, limits, options.threads),
         Container::Xlsb => xlsb::open(path, input, limits, options.threads),
-        Container::CompoundFile | Container::Biff => xls::open(path, input, limits),
-        Container::Ods => ods::open(path, input, limits),
+        Container::CompoundFile | Container::Biff => xls::open(path, input, options),
+        Container::Ods => ods::open(path, input, limits, password),
     }
 }
 

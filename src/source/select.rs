@@ -67,7 +67,11 @@ fn choose_sheets(
     hidden: Hidden,
 ) -> Result<(Vec<usize>, Vec<String>)> {
     let worksheets: Vec<usize> = (0..entries.len())
-        .filter(|index| entries[*index].kind == SheetKind::Worksheet)
+        .filter(|index| {
+            // One that is missing is an error to whoever needs it, and never as if it were not in the list.
+            let kind = entries[*index].kind;
+            matches!(kind, SheetKind::Worksheet | SheetKind::Missing)
+        })
         .collect();
     let is_visible = |index: &usize| entries[*index].visibility == Visibility::Visible;
     let names = |indexes: &[usize]| -> Vec<String> {
@@ -103,7 +107,12 @@ fn choose_sheets(
                     }
                 };
                 if found.is_empty() && !is_hidden {
-                    return Err(not_found(path, pattern.as_str(), &names(&worksheets)));
+                    return Err(not_found(
+                        path,
+                        entries,
+                        pattern.as_str(),
+                        &names(&worksheets),
+                    ));
                 }
                 chosen.extend(found);
             }
@@ -231,18 +240,20 @@ fn named_part(
     }))
 }
 
-fn not_found(path: &Path, wanted: &str, names: &[String]) -> Error {
+fn not_found(path: &Path, entries: &[SheetEntry], wanted: &str, names: &[String]) -> Error {
     if names.is_empty() {
         return no_worksheet(path);
     }
     let names: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
-    Error::new(
-        ErrorKind::SheetNotFound,
-        format!("{} has no sheet named \"{wanted}\"", path.display()),
-    )
-    .in_file(path)
-    .in_sheet(wanted)
-    .next_step(format!("The sheets there are: {}", listed(&names)))
+    let is_listed = entries.iter().any(|entry| entry.name == wanted);
+    let how = match is_listed {
+        true => format!("sheet \"{wanted}\" of {} is no worksheet", path.display()),
+        false => format!("{} has no sheet named \"{wanted}\"", path.display()),
+    };
+    Error::new(ErrorKind::SheetNotFound, how)
+        .in_file(path)
+        .in_sheet(wanted)
+        .next_step(format!("The sheets there are: {}", listed(&names)))
 }
 
 fn none_visible(path: &Path, choice: &SheetChoice, names: &[String]) -> Error {

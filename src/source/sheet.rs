@@ -9,12 +9,14 @@ use super::assemble::{Refusal, RowAssembler};
 use super::header::{DisplayNumber, SheetStart, read_start};
 use super::merged::MergeFill;
 use super::select::Selected;
-use super::workbook::{Content, Flow, SheetVisitor, Workbook, over_limit};
+use super::workbook::{Content, Flow, SheetVisitor, Workbook, late_row, over_limit};
 use crate::error::{Error, Result};
 use crate::model::address::{CellAddress, CellRange};
 use crate::model::batch::{Batch, BatchExchange};
 use crate::model::cell::{Cell, FormatId};
+use crate::model::code_page::CodePage;
 use crate::model::limits::{Limit, Limits};
+use crate::model::number_format::NumberFormat;
 use crate::model::selection::{Hidden, MergedCells, ReadOptions};
 use crate::model::sheet::{SheetDescription, SheetTotals};
 
@@ -44,6 +46,7 @@ impl SheetSource {
         selected: Selected,
         options: &ReadOptions,
         display: DisplayNumber,
+        formats: &Arc<[NumberFormat]>,
     ) -> Result<Self> {
         let mut book = workbook.lock().unwrap_or_else(PoisonError::into_inner);
         let start = read_start(path, book.as_mut(), &selected, options, display)?;
@@ -77,7 +80,7 @@ impl SheetSource {
             sheet: entry.name.clone(),
             visibility: entry.visibility,
             date_system: book.date_system(),
-            formats: book.formats().to_vec(),
+            formats: Arc::clone(formats),
             header,
             hidden_columns,
             declared_columns: dimension
@@ -124,7 +127,9 @@ impl RowSource for SheetSource {
             hidden_rows: RowSet::default(),
             last_above: None,
             last_skipped: None,
+            lowest_row: 0,
             plain_row: None,
+            doubts: Doubts::default(),
         };
         if self.merged.is_empty() {
             workbook.read_sheet(self.selected.sheet, &mut rows)?;
@@ -161,8 +166,20 @@ struct Rows<'a> {
     hidden_rows: RowSet,
     last_above: Option<u32>,
     last_skipped: Option<u32>,
+    /// The row furthest down of those that had a cell.
+    lowest_row: u32,
     /// The row of the last cell, if all its cells are part of the table, whatever they hold.
     plain_row: Option<u32>,
+    doubts: Doubts,
+}
+
+/// What is doubtful about the text of the cell that comes next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Doubts {
+    /// Whether characters are none of the file's.
+    replaced: bool,
+    /// The code page that was guessed.
+    guessed: Option<CodePage>,
 }
 
 impl Rows<'_> {
@@ -173,11 +190,38 @@ impl Rows<'_> {
         over_limit(self.path, &place, limit, limit.of(self.limits)).in_sheet(self.sheet)
     }
 
+    fn is_title_row(&self, row: u32) -> bool {
+        let mut title_rows = self.title_rows.into_iter();
+        title_rows.any(|(first, last)| (first..=last).contains(&row))
+    }
+
+    #[cold]
+    fn note(&mut self, doubts: Doubts, at: CellAddress) {
+        let totals = self.assembler.totals_mut();
+        if doubts.replaced {
+            totals.replaced_texts += 1;
+            totals.first_replaced.get_or_insert(at);
+        }
+        if let Some(page) = doubts.guessed {
+            totals.guessed_texts += 1;
+            totals.first_guessed.get_or_insert((at, page));
+        }
+    }
+
+    /// Refuses a cell above the data that comes after data: the titles were found without it, so that it may be one of
+    /// them. Data in any order is the assembler's.
+    fn keep_order(&mut self, row: u32) -> Result<()> {
+        if row < self.first_row && self.lowest_row >= self.first_row {
+            return Err(late_row(self.path, row).in_sheet(self.sheet));
+        }
+        self.lowest_row = self.lowest_row.max(row);
+        Ok(())
+    }
+
     /// Whether a cell above the data, or one that is hidden, is not part of a row; then it is counted.
     fn is_left_out(&mut self, at: CellAddress, is_hidden: bool) -> bool {
         let is_above = at.row < self.first_row;
-        let mut title_rows = self.title_rows.into_iter();
-        if is_above && title_rows.any(|(first, last)| (first..=last).contains(&at.row)) {
+        if is_above && self.is_title_row(at.row) {
             return true;
         }
         if is_hidden && self.hidden == Hidden::Skip {
@@ -204,7 +248,19 @@ impl SheetVisitor for Rows<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
+    fn replaced(&mut self) {
+        self.doubts.replaced = true;
+    }
+
+    fn guessed(&mut self, page: CodePage) {
+        self.doubts.guessed = Some(page);
+    }
+
     fn cell(&mut self, at: CellAddress, content: Content<'_>, format: FormatId) -> Flow {
+        if let Content::Shared(shared) = content {
+            self.doubts.replaced |= shared.strings.is_replaced(shared.index);
+        }
+        let doubts = std::mem::take(&mut self.doubts);
         match self.cells_left.checked_sub(1) {
             Some(left) => self.cells_left = left,
             None => return Err(self.over(Limit::Cells)),
@@ -216,10 +272,17 @@ impl SheetVisitor for Rows<'_> {
             if is_outside || self.reason_column == Some(at.column) {
                 return Ok(ControlFlow::Continue(()));
             }
+            self.keep_order(at.row)?;
             is_hidden = self.hidden_rows.contains(at.row);
             if self.is_left_out(at, is_hidden) {
+                if self.is_title_row(at.row) {
+                    self.note(doubts, at);
+                }
                 return Ok(ControlFlow::Continue(()));
             }
+        }
+        if doubts != Doubts::default() {
+            self.note(doubts, at);
         }
         if matches!(content, Content::Uncached) {
             let totals = self.assembler.totals_mut();

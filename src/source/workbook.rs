@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::address::{CellAddress, CellRange, MAX_COLUMNS, MAX_ROWS};
 use crate::model::cell::{CellError, FormatId};
+use crate::model::code_page::CodePage;
 use crate::model::limits::Limit;
 use crate::model::number_format::NumberFormat;
 use crate::model::shared_strings::SharedStrings;
@@ -61,6 +62,12 @@ pub(super) trait SheetVisitor {
 
     /// A row that is hidden, before its cells if it has any. Rows that are not hidden are not announced.
     fn hidden_row(&mut self, row: u32) -> Flow;
+
+    /// The text of the cell that comes next has U+FFFD where the file has no character. Of shared texts, the table knows.
+    fn replaced(&mut self) {}
+
+    /// The text of the cell that comes next has characters beyond ASCII, by a code page that the file does not name.
+    fn guessed(&mut self, _page: CodePage) {}
 
     /// A cell that is not empty. Cells come row by row in nearly all files; a visitor must bear any order.
     fn cell(&mut self, at: CellAddress, content: Content<'_>, format: FormatId) -> Flow;
@@ -162,6 +169,22 @@ pub(super) fn too_large(path: &Path, what: &str) -> Error {
     )
     .in_file(path)
     .next_step("Split it into smaller workbooks")
+}
+
+/// A workbook that lacks the content of a sheet.
+pub(super) fn missing_part(path: &Path, how: &str, sheet: &str) -> Error {
+    broken(path, how).in_sheet(sheet).next_step(
+        "Copy or download the file again, or name the sheets that are there with --sheet; `sheetload inspect` lists them",
+    )
+}
+
+/// A workbook with a row that comes too late to be read.
+#[cold]
+pub(super) fn late_row(path: &Path, row: u32) -> Error {
+    let row = u64::from(row) + 1;
+    broken(path, &format!("its row {row} comes after rows below it")).next_step(
+        "Open it in a spreadsheet program and save it again, which puts the rows in order",
+    )
 }
 
 /// A workbook that passes one of its limits, whose figure is `most`. `place` is the part or sheet that does, such as `its

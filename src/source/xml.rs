@@ -1,20 +1,24 @@
 //! XML parts as events: any encoding, no document types, bounded depth, errors with the part's name.
 
+mod attributes;
 mod bounds;
+mod standing;
 
-use std::borrow::Cow;
 use std::io::{self, BufRead, Cursor, Read};
 use std::path::{Path, PathBuf};
 
+use quick_xml::Reader;
 use quick_xml::encoding::DecodingReader;
-use quick_xml::events::attributes::Attribute;
-use quick_xml::events::{BytesRef, BytesStart, Event};
-use quick_xml::name::QName;
-use quick_xml::{Reader, XmlVersion};
+use quick_xml::events::{BytesRef, BytesStart, BytesText, Event};
 
+pub(super) use attributes::{
+    attribute, attributes, is_blank, is_of_relationships, is_true, relationship_id,
+};
 use bounds::{Fault, Metered};
 pub(super) use bounds::{MIN_ATTRIBUTE_BYTES, MIN_PIECE_BYTES, check_tag};
+use standing::{Standing, root_namespace, standing};
 
+use super::namespaces::{Scopes, TooMany};
 use super::package::read_error;
 use super::workbook::broken;
 use crate::error::{Error, Result};
@@ -25,7 +29,7 @@ const MAX_DECLARATION_BYTES: u64 = 256;
 /// The byte order mark in UTF-8.
 const UTF8_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
 
-/// The events of an XML part. Of alternate content (ECMA-376 Part 3, §7.6 AlternateContent) it gives the fallback: the
+/// The events of an XML part. Elements of foreign namespaces are left out with all that is in them. Of alternate content (ECMA-376 Part 3, §7.6 AlternateContent) it gives the fallback: the
 /// choices are for programs that show what newer ones made.
 pub(super) struct XmlReader<'a> {
     reader: Reader<Metered<'a>>,
@@ -35,6 +39,9 @@ pub(super) struct XmlReader<'a> {
     skip_to: Option<u32>,
     /// The depths at which alternate content is open.
     alternates: Vec<u32>,
+    scopes: Scopes<Standing>,
+    /// The namespace of the root, whatever it is.
+    root_namespace: String,
     /// Whether the last event was a tag, so that the parser holds nothing of what follows it.
     is_behind_tag: bool,
     path: PathBuf,
@@ -64,6 +71,8 @@ impl<'a> XmlReader<'a> {
             depth: 0,
             skip_to: None,
             alternates: Vec::new(),
+            scopes: Scopes::default(),
+            root_namespace: String::new(),
             is_behind_tag: false,
             path: path.to_path_buf(),
             part: part.to_string(),
@@ -91,8 +100,17 @@ impl<'a> XmlReader<'a> {
                 self.depth += 1;
                 check_tag(tag, self.depth, &self.limits)
                     .map_err(|fault| fault.in_part(&self.path, &self.part))?;
-                let name = tag.name().into_inner();
-                if name.ends_with("AlternateContent") {
+                if self.depth == 1 {
+                    self.root_namespace = root_namespace(tag);
+                }
+                let standing = standing(&mut self.scopes, &self.root_namespace, tag, self.depth);
+                if standing.map_err(|fault| too_many(fault, &self.path, &self.part))?
+                    == Standing::Foreign
+                {
+                    self.skip_to = Some(self.depth - 1);
+                    return Ok(nothing());
+                }
+                if tag.local_name().as_ref() == "AlternateContent" {
                     self.alternates.push(self.depth);
                 } else if self.alternates.last() == Some(&(self.depth - 1))
                     && tag.local_name().as_ref() == "Choice"
@@ -105,9 +123,22 @@ impl<'a> XmlReader<'a> {
                     self.alternates.pop();
                 }
                 self.depth = self.depth.saturating_sub(1);
+                self.scopes.leave(self.depth);
             }
-            Event::Empty(tag) => check_tag(tag, self.depth, &self.limits)
-                .map_err(|fault| fault.in_part(&self.path, &self.part))?,
+            Event::Empty(tag) => {
+                check_tag(tag, self.depth, &self.limits)
+                    .map_err(|fault| fault.in_part(&self.path, &self.part))?;
+                if self.depth == 0 {
+                    self.root_namespace = root_namespace(tag);
+                }
+                let inside = self.depth.saturating_add(1);
+                let standing = standing(&mut self.scopes, &self.root_namespace, tag, inside);
+                let standing = standing.map_err(|fault| too_many(fault, &self.path, &self.part))?;
+                self.scopes.leave(self.depth);
+                if standing == Standing::Foreign {
+                    return Ok(nothing());
+                }
+            }
             Event::DocType(_) => {
                 return Err(damaged(&self.path, &self.part, "has a document type"));
             }
@@ -141,6 +172,7 @@ impl<'a> XmlReader<'a> {
                 Err(error) => return Err(malformed(&self.path, &self.part, error)),
             }
         }
+        self.scopes.leave(depth);
         Ok(())
     }
 
@@ -150,7 +182,8 @@ impl<'a> XmlReader<'a> {
     /// # Errors
     /// What is wrong with the file.
     pub(super) fn rest(&mut self) -> Result<Option<&[u8]>> {
-        if self.skip_to.is_some() || !self.is_behind_tag {
+        let is_foreign = || self.scopes.meaning("") == Some(Standing::Foreign);
+        if self.skip_to.is_some() || !self.is_behind_tag || is_foreign() {
             return Ok(None);
         }
         let source = self.reader.get_mut();
@@ -238,6 +271,15 @@ impl<'a> XmlReader<'a> {
     }
 }
 
+/// What stands for an element that is left out.
+fn nothing() -> Event<'static> {
+    Event::Comment(BytesText::new(""))
+}
+
+fn too_many(_: TooMany, path: &Path, part: &str) -> Error {
+    damaged(path, part, "declares more namespaces than anybody needs")
+}
+
 fn damaged(path: &Path, part: &str, how: &str) -> Error {
     broken(path, &format!("its part {part} {how}"))
 }
@@ -287,80 +329,6 @@ fn declared(start: &[u8]) -> Option<&'static encoding_rs::Encoding> {
     declaration
         .encoder()
         .filter(|encoding| encoding.is_ascii_compatible() && encoding.name() != "UTF-8")
-}
-
-/// The attributes of a tag as written, names with their prefixes: faster than quick-xml's, which look for duplicates and
-/// blanks that nobody writes.
-pub(super) fn attributes<'t>(tag: &'t BytesStart<'_>) -> Attributes<'t> {
-    Attributes {
-        rest: tag.attributes_raw(),
-    }
-}
-
-/// See [`attributes`]. Ends at the first that is malformed.
-pub(super) struct Attributes<'t> {
-    rest: &'t str,
-}
-
-impl<'t> Iterator for Attributes<'t> {
-    type Item = (&'t str, &'t str);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let start = self.rest.trim_start_matches(is_blank);
-        let (name, rest) = start.split_at(memchr(b'=', start)?);
-        let value = rest.get(1..)?.trim_start_matches(is_blank);
-        let quote = *value.as_bytes().first()?;
-        if !matches!(quote, b'"' | b'\'') {
-            return None;
-        }
-        let value = value.get(1..)?;
-        let end = memchr(quote, value)?;
-        let (value, rest) = value.split_at(end);
-        self.rest = rest.get(1..)?;
-        Some((name.trim_end_matches(is_blank), value))
-    }
-}
-
-fn memchr(wanted: u8, text: &str) -> Option<usize> {
-    text.bytes().position(|byte| byte == wanted)
-}
-
-/// XML's white space (XML 1.0, 2.3).
-pub(super) const fn is_blank(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\n' | '\r')
-}
-
-/// The value of an attribute, decoded. Values that do not decode count as missing.
-pub(super) fn attribute<'t>(tag: &'t BytesStart<'_>, name: &str) -> Option<Cow<'t, str>> {
-    let (_, value) = attributes(tag).find(|(found, _)| *found == name)?;
-    decode(value)
-}
-
-/// The value of an attribute in the namespace of relationships, whatever the prefix (ECMA-376 Part 1, §22.8). Some programs
-/// leave the prefix out, where nothing else has that name.
-pub(super) fn relationship_id<'t>(tag: &'t BytesStart<'_>) -> Option<Cow<'t, str>> {
-    let of_namespace = |name: &str| name.split_once(':').is_some_and(|(_, local)| local == "id");
-    let prefixed = attributes(tag).find(|(name, _)| of_namespace(name));
-    match prefixed {
-        Some((_, value)) => decode(value),
-        None => attribute(tag, "id"),
-    }
-}
-
-/// Whether an attribute says true (XML Schema, boolean), also in the words of programs that go by their own language.
-pub(super) fn is_true(value: &str) -> bool {
-    matches!(value, "1" | "true" | "True" | "TRUE" | "on")
-}
-
-fn decode(value: &str) -> Option<Cow<'_, str>> {
-    if !value.contains(['&', '\t', '\n', '\r']) {
-        return Some(Cow::Borrowed(value));
-    }
-    let attribute = Attribute {
-        key: QName(""),
-        value: Cow::Borrowed(value),
-    };
-    attribute.normalized_value(XmlVersion::Implicit1_0).ok()
 }
 
 /// Appends text with its line ends normalised (XML 1.0, 2.11).

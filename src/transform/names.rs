@@ -1,6 +1,6 @@
 //! Column and table names from titles.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -101,13 +101,14 @@ pub fn column_names(header: &Header) -> Vec<String> {
 #[must_use]
 pub fn styled_names(header: &Header, style: NameStyle, taken: &HashSet<String>) -> Vec<String> {
     let mut taken = taken.clone();
+    let mut last_numbers = HashMap::new();
     let mut names = Vec::with_capacity(header.width());
     for (index, title) in header.titles.iter().enumerate() {
         let mut name = style.name(title);
         if name.is_empty() {
             name = untitled(header, index);
         }
-        let name = unique(name, &taken);
+        let name = unique(name, &taken, &mut last_numbers);
         taken.insert(name.clone());
         names.push(name);
     }
@@ -132,17 +133,24 @@ pub fn untitled(header: &Header, index: usize) -> String {
     format!("column_{letters}")
 }
 
-fn unique(name: String, taken: &HashSet<String>) -> String {
+/// A name that is not taken. `last_numbers` knows up to which number the names made of one are taken, so that thousands of
+/// equal titles are numbered in one go.
+fn unique(
+    name: String,
+    taken: &HashSet<String>,
+    last_numbers: &mut HashMap<String, u32>,
+) -> String {
     if !taken.contains(&name) && !is_system_column(&name) {
         return name;
     }
-    let mut number = 2_u32;
+    let mut number = last_numbers.get(&name).copied().unwrap_or(1);
     loop {
+        number += 1;
         let candidate = numbered(&name, number);
         if !taken.contains(&candidate) {
+            last_numbers.insert(name, number);
             return candidate;
         }
-        number += 1;
     }
 }
 
@@ -234,6 +242,20 @@ mod tests {
                 "xmin_2",
                 "ab_2"
             ]
+        );
+    }
+
+    #[test]
+    fn equal_titles_are_numbered_as_one_by_one() {
+        // Sixteen thousand squared would be felt.
+        let titles = vec!["Amount"; 16_384];
+        let names = column_names(&header(&titles));
+        assert_eq!(names[0], "amount");
+        let numbered = (2..).zip(&names[1..]);
+        assert!(
+            numbered
+                .into_iter()
+                .all(|(number, name)| *name == format!("amount_{number}"))
         );
     }
 

@@ -492,9 +492,71 @@ fn cells_are_counted_also_where_one_stands_for_many() {
         "--max-repeated-size",
     ];
     assert_refused(&file, OWN, &words);
-    let raised = ["--max-repeated-size", "1TiB", "--max-cells", "100000"];
+    let ratio = ["--max-repeated-size", "1TiB"];
+    assert_refused(&file, &ratio, &["content.xml", "200 times", "--max-ratio"]);
+    let raised = [
+        "--max-repeated-size",
+        "1TiB",
+        "--max-ratio-floor",
+        "1TiB",
+        "--max-cells",
+        "100000",
+    ];
     assert_refused(&file, &raised, &["100,000 cells", "--max-cells"]);
     assert_refused(&file, CALAMINE, &["16,777,216 cells", "--max-grid-cells"]);
+}
+
+#[test]
+fn a_few_bytes_do_not_stand_for_millions_of_cells() {
+    let row = |rows: u32| {
+        format!(
+            "<table:table-row table:number-rows-repeated=\"{rows}\"><table:table-cell office:value-type=\"float\" \
+             office:value=\"1\" table:number-columns-repeated=\"16384\"/></table:table-row>"
+        )
+    };
+    let words = ["content.xml", "200 times", "--max-ratio"];
+    let (_directory, file) = Hostile::ods(&row(700));
+    assert_refused(&file, OWN, &words);
+    // In as many sheets as well as in one.
+    let sheets = vec![row(20); 35].join("</table:table><table:table>");
+    let (_directory, file) = Hostile::ods(&sheets);
+    assert_refused(&file, OWN, &words);
+    // A column of a whole sheet is nothing unusual.
+    let column = row(1_048_576).replace("16384", "1");
+    let (_directory, file) = Hostile::ods(&column);
+    assert_read(&file, &["--header-row", "none"]);
+}
+
+#[test]
+fn sheets_without_end_of_one_part_are_one_sheet() {
+    let sheets: String = (0..20_000)
+        .map(|n| format!("<sheet name=\"S{n}\" sheetId=\"{}\" r:id=\"rId1\"/>", n + 1))
+        .collect();
+    let cells: String = (0..16_384).map(|_| "<c><v>1</v></c>").collect();
+    let mut hostile = Hostile::new("hostile.xlsx");
+    let xmlns = "xmlns=\"http://schemas.openxmlformats.org/package/2006/relationships\"";
+    let one = |kind: &str, target: &str| {
+        format!(
+            "<Relationships {xmlns}><Relationship Id=\"rId1\" Type=\"{TYPE}/{kind}\" Target=\"{target}\"/></Relationships>"
+        )
+    };
+    hostile.part("_rels/.rels", &one("officeDocument", "xl/workbook.xml"));
+    hostile.part(
+        "xl/_rels/workbook.xml.rels",
+        &one("worksheet", "worksheets/sheet1.xml"),
+    );
+    hostile.part(
+        "xl/workbook.xml",
+        &format!("<workbook xmlns:r=\"{TYPE}\"><sheets>{sheets}</sheets></workbook>"),
+    );
+    hostile.part(
+        "xl/worksheets/sheet1.xml",
+        &format!("<worksheet><sheetData><row>{cells}</row></sheetData></worksheet>"),
+    );
+    let (_directory, file) = hostile.finish();
+    assert_read(&file, OWN);
+    let words = ["\"S1\" has no part of its own", "--sheet"];
+    assert_refused(&file, &["--sheet", "S1"], &words);
 }
 
 #[test]

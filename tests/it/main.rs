@@ -32,6 +32,7 @@ mod moments;
 mod output;
 mod private_server;
 mod publish;
+mod readers;
 mod rejects;
 mod resume;
 mod row_faults;

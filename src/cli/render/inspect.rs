@@ -59,6 +59,7 @@ fn describe_sheet(text: &mut Text, sheet: &SheetInspection) {
             SheetKind::Worksheet => "empty",
             SheetKind::Chart => "a chart",
             SheetKind::Other => "not a worksheet",
+            SheetKind::Missing => "missing in the file, which is damaged",
         };
         let tail = format!(" ({visibility}): {what}");
         text.named("Sheet", &sheet.sheet, &tail);

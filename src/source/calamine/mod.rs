@@ -20,7 +20,8 @@ use calamine::{
 };
 
 use super::compound_file::CompoundFile;
-use super::container::{Container, KNOWN_FORMATS};
+use super::container::Container;
+use super::other_files::KNOWN_FORMATS;
 use super::workbook::{SheetVisitor, Workbook, address};
 use cells::{GENERAL, borrowed, content, restore_errors};
 use error::{SpreadsheetError, guarded};

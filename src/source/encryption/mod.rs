@@ -11,7 +11,7 @@ use super::compound_file::CompoundFile;
 use super::workbook::{broken, too_large};
 use crate::error::{Error, ErrorKind, Result};
 use agile::Agile;
-use primitives::Aes;
+pub(super) use primitives::{Aes, BLOCK_BYTES};
 use standard::Standard;
 
 /// The stream that tells how the package is encrypted.
@@ -24,7 +24,8 @@ const MAX_INFO_BYTES: usize = 1 << 20;
 /// before it asks.
 const DEFAULT_PASSWORD: &str = "VelvetSweatshop";
 /// What to do about a password.
-const GIVE_PASSWORD: &str = "Give the password with --password-file or SHEETLOAD_PASSWORD";
+pub(super) const GIVE_PASSWORD: &str =
+    "Give the password with --password-file or SHEETLOAD_PASSWORD";
 /// What to do about anything else.
 const REMOVE_PASSWORD: &str =
     "Save it without protection in the program that it was protected with";

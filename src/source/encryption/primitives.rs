@@ -7,7 +7,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 /// Bytes that AES works on at once.
-pub(super) const BLOCK_BYTES: usize = 16;
+pub(in crate::source) const BLOCK_BYTES: usize = 16;
 
 /// A hash function by its name in [MS-OFFCRYPTO] 2.3.4.11.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +103,7 @@ fn authenticates<M: Mac + hmac::KeyInit>(key: &[u8], bytes: &[u8], hash: &[u8]) 
 }
 
 /// AES with a key.
-pub(super) enum Aes {
+pub(in crate::source) enum Aes {
     Bits128(Aes128),
     Bits192(Aes192),
     Bits256(Aes256),
@@ -111,7 +111,7 @@ pub(super) enum Aes {
 
 impl Aes {
     /// `None` for a key of a length that AES has not.
-    pub(super) fn new(key: &[u8]) -> Option<Self> {
+    pub(in crate::source) fn new(key: &[u8]) -> Option<Self> {
         match key.len() {
             16 => Aes128::new_from_slice(key).ok().map(Self::Bits128),
             24 => Aes192::new_from_slice(key).ok().map(Self::Bits192),
@@ -129,7 +129,7 @@ impl Aes {
     }
 
     /// Decrypts whole blocks, each chained to the one before it (CBC); a rest stays as it is.
-    pub(super) fn decrypt_chain(&self, start: [u8; BLOCK_BYTES], bytes: &mut [u8]) {
+    pub(in crate::source) fn decrypt_chain(&self, start: [u8; BLOCK_BYTES], bytes: &mut [u8]) {
         let mut previous = start;
         let (blocks, _rest) = bytes.as_chunks_mut::<BLOCK_BYTES>();
         for block in blocks {

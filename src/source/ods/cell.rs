@@ -1,13 +1,7 @@
 //! One cell: its attributes, and what they and its text make of it (OpenDocument 1.3 part 3, 9.1.4 and 19.385).
 
-use std::path::Path;
-
-use quick_xml::events::BytesStart;
-use quick_xml::events::attributes::Attribute;
-
 use super::styles::Formats;
-use super::text::Prefixes;
-use super::xml::{attributes, name_of, value_of};
+use super::tag::{Space, Tag, TagAttribute};
 use crate::error::Result;
 use crate::model::cell::{CellError, FormatId};
 use crate::source::whole_digits::number_content;
@@ -67,72 +61,64 @@ impl Default for CellHead {
 }
 
 impl CellHead {
-    /// Reads a cell's tag.
+    /// Reads a cell's tag. What it holds is in the namespace of documents; OpenOffice.org had it in that of tables before
+    /// there was a standard. Other namespaces have attributes of the same names, which say the same or something else.
     ///
     /// # Errors
     /// `WorkbookBroken` for what is no attribute.
-    pub(super) fn read(
-        &mut self,
-        path: &Path,
-        tag: &BytesStart<'_>,
-        formats: &Formats,
-        prefixes: &Prefixes,
-    ) -> Result<()> {
+    pub(super) fn read(&mut self, tag: &Tag<'_>, formats: &Formats) -> Result<()> {
         self.clear();
-        for attribute in attributes(path, tag) {
+        for attribute in tag.attributes() {
             let attribute = attribute?;
-            let (prefix, name) = name_of(&attribute);
-            let text = match name {
-                "formula" => {
-                    self.has_formula = true;
-                    continue;
+            match attribute.name() {
+                (Space::Table, "formula") => self.has_formula = true,
+                (Space::Calcext, "value-type") => self.is_error |= attribute.raw() == "error",
+                (Space::Office | Space::Table, "value-type") => {
+                    self.value_type = value_type(attribute.raw());
                 }
-                "value-type" if prefix == prefixes.calcext => {
-                    self.is_error |= &*attribute.value == "error";
-                    continue;
+                (Space::Table, "style-name") => {
+                    self.style = Some(self.format_of_style(&attribute, formats)?);
                 }
-                "value-type" => {
-                    self.value_type = value_type(&attribute.value);
-                    continue;
+                (Space::Table, "number-columns-repeated") => {
+                    self.repeated = count(attribute.raw());
                 }
-                "style-name" => {
-                    self.style = Some(self.format_of_style(path, &attribute, formats)?);
-                    continue;
+                (Space::Table, "number-columns-spanned") => {
+                    self.spanned.0 = saturated(count(attribute.raw()));
                 }
-                "number-columns-repeated" => {
-                    self.repeated = count(&attribute.value);
-                    continue;
+                (Space::Table, "number-rows-spanned") => {
+                    self.spanned.1 = saturated(count(attribute.raw()));
                 }
-                "number-columns-spanned" => {
-                    self.spanned.0 = saturated(count(&attribute.value));
-                    continue;
-                }
-                "number-rows-spanned" => {
-                    self.spanned.1 = saturated(count(&attribute.value));
-                    continue;
-                }
-                "value" => &mut self.value,
-                "date-value" | "time-value" => &mut self.moment,
-                "boolean-value" => &mut self.truth,
-                "string-value" => &mut self.string,
-                "currency" => &mut self.currency,
-                _ => continue,
-            };
-            text.push_str(value_of(path, &attribute)?.trim_matches(is_blank(name)));
+                (Space::Office | Space::Table, name) => self.value(name, &attribute)?,
+                _ => {}
+            }
         }
+        Ok(())
+    }
+
+    /// Takes an attribute that has a value of the cell.
+    fn value(&mut self, name: &str, attribute: &TagAttribute<'_>) -> Result<()> {
+        let text = match name {
+            "value" => &mut self.value,
+            "date-value" | "time-value" => &mut self.moment,
+            "boolean-value" => &mut self.truth,
+            "string-value" => &mut self.string,
+            "currency" => &mut self.currency,
+            _ => return Ok(()),
+        };
+        text.clear();
+        text.push_str(attribute.value()?.trim_matches(is_blank(name)));
         Ok(())
     }
 
     fn format_of_style(
         &mut self,
-        path: &Path,
-        attribute: &Attribute<'_>,
+        attribute: &TagAttribute<'_>,
         formats: &Formats,
     ) -> Result<FormatId> {
-        if self.known_style.0.is_empty() || self.known_style.0 != *attribute.value {
-            self.known_style.1 = formats.of_style(&value_of(path, attribute)?);
+        if self.known_style.0.is_empty() || self.known_style.0 != attribute.raw() {
+            self.known_style.1 = formats.of_style(&attribute.value()?);
             self.known_style.0.clear();
-            self.known_style.0.push_str(&attribute.value);
+            self.known_style.0.push_str(attribute.raw());
         }
         Ok(self.known_style.1)
     }
@@ -206,7 +192,11 @@ impl CellHead {
     /// The value that the attributes have, if it is one of the cell's type.
     fn typed(&self) -> Option<Content<'_>> {
         match self.value_type {
-            ValueType::None | ValueType::Text => None,
+            // The paragraphs are how the cell displays it (19.389). An empty one is what writers leave that have nothing to
+            // say there.
+            ValueType::None | ValueType::Text => {
+                (!self.string.is_empty()).then_some(Content::Text(&self.string))
+            }
             ValueType::Number | ValueType::Percentage | ValueType::Currency => {
                 let number: f64 = self.value.parse().ok()?;
                 // Beyond what a number can be, or what a program made of an error.

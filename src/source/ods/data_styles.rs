@@ -1,9 +1,8 @@
 //! Data styles as number format codes (OpenDocument 1.3 part 3, 16.29).
 
-use quick_xml::events::{BytesStart, Event};
-
 use super::digits::{Digits, fraction, scientific};
-use super::xml::{Xml, attributes, name_of, value_of};
+use super::tag::{Space, Tag};
+use super::xml::{Node, Xml};
 use crate::error::Result;
 use crate::model::number_format::NumberFormat;
 
@@ -77,9 +76,8 @@ pub(super) fn read(xml: &mut Xml<'_>, kind: Kind, elapsed: bool) -> Result<DataS
     let mut maps = Vec::new();
     let outside = xml.depth().saturating_sub(1);
     while xml.depth() > outside {
-        let path = xml.path();
         let part = match xml.next()? {
-            Event::Start(tag) => Part::of(path, &tag)?,
+            Node::Start(tag) => Part::of(&tag)?,
             _ => continue,
         };
         match part {
@@ -132,13 +130,17 @@ enum Part {
 }
 
 impl Part {
-    fn of(path: &std::path::Path, tag: &BytesStart<'_>) -> Result<Self> {
+    fn of(tag: &Tag<'_>) -> Result<Self> {
         let (mut digits, mut map) = (Digits::default(), (None, None));
         let (mut long, mut textual) = (false, false);
-        for attribute in attributes(path, tag) {
+        for attribute in tag.attributes() {
             let attribute = attribute?;
-            let value = value_of(path, &attribute)?;
-            match name_of(&attribute).1 {
+            let (space, name) = attribute.name();
+            if !matches!(space, Space::Number | Space::Style | Space::Loext) {
+                continue;
+            }
+            let value = attribute.value()?;
+            match name {
                 "style" => long = value == "long",
                 "textual" => textual = value == "true",
                 "condition" => map.0 = Some(value.into_owned()),
@@ -147,7 +149,11 @@ impl Part {
             }
         }
         let either = |one: &str, other: &str| (if long { other } else { one }).to_owned();
-        Ok(match tag.local_name().as_ref() {
+        let name = match tag.name() {
+            (Space::Number | Space::Style | Space::Loext, name) => name,
+            _ => return Ok(Self::Other),
+        };
+        Ok(match name {
             "number" => Self::Number(digits),
             "scientific-number" => Self::Code(scientific(&digits)),
             "fraction" => Self::Code(fraction(&digits)),

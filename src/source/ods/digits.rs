@@ -2,9 +2,8 @@
 
 use std::iter::repeat_n;
 
-use quick_xml::events::Event;
-
-use super::xml::{Xml, attribute};
+use super::tag::Space;
+use super::xml::{Node, Xml};
 use crate::error::Result;
 
 /// More digits than any number shows.
@@ -58,11 +57,11 @@ impl Digits {
 
     /// Reads the texts among the digits, to the end of the number whose start was the last event (16.29.4).
     pub(super) fn read_embedded_texts(&mut self, xml: &mut Xml<'_>) -> Result<()> {
-        let (path, outside) = (xml.path(), xml.depth().saturating_sub(1));
+        let outside = xml.depth().saturating_sub(1);
         while xml.depth() > outside {
             let position = match xml.next()? {
-                Event::Start(tag) if tag.local_name().as_ref() == "embedded-text" => {
-                    let position = attribute(path, &tag, "position")?;
+                Node::Start(tag) if tag.name() == (Space::Number, "embedded-text") => {
+                    let position = tag.attribute(Space::Number, "position")?;
                     position.and_then(|position| position.trim().parse::<usize>().ok())
                 }
                 _ => continue,

@@ -7,12 +7,14 @@ mod cell;
 mod data_styles;
 mod digits;
 mod duration;
+mod encryption;
 mod names;
 mod outline;
 mod package;
 mod repeats;
 mod sheet;
 mod styles;
+mod tag;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -23,6 +25,7 @@ use std::path::Path;
 
 use outline::Outline;
 use package::Package;
+use repeats::Excess;
 use sheet::{Shared, SheetReading, Wanted};
 
 use super::input::Input;
@@ -38,15 +41,30 @@ use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetTable};
 ///
 /// # Errors
 /// `WorkbookBroken`, `WorkbookEncrypted`, `WorkbookTooLarge`, `FileUnreadable`.
-pub(super) fn open(path: &Path, input: Input, limits: &Limits) -> Result<Box<dyn Workbook>> {
+pub(super) fn open(
+    path: &Path,
+    input: Input,
+    limits: &Limits,
+    password: Option<&str>,
+) -> Result<Box<dyn Workbook>> {
     let mut package = Package::open(path, input, limits)?;
+    package.unlock(password)?;
     let outline = outline::read(&mut package)?;
-    Ok(Box::new(OdsWorkbook { package, outline }))
+    let excess = vec![0; outline.sheets.len()];
+    Ok(Box::new(OdsWorkbook {
+        package,
+        outline,
+        excess,
+        total_excess: 0,
+    }))
 }
 
 struct OdsWorkbook {
     package: Package,
     outline: Outline,
+    /// What repeated cells have come to in each sheet, however often it was read, and in all.
+    excess: Vec<u64>,
+    total_excess: u64,
 }
 
 impl OdsWorkbook {
@@ -56,15 +74,22 @@ impl OdsWorkbook {
         visitor: &mut dyn SheetVisitor,
         wanted: Wanted,
     ) -> Result<Vec<CellRange>> {
-        let Some(start) = self.outline.starts.get(sheet).copied().flatten() else {
+        let Some(Some(start)) = self.outline.starts.get(sheet) else {
             return Ok(Vec::new());
         };
+        let known = self.excess.get(sheet).copied().unwrap_or(0);
+        let others = self.total_excess.saturating_sub(known);
+        let mut excess = Excess::of_others(others, self.package.file_bytes());
         let content = self.package.content_from(start)?;
         let shared = Shared {
             formats: &self.outline.formats,
-            prefixes: &self.outline.prefixes,
         };
-        SheetReading::new(content, shared, visitor, wanted).read()
+        let read = SheetReading::new(content, shared, visitor, wanted, &mut excess).read();
+        if let Some(own) = self.excess.get_mut(sheet) {
+            *own = excess.bytes().saturating_sub(others).max(known);
+            self.total_excess = others.saturating_add(*own);
+        }
+        read
     }
 }
 

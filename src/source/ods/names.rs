@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use quick_xml::events::{BytesStart, Event};
-
-use super::xml::{Xml, attributes, name_of, value_of};
+use super::tag::{Space, Tag};
+use super::xml::{Node, Xml};
 use crate::error::Result;
 use crate::model::address::CellRange;
 use crate::model::sheet::{NamedRange, SheetEntry, SheetTable};
@@ -35,12 +34,12 @@ impl Names {
     /// # Errors
     /// What is wrong with the XML; `WorkbookTooLarge`.
     pub(super) fn read(&mut self, xml: &mut Xml<'_>, scope: Option<usize>) -> Result<()> {
-        let (path, outside) = (xml.path(), xml.depth().saturating_sub(1));
+        let outside = xml.depth().saturating_sub(1);
         while xml.depth() > outside {
             let (is_range, mut named) = match xml.next()? {
-                Event::Start(tag) => match tag.local_name().as_ref() {
-                    "named-range" => (true, Named::of(path, &tag)?),
-                    "database-range" => (false, Named::of(path, &tag)?),
+                Node::Start(tag) => match tag.name() {
+                    (Space::Table, "named-range") => (true, Named::of(&tag)?),
+                    (Space::Table, "database-range") => (false, Named::of(&tag)?),
                     _ => continue,
                 },
                 _ => continue,
@@ -91,16 +90,19 @@ impl Names {
 }
 
 impl Named {
-    fn of(path: &std::path::Path, tag: &BytesStart<'_>) -> Result<Self> {
+    fn of(tag: &Tag<'_>) -> Result<Self> {
         let mut named = Self {
             has_header: true,
             ..Self::default()
         };
         let mut has_columns = true;
-        for attribute in attributes(path, tag) {
+        for attribute in tag.attributes() {
             let attribute = attribute?;
-            let value = value_of(path, &attribute)?;
-            match name_of(&attribute).1 {
+            let (Space::Table, name) = attribute.name() else {
+                continue;
+            };
+            let value = attribute.value()?;
+            match name {
                 "name" => named.name = value.into_owned(),
                 "cell-range-address" | "target-range-address" => {
                     named.address = value.into_owned();

@@ -1,14 +1,13 @@
 //! What a workbook has besides cells: its sheets and where they begin, names, formats. One pass over the content.
 
 use std::collections::HashSet;
-
-use quick_xml::events::{BytesStart, Event};
+use std::sync::Arc;
 
 use super::names::Names;
 use super::package::{CONTENT, Package, STYLES};
 use super::styles::{Formats, Pool};
-use super::text::Prefixes;
-use super::xml::{Xml, attribute, attributes, name_of, value_of};
+use super::tag::{Namespaces, Space, Tag};
+use super::xml::{Node, Xml};
 use crate::error::{Error, Result};
 use crate::model::sheet::{DateSystem, SheetEntry, SheetKind, Visibility};
 use crate::source::workbook::broken;
@@ -17,21 +16,25 @@ use crate::source::workbook::broken;
 pub(super) struct Outline {
     /// The sheets.
     pub(super) sheets: Vec<SheetEntry>,
-    /// For each sheet, how many bytes of the content lie before what is in it; none for a sheet with nothing in it.
-    pub(super) starts: Vec<Option<u64>>,
+    /// Where what is in each sheet begins; none for a sheet with nothing in it.
+    pub(super) starts: Vec<Option<SheetStart>>,
     /// Names of ranges and tables.
     pub(super) names: Names,
     /// Number formats.
     pub(super) formats: Formats,
     /// What numbers with a date format count from. Dates are stored as such.
     pub(super) date_system: DateSystem,
-    /// The document's namespaces.
-    pub(super) prefixes: Prefixes,
 }
 
-/// The namespaces that need a prefix of their own.
-const CALCEXT: &str = "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0";
-const DRAW: &str = "urn:oasis:names:tc:opendocument:xmlns:drawing:1.0";
+/// Where a sheet begins.
+#[derive(Debug, Clone)]
+pub(super) struct SheetStart {
+    /// How many bytes of the content lie before what is in it.
+    pub(super) position: u64,
+    /// What is declared around it, which sheets share.
+    pub(super) namespaces: Arc<Namespaces>,
+}
+
 /// The longest code of a currency that is looked at: three letters (ISO 4217), or a sign.
 const MAX_CURRENCY_BYTES: usize = 8;
 /// The first day of the other date system.
@@ -51,17 +54,14 @@ pub(super) fn read(package: &mut Package) -> Result<Outline> {
     loop {
         let depth = xml.depth();
         let element = match xml.next()? {
-            Event::Start(tag) if depth == 0 => {
-                survey.prefixes = prefixes(&path, &tag)?;
-                continue;
-            }
-            Event::Start(tag) => match (depth, tag.local_name().as_ref()) {
-                (1, "automatic-styles") => Element::Styles,
-                (1, "body") => continue,
-                (2, "spreadsheet") => Element::Spreadsheet,
+            Node::Start(_) if depth == 0 => continue,
+            Node::Start(tag) => match (depth, tag.name()) {
+                (1, (Space::Office, "automatic-styles")) => Element::Styles,
+                (1, (Space::Office, "body")) => continue,
+                (2, (Space::Office, "spreadsheet")) => Element::Spreadsheet,
                 _ => Element::Other,
             },
-            Event::Eof => break,
+            Node::Eof => break,
             _ => continue,
         };
         match element {
@@ -90,7 +90,6 @@ pub(super) fn read(package: &mut Package) -> Result<Outline> {
         names: survey.names,
         formats: Formats::new(&path, &common, &survey.automatic, &survey.currencies)?,
         date_system: survey.date_system,
-        prefixes: survey.prefixes,
     })
 }
 
@@ -107,9 +106,9 @@ fn common_styles(package: &mut Package) -> Result<Pool> {
     loop {
         let depth = xml.depth();
         let is_list = match xml.next()? {
-            Event::Start(_) if depth == 0 => continue,
-            Event::Start(tag) => tag.local_name().as_ref() == "styles",
-            Event::Eof => return Ok(pool),
+            Node::Start(_) if depth == 0 => continue,
+            Node::Start(tag) => tag.name() == (Space::Office, "styles"),
+            Node::Eof => return Ok(pool),
             _ => continue,
         };
         match is_list {
@@ -117,23 +116,6 @@ fn common_styles(package: &mut Package) -> Result<Pool> {
             false => xml.skip_element()?,
         }
     }
-}
-
-/// The prefixes that the document's root declares (Namespaces in XML 1.0, 3).
-fn prefixes(path: &std::path::Path, root: &BytesStart<'_>) -> Result<Prefixes> {
-    let mut prefixes = Prefixes::default();
-    for attribute in attributes(path, root) {
-        let attribute = attribute?;
-        let ("xmlns", prefix) = name_of(&attribute) else {
-            continue;
-        };
-        match &*value_of(path, &attribute)? {
-            CALCEXT => prefixes.calcext = prefix.to_owned(),
-            DRAW => prefixes.draw = prefix.to_owned(),
-            _ => {}
-        }
-    }
-    Ok(prefixes)
 }
 
 enum Element {
@@ -145,11 +127,11 @@ enum Element {
 /// What has been found so far.
 #[derive(Default)]
 struct Survey {
-    prefixes: Prefixes,
     has_spreadsheet: bool,
     /// Names and styles.
     sheets: Vec<(Option<String>, Option<String>)>,
-    starts: Vec<Option<u64>>,
+    starts: Vec<Option<SheetStart>>,
+    namespaces: Arc<Namespaces>,
     names: Names,
     automatic: Pool,
     currencies: HashSet<String>,
@@ -167,18 +149,16 @@ enum Child {
 impl Survey {
     fn spreadsheet(&mut self, xml: &mut Xml<'_>) -> Result<()> {
         self.has_spreadsheet = true;
-        let (path, outside) = (xml.path(), xml.depth().saturating_sub(1));
+        let outside = xml.depth().saturating_sub(1);
         while xml.depth() > outside {
             let child = match xml.next()? {
-                Event::Start(tag) => match tag.local_name().as_ref() {
-                    "table" => {
-                        let own = |name| -> Result<Option<String>> {
-                            Ok(attribute(path, &tag, name)?.map(std::borrow::Cow::into_owned))
-                        };
+                Node::Start(tag) => match tag.name() {
+                    (Space::Table, "table") => {
+                        let own = |name| tag.attribute(Space::Table, name);
                         Child::Table(own("name")?, own("style-name")?)
                     }
-                    "named-expressions" | "database-ranges" => Child::Names,
-                    "calculation-settings" => Child::Settings,
+                    (Space::Table, "named-expressions" | "database-ranges") => Child::Names,
+                    (Space::Table, "calculation-settings") => Child::Settings,
                     _ => Child::Other,
                 },
                 _ => continue,
@@ -204,16 +184,19 @@ impl Survey {
         let place = self.sheets.len();
         self.sheets.push((name, style));
         let start = xml.position();
+        if *self.namespaces != *xml.namespaces() {
+            self.namespaces = Arc::new(xml.namespaces().clone());
+        }
         let outside = xml.depth().saturating_sub(1);
         while xml.depth() > outside {
-            let (path, depth) = (xml.path(), xml.depth());
+            let depth = xml.depth();
             let has_names = match xml.next()? {
-                Event::Start(tag) => match tag.local_name().as_ref() {
-                    "table-cell" | "covered-table-cell" => {
-                        self.note_currency(path, &tag)?;
+                Node::Start(tag) => match tag.name() {
+                    (Space::Table, "table-cell" | "covered-table-cell") => {
+                        self.note_currency(&tag)?;
                         false
                     }
-                    "named-expressions" => depth == outside + 1,
+                    (Space::Table, "named-expressions") => depth == outside + 1,
                     _ => false,
                 },
                 _ => false,
@@ -223,31 +206,39 @@ impl Survey {
             }
         }
         // An empty element ends without another byte.
-        self.starts.push((xml.position() > start).then_some(start));
+        self.starts
+            .push((xml.position() > start).then(|| SheetStart {
+                position: start,
+                namespaces: Arc::clone(&self.namespaces),
+            }));
         Ok(())
     }
 
-    fn note_currency(&mut self, path: &std::path::Path, cell: &BytesStart<'_>) -> Result<()> {
-        if !cell.attributes_raw().contains("currency=") {
+    fn note_currency(&mut self, cell: &Tag<'_>) -> Result<()> {
+        if !cell.may_have("currency") {
             return Ok(());
         }
-        if let Some(currency) = attribute(path, cell, "currency")?
+        let named = match cell.attribute(Space::Office, "currency")? {
+            None => cell.attribute(Space::Table, "currency")?,
+            named => named,
+        };
+        if let Some(currency) = named
             && is_currency(&currency)
-            && !self.currencies.contains(&*currency)
+            && !self.currencies.contains(&currency)
         {
-            self.currencies.insert(currency.into_owned());
+            self.currencies.insert(currency);
         }
         Ok(())
     }
 
     /// Looks for the day from which numbers count (`table:null-date`, 9.4.3).
     fn settings(&mut self, xml: &mut Xml<'_>) -> Result<()> {
-        let (path, outside) = (xml.path(), xml.depth().saturating_sub(1));
+        let outside = xml.depth().saturating_sub(1);
         while xml.depth() > outside {
-            if let Event::Start(tag) = xml.next()?
-                && tag.local_name().as_ref() == "null-date"
+            if let Node::Start(tag) = xml.next()?
+                && tag.name() == (Space::Table, "null-date")
             {
-                let day = attribute(path, &tag, "date-value")?;
+                let day = tag.attribute(Space::Table, "date-value")?;
                 if day.is_some_and(|day| day.starts_with(FIRST_DAY_OF_1904)) {
                     self.date_system = DateSystem::From1904;
                 }

@@ -1,19 +1,24 @@
 //! The zip package: its parts, and whether they are encrypted (OpenDocument 1.3 part 2).
 
-use std::io::{self, BufReader, Read as _};
+use std::collections::HashMap;
+use std::io::{self, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use quick_xml::events::Event;
+use flate2::read::DeflateDecoder;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::xml::{Place, Xml, attribute};
+use super::encryption::{self, EncryptedPart, Fault};
+use super::outline::SheetStart;
+use super::xml::{Place, Xml};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::limits::{Limit, Limits};
 use crate::source::container::unreadable;
+use crate::source::encryption::GIVE_PASSWORD;
 use crate::source::inflate::{Ledger, Listed, Passed};
 use crate::source::input::Input;
-use crate::source::workbook::broken;
+use crate::source::workbook::{broken, over_limit};
 
 /// The part with the cells.
 pub(super) const CONTENT: &str = "content.xml";
@@ -27,10 +32,11 @@ pub(super) struct Package {
     path: PathBuf,
     archive: ZipArchive<BufReader<Input>>,
     ledger: Ledger,
+    decrypted: Decrypted,
 }
 
 impl Package {
-    /// Opens a package and refuses an encrypted one.
+    /// Opens a package, whose parts may be encrypted.
     ///
     /// # Errors
     /// `WorkbookBroken`, `WorkbookEncrypted`, `FileUnreadable`.
@@ -38,13 +44,12 @@ impl Package {
         let file_bytes = input.len().map_err(|error| unreadable(path, error))?;
         let archive = ZipArchive::new(BufReader::new(input))
             .map_err(|error| zip_failure(path, "its zip directory is missing or cut off", error))?;
-        let mut package = Self {
+        Ok(Self {
             path: path.to_path_buf(),
             archive,
             ledger: Ledger::new(*limits, file_bytes),
-        };
-        package.refuse_encrypted()?;
-        Ok(package)
+            decrypted: HashMap::new(),
+        })
     }
 
     /// The workbook.
@@ -52,101 +57,155 @@ impl Package {
         &self.path
     }
 
+    /// How large the file is.
+    pub(super) fn file_bytes(&self) -> u64 {
+        self.ledger.file_bytes()
+    }
+
     /// A part's XML, if the package has the part.
     ///
     /// # Errors
     /// `WorkbookBroken`, `WorkbookEncrypted`, `FileUnreadable`.
     pub(super) fn part(&mut self, name: &'static str) -> Result<Option<Xml<'_>>> {
-        let limit = match name {
-            CONTENT => Limit::Part,
-            _ => Limit::List,
-        };
-        let Some(index) = self.index(name) else {
+        let Some((listed, part)) = inflating(&self.path, &mut self.archive, &self.decrypted, name)?
+        else {
             return Ok(None);
-        };
-        let part = self
-            .archive
-            .by_index(index)
-            .map_err(|error| zip_failure(&self.path, "a part of it does not inflate", error))?;
-        let listed = Listed {
-            index,
-            compressed: part.compressed_size(),
-            limit,
         };
         let (limits, part) = (self.ledger.limits(), self.ledger.inflating(listed, part));
         Ok(Some(Xml::new(Place::of(&self.path, name), part, limits)))
     }
 
-    /// The cells' XML from a position behind an element's start tag.
+    /// The cells' XML from behind the start tag of a sheet.
     ///
     /// # Errors
     /// `WorkbookBroken`, `WorkbookEncrypted`, `WorkbookTooLarge`, `FileUnreadable`.
-    pub(super) fn content_from(&mut self, position: u64) -> Result<Xml<'_>> {
+    pub(super) fn content_from(&mut self, start: &SheetStart) -> Result<Xml<'_>> {
+        let position = start.position;
         let path = self.path.as_path();
-        let missing = || broken(path, "it has no content.xml");
-        let inflating = "its content does not inflate";
-        let index = index_of(&self.archive, CONTENT).ok_or_else(missing)?;
-        let part = self
-            .archive
-            .by_index(index)
-            .map_err(|error| zip_failure(path, inflating, error))?;
-        let listed = Listed {
-            index,
-            compressed: part.compressed_size(),
-            limit: Limit::Part,
-        };
+        let inflating_fails = "its content does not inflate";
+        let found = inflating(path, &mut self.archive, &self.decrypted, CONTENT)?;
+        let (listed, part) = found.ok_or_else(|| broken(path, "it has no content.xml"))?;
         let (limits, place) = (self.ledger.limits(), Place::of(path, CONTENT));
         let mut part = self.ledger.inflating(listed, part);
         let skipped =
             io::copy(&mut part.by_ref().take(position), &mut io::sink()).map_err(|error| {
                 match Passed::of(&error) {
                     Some(passed) => place.over(passed),
-                    None => zip_failure(path, inflating, ZipError::Io(error)),
+                    None => zip_failure(path, inflating_fails, ZipError::Io(error)),
                 }
             })?;
         if skipped < position {
             return Err(broken(path, "its content is cut off"));
         }
-        Ok(Xml::inside(place, part, limits))
+        let namespaces = (*start.namespaces).clone();
+        Ok(Xml::inside(place, part, limits, namespaces))
     }
 
-    fn index(&self, name: &str) -> Option<usize> {
-        index_of(&self.archive, name)
-    }
-
-    /// Refuses a package that its manifest calls encrypted. A manifest that cannot be read is not needed for anything else.
-    fn refuse_encrypted(&mut self) -> Result<()> {
-        match self.look_for_encryption() {
+    /// Decrypts the parts that the manifest calls encrypted. A manifest that cannot be read is not needed for anything else.
+    ///
+    /// # Errors
+    /// `WorkbookEncrypted` without the right password, or for an encryption of an unknown kind.
+    pub(super) fn unlock(&mut self, password: Option<&str>) -> Result<()> {
+        let parts = match self.encrypted_parts() {
             Err(error) if error.kind() == ErrorKind::WorkbookBroken => {
                 tracing::debug!(%error, "no readable manifest");
-                Ok(())
+                return Ok(());
             }
-            verdict => verdict,
+            parts => parts?,
+        };
+        let is_needed = |part: &&EncryptedPart| {
+            let names = [CONTENT, STYLES];
+            names
+                .iter()
+                .any(|name| part.name.eq_ignore_ascii_case(name))
+        };
+        let Some(first) = parts.iter().find(is_needed).or(parts.first()) else {
+            return Ok(());
+        };
+        let algorithm = first.algorithm.as_deref().map(algorithm);
+        if !is_needed(&first) || !first.is_supported() {
+            return Err(locked(&self.path, algorithm, Given::Unsupported));
+        }
+        let Some(password) = password else {
+            return Err(locked(&self.path, algorithm, Given::Nothing));
+        };
+        for part in parts.iter().filter(is_needed) {
+            let name = if part.name.eq_ignore_ascii_case(CONTENT) {
+                CONTENT
+            } else {
+                STYLES
+            };
+            let bytes = self.stored(name)?;
+            let plain = part.decrypt(password, bytes).map_err(|fault| {
+                let given = match fault {
+                    Fault::Password => Given::Wrong,
+                    Fault::Unsupported => Given::Unsupported,
+                };
+                locked(&self.path, algorithm.clone(), given)
+            })?;
+            self.decrypted.insert(name, plain.into());
+        }
+        Ok(())
+    }
+
+    /// The parts that are encrypted (OpenDocument 1.3 part 2, 4.4 and 4.8.3).
+    fn encrypted_parts(&mut self) -> Result<Vec<EncryptedPart>> {
+        match self.part(MANIFEST)? {
+            Some(mut manifest) => encryption::read(&mut manifest),
+            None => Ok(Vec::new()),
         }
     }
 
-    /// Looks into the manifest for a part that is encrypted (OpenDocument 1.3 part 2, 4.4 and 4.8.3).
-    fn look_for_encryption(&mut self) -> Result<()> {
-        let Some(mut manifest) = self.part(MANIFEST)? else {
-            return Ok(());
-        };
-        let path = manifest.path();
-        let mut encrypted = false;
-        loop {
-            match manifest.next()? {
-                Event::Start(tag) if tag.local_name().as_ref() == "encryption-data" => {
-                    encrypted = true;
-                }
-                Event::Start(tag) if encrypted && tag.local_name().as_ref() == "algorithm" => {
-                    let name = attribute(path, &tag, "algorithm-name")?;
-                    return Err(password(path, name.as_deref().map(algorithm)));
-                }
-                Event::Eof if encrypted => return Err(password(path, None)),
-                Event::Eof => return Ok(()),
-                _ => {}
-            }
+    /// The bytes of a part as the zip file has them, which are held in memory.
+    fn stored(&mut self, name: &'static str) -> Result<Vec<u8>> {
+        let path = &self.path;
+        let most = self.ledger.limits().whole_file_bytes;
+        let missing = || broken(path, &format!("it has no {name}"));
+        let index = index_of(&self.archive, name).ok_or_else(missing)?;
+        let failure = |error| zip_failure(path, "a part of it cannot be read", error);
+        let part = self.archive.by_index(index).map_err(failure)?;
+        let mut bytes = Vec::new();
+        let read = part.take(most.saturating_add(1)).read_to_end(&mut bytes);
+        read.map_err(|error| failure(ZipError::Io(error)))?;
+        if bytes.len() as u64 > most {
+            let place = format!("its encrypted part {name}");
+            return Err(over_limit(path, &place, Limit::WholeFile, most));
         }
+        Ok(bytes)
     }
+}
+
+/// The parts that were decrypted, deflated.
+type Decrypted = HashMap<&'static str, Arc<[u8]>>;
+
+/// The inflated bytes of a part, and what the zip file says of it.
+fn inflating<'p>(
+    path: &Path,
+    archive: &'p mut ZipArchive<BufReader<Input>>,
+    decrypted: &Decrypted,
+    name: &'static str,
+) -> Result<Option<(Listed, Box<dyn Read + 'p>)>> {
+    let limit = match name {
+        CONTENT => Limit::Part,
+        _ => Limit::List,
+    };
+    let Some(index) = index_of(archive, name) else {
+        return Ok(None);
+    };
+    let listed = |compressed| Listed {
+        index,
+        compressed,
+        limit,
+    };
+    if let Some(plain) = decrypted.get(name) {
+        let deflated = Cursor::new(Arc::clone(plain));
+        let inflated: Box<dyn Read> = Box::new(DeflateDecoder::new(deflated));
+        return Ok(Some((listed(plain.len() as u64), inflated)));
+    }
+    let part = archive
+        .by_index(index)
+        .map_err(|error| zip_failure(path, "a part of it does not inflate", error))?;
+    Ok(Some((listed(part.compressed_size()), Box::new(part))))
 }
 
 /// A part's place. Some writers put a slash in front, or change the case.
@@ -180,23 +239,41 @@ fn algorithm(uri: &str) -> String {
     }
 }
 
-fn password(path: &Path, algorithm: Option<String>) -> Error {
+/// What a password that was given, or not, comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Given {
+    Nothing,
+    Wrong,
+    /// It does not matter: the encryption is of a kind that is not read.
+    Unsupported,
+}
+
+fn locked(path: &Path, algorithm: Option<String>, given: Given) -> Error {
     let by = match algorithm {
         Some(name) if !name.is_empty() => format!(" ({name})"),
         _ => String::new(),
     };
-    Error::new(
-        ErrorKind::WorkbookEncrypted,
-        format!("{} is protected by a password{by}", path.display()),
-    )
-    .in_file(path)
-    .next_step("Open it in a spreadsheet program and save it without a password")
+    let file = path.display();
+    let message = match given {
+        Given::Nothing => format!("{file} is protected by a password{by}"),
+        Given::Wrong => format!("the password does not open {file}{by}"),
+        Given::Unsupported => {
+            format!("{file} is protected by a password in a way that cannot be read{by}")
+        }
+    };
+    let next_step = match given {
+        Given::Nothing | Given::Wrong => GIVE_PASSWORD,
+        Given::Unsupported => "Open it in a spreadsheet program and save it without a password",
+    };
+    Error::new(ErrorKind::WorkbookEncrypted, message)
+        .in_file(path)
+        .next_step(next_step)
 }
 
 fn zip_failure(path: &Path, how: &str, error: ZipError) -> Error {
     match error {
         ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED) | ZipError::InvalidPassword => {
-            password(path, None)
+            locked(path, None, Given::Unsupported)
         }
         ZipError::Io(io) if io.raw_os_error().is_some() => Error::new(
             ErrorKind::FileUnreadable,

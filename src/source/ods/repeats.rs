@@ -4,19 +4,41 @@ use std::ops::ControlFlow;
 
 use crate::model::address::CellAddress;
 use crate::model::cell::{CellError, FormatId};
-use crate::model::limits::Limits;
+use crate::model::limits::{Limit, Limits};
 use crate::source::workbook::{Content, Flow, SheetVisitor};
 
 /// What a cell counts besides its text.
 const CELL_BYTES: u64 = 16;
 
-/// How much more than the file has in it repetitions have made of a sheet.
-#[derive(Debug, Default)]
-pub(super) struct Excess(u64);
+/// How much more than the file has in it repetitions have made of a workbook's sheets. It counts as what a file inflates
+/// to does: a few bytes cannot stand for a large table that somebody filled.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Excess {
+    bytes: u64,
+    file_bytes: u64,
+}
 
 impl Excess {
-    /// Adds a cell that stands for `count` cells. False when that is more than anybody can mean.
-    pub(super) fn add(&mut self, content: Content<'_>, count: u64, limits: &Limits) -> bool {
+    /// What other sheets of a file of so many bytes have come to.
+    pub(super) fn of_others(bytes: u64, file_bytes: u64) -> Self {
+        Self { bytes, file_bytes }
+    }
+
+    /// What all have come to.
+    pub(super) fn bytes(self) -> u64 {
+        self.bytes
+    }
+
+    /// Adds a cell that stands for `count` cells.
+    ///
+    /// # Errors
+    /// The limit that is passed: more than anybody can mean.
+    pub(super) fn add(
+        &mut self,
+        content: Content<'_>,
+        count: u64,
+        limits: &Limits,
+    ) -> Result<(), Limit> {
         let bytes = match content {
             Content::Text(text) | Content::Iso(text) | Content::Digits(text) => {
                 u64::try_from(text.len()).unwrap_or(u64::MAX)
@@ -25,10 +47,17 @@ impl Excess {
             _ => 0,
         };
         let each = bytes.saturating_add(CELL_BYTES);
-        self.0 = self
-            .0
+        self.bytes = self
+            .bytes
             .saturating_add(each.saturating_mul(count.saturating_sub(1)));
-        self.0 <= limits.repeated_bytes
+        let of_file = self.file_bytes.max(1).saturating_mul(limits.ratio);
+        if self.bytes > limits.repeated_bytes {
+            Err(Limit::Repeated)
+        } else if self.bytes > limits.ratio_floor_bytes.max(of_file) {
+            Err(Limit::Ratio)
+        } else {
+            Ok(())
+        }
     }
 }
 

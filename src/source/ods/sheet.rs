@@ -1,16 +1,14 @@
 //! The rows and cells of one table (OpenDocument 1.3 part 3, 9.1).
 
 use std::ops::ControlFlow;
-use std::path::Path;
-
-use quick_xml::events::{BytesStart, Event};
 
 use super::cell::{CellHead, count, saturated};
 use super::duration::days_of_duration;
 use super::repeats::{Excess, KeptRow, give_repeated};
 use super::styles::Formats;
-use super::text::{Block, CellText, Prefixes};
-use super::xml::{Xml, attributes, name_of, value_of};
+use super::tag::{Space, Tag};
+use super::text::{Block, CellText};
+use super::xml::{Node, Xml};
 use crate::error::Result;
 use crate::model::address::{CellAddress, CellRange, MAX_COLUMNS, MAX_ROWS};
 use crate::model::cell::FormatId;
@@ -25,8 +23,6 @@ const MAX_MERGES: usize = 1 << 20;
 pub(super) struct Shared<'a> {
     /// Number formats by styles.
     pub(super) formats: &'a Formats,
-    /// The document's namespaces.
-    pub(super) prefixes: &'a Prefixes,
 }
 
 /// What to look for in a sheet.
@@ -51,7 +47,7 @@ pub(super) struct SheetReading<'a, 'v> {
     head: CellHead,
     text: CellText,
     kept: KeptRow,
-    excess: Excess,
+    excess: &'v mut Excess,
     merges: Vec<CellRange>,
 }
 
@@ -105,6 +101,7 @@ impl<'a, 'v> SheetReading<'a, 'v> {
         shared: Shared<'a>,
         visitor: &'v mut dyn SheetVisitor,
         wanted: Wanted,
+        excess: &'v mut Excess,
     ) -> Self {
         Self {
             xml,
@@ -116,7 +113,7 @@ impl<'a, 'v> SheetReading<'a, 'v> {
             head: CellHead::default(),
             text: CellText::default(),
             kept: KeptRow::default(),
-            excess: Excess::default(),
+            excess,
             merges: Vec::new(),
         }
     }
@@ -128,17 +125,16 @@ impl<'a, 'v> SheetReading<'a, 'v> {
     pub(super) fn read(mut self) -> Result<Vec<CellRange>> {
         let mut has_rows = false;
         while self.xml.depth() > 0 {
-            let (path, next) = (self.xml.path(), self.row.end());
+            let next = self.row.end();
             let child = match self.xml.next()? {
-                Event::Start(tag) => match tag.local_name().as_ref() {
-                    "table-row" => Child::Row(row(path, &tag, next, self.shared.formats)?),
-                    "table-column" => Child::Column(columns(path, &tag, self.shared.formats)?),
-                    "table-columns"
-                    | "table-header-columns"
-                    | "table-column-group"
-                    | "table-rows"
-                    | "table-header-rows"
-                    | "table-row-group" => Child::Group,
+                Node::Start(tag) => match tag.name() {
+                    (Space::Table, "table-row") => {
+                        Child::Row(row(&tag, next, self.shared.formats)?)
+                    }
+                    (Space::Table, "table-column") => {
+                        Child::Column(columns(&tag, self.shared.formats)?)
+                    }
+                    (Space::Table, name) if is_group(name) => Child::Group,
                     _ => Child::Other,
                 },
                 _ => continue,
@@ -188,12 +184,10 @@ impl<'a, 'v> SheetReading<'a, 'v> {
         }
         let outside = self.xml.depth().saturating_sub(1);
         while self.xml.depth() > outside {
-            let path = self.xml.path();
             let part = match self.xml.next()? {
-                Event::Start(tag) => match tag.local_name().as_ref() {
-                    "table-cell" | "covered-table-cell" => {
-                        let Shared { formats, prefixes } = self.shared;
-                        self.head.read(path, &tag, formats, prefixes)?;
+                Node::Start(tag) => match tag.name() {
+                    (Space::Table, "table-cell" | "covered-table-cell") => {
+                        self.head.read(&tag, self.shared.formats)?;
                         Part::Cell
                     }
                     _ => Part::Other,
@@ -247,11 +241,14 @@ impl<'a, 'v> SheetReading<'a, 'v> {
         let Some(content) = self.head.content(self.text.as_str()) else {
             return Ok(ControlFlow::Continue(()));
         };
+        if let Content::Text(text) = content {
+            self.check_text(text)?;
+        }
         let path = self.xml.path();
         address(path, self.row.first, first)?;
         let times = self.head.repeated.saturating_mul(self.row.repeated);
-        if !self.excess.add(content, times, self.xml.limits()) {
-            return Err(self.xml.over(Limit::Repeated));
+        if let Err(limit) = self.excess.add(content, times, self.xml.limits()) {
+            return Err(self.xml.over(limit));
         }
         let format = self.head.format(self.shared.formats, || {
             inherited(&self.row, &self.columns, first, self.shared.formats)
@@ -274,18 +271,24 @@ impl<'a, 'v> SheetReading<'a, 'v> {
         give_repeated(self.visitor, self.row.first, columns, content, format)
     }
 
+    /// Refuses a text that no cell has: attributes may be longer than paragraphs.
+    fn check_text(&self, text: &str) -> Result<()> {
+        match text.len() as u64 > self.xml.limits().string_bytes {
+            true => Err(self.xml.over(Limit::String)),
+            false => Ok(()),
+        }
+    }
+
     /// Reads the paragraphs directly in the cell; comments, drawings and tables in it have texts of their own.
     fn read_text(&mut self) -> Result<()> {
         let outside = self.xml.depth().saturating_sub(1);
         while self.xml.depth() > outside {
             let block = match self.xml.next()? {
-                Event::Start(tag) => Block::of(&tag),
+                Node::Start(tag) => Block::of(&tag),
                 _ => continue,
             };
             match block {
-                Block::Paragraph => self
-                    .text
-                    .read_paragraph(&mut self.xml, self.shared.prefixes)?,
+                Block::Paragraph => self.text.read_paragraph(&mut self.xml)?,
                 Block::Around => {}
                 Block::Other => self.xml.skip_element()?,
             }
@@ -337,8 +340,21 @@ fn inherited(
         .unwrap_or_else(|| formats.default())
 }
 
-fn row(path: &Path, tag: &BytesStart<'_>, first: u32, formats: &Formats) -> Result<Row> {
-    let columns = columns_or_row(path, tag, formats, "number-rows-repeated")?;
+/// Elements around columns or rows.
+fn is_group(name: &str) -> bool {
+    matches!(
+        name,
+        "table-columns"
+            | "table-header-columns"
+            | "table-column-group"
+            | "table-rows"
+            | "table-header-rows"
+            | "table-row-group"
+    )
+}
+
+fn row(tag: &Tag<'_>, first: u32, formats: &Formats) -> Result<Row> {
+    let columns = columns_or_row(tag, formats, "number-rows-repeated")?;
     Ok(Row {
         first,
         repeated: columns.repeated,
@@ -348,30 +364,28 @@ fn row(path: &Path, tag: &BytesStart<'_>, first: u32, formats: &Formats) -> Resu
     })
 }
 
-fn columns(path: &Path, tag: &BytesStart<'_>, formats: &Formats) -> Result<Columns> {
-    columns_or_row(path, tag, formats, "number-columns-repeated")
+fn columns(tag: &Tag<'_>, formats: &Formats) -> Result<Columns> {
+    columns_or_row(tag, formats, "number-columns-repeated")
 }
 
-fn columns_or_row(
-    path: &Path,
-    tag: &BytesStart<'_>,
-    formats: &Formats,
-    repeated: &str,
-) -> Result<Columns> {
+fn columns_or_row(tag: &Tag<'_>, formats: &Formats, repeated: &str) -> Result<Columns> {
     let mut columns = Columns {
         repeated: 1,
         format: None,
         hidden: false,
     };
-    for attribute in attributes(path, tag) {
+    for attribute in tag.attributes() {
         let attribute = attribute?;
-        match name_of(&attribute).1 {
-            name if name == repeated => columns.repeated = count(&attribute.value),
+        let (Space::Table, name) = attribute.name() else {
+            continue;
+        };
+        match name {
+            name if name == repeated => columns.repeated = count(attribute.raw()),
             "default-cell-style-name" => {
-                columns.format = Some(formats.of_style(&value_of(path, &attribute)?));
+                columns.format = Some(formats.of_style(&attribute.value()?));
             }
             "visibility" => {
-                columns.hidden = matches!(&*attribute.value, "collapse" | "filter");
+                columns.hidden = matches!(attribute.raw(), "collapse" | "filter");
             }
             _ => {}
         }

@@ -3,10 +3,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use quick_xml::events::{BytesStart, Event};
-
 use super::data_styles::{DataStyle, Kind, joined, read};
-use super::xml::{Xml, attributes, name_of, value_of};
+use super::tag::{Space, Tag};
+use super::xml::{Node, Xml};
 use crate::error::Result;
 use crate::model::cell::FormatId;
 use crate::model::number_format::NumberFormat;
@@ -47,12 +46,15 @@ struct Head {
 }
 
 impl Head {
-    fn of(path: &std::path::Path, tag: &BytesStart<'_>) -> Result<Self> {
+    fn of(tag: &Tag<'_>) -> Result<Self> {
         let mut head = Self::default();
-        for attribute in attributes(path, tag) {
+        for attribute in tag.attributes() {
             let attribute = attribute?;
-            let value = value_of(path, &attribute)?;
-            match name_of(&attribute).1 {
+            let (Space::Style | Space::Number, name) = attribute.name() else {
+                continue;
+            };
+            let value = attribute.value()?;
+            match name {
                 "name" => head.name = value.into_owned(),
                 "family" => head.family = value.into_owned(),
                 "parent-style-name" => head.style.parent = Some(value.into_owned()),
@@ -84,16 +86,19 @@ impl Pool {
     /// # Errors
     /// What is wrong with the XML; `WorkbookTooLarge`.
     pub(super) fn read(&mut self, xml: &mut Xml<'_>) -> Result<()> {
-        let (path, outside) = (xml.path(), xml.depth().saturating_sub(1));
+        let outside = xml.depth().saturating_sub(1);
         while xml.depth() > outside {
             let (child, head) = match xml.next()? {
-                Event::Start(tag) => {
-                    let child = match tag.local_name().as_ref() {
-                        "style" => Child::Style,
-                        "default-style" => Child::Default,
-                        name => Kind::of_element(name).map_or(Child::Other, Child::Data),
+                Node::Start(tag) => {
+                    let child = match tag.name() {
+                        (Space::Style, "style") => Child::Style,
+                        (Space::Style, "default-style") => Child::Default,
+                        (Space::Number, name) => {
+                            Kind::of_element(name).map_or(Child::Other, Child::Data)
+                        }
+                        _ => Child::Other,
                     };
-                    (child, Head::of(path, &tag)?)
+                    (child, Head::of(&tag)?)
                 }
                 _ => continue,
             };
@@ -144,13 +149,13 @@ impl Pool {
 
 /// Reads the table style whose start was the last event, to its end (`table:display`, 19.612).
 fn is_hidden_table(xml: &mut Xml<'_>) -> Result<bool> {
-    let (path, outside) = (xml.path(), xml.depth().saturating_sub(1));
+    let outside = xml.depth().saturating_sub(1);
     let mut hidden = false;
     while xml.depth() > outside {
-        if let Event::Start(tag) = xml.next()?
-            && tag.local_name().as_ref() == "table-properties"
+        if let Node::Start(tag) = xml.next()?
+            && tag.name() == (Space::Style, "table-properties")
         {
-            let display = super::xml::attribute(path, &tag, "display")?;
+            let display = tag.attribute(Space::Table, "display")?;
             hidden |= display.is_some_and(|display| display == "false");
         }
     }

@@ -1,8 +1,7 @@
 //! The text of a cell: its paragraphs, with white space as OpenDocument defines it.
 
-use quick_xml::events::{BytesStart, Event};
-
-use super::xml::{Xml, attribute, character};
+use super::tag::{Space, Tag};
+use super::xml::{Node, Xml, character};
 use crate::error::Result;
 use crate::model::limits::Limit;
 
@@ -10,24 +9,6 @@ use crate::model::limits::Limit;
 const SPACES: &str = "                                                                ";
 /// What XML and OpenDocument call white space in a paragraph.
 const WHITE_SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
-
-/// Which prefixes the document has for the namespaces that must be told apart.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Prefixes {
-    /// LibreOffice's additions to cells.
-    pub(super) calcext: String,
-    /// Drawings, which may lie in paragraphs and have texts of their own.
-    pub(super) draw: String,
-}
-
-impl Default for Prefixes {
-    fn default() -> Self {
-        Self {
-            calcext: "calcext".into(),
-            draw: "draw".into(),
-        }
-    }
-}
 
 /// A child of a cell.
 pub(super) enum Block {
@@ -41,10 +22,10 @@ pub(super) enum Block {
 
 impl Block {
     /// By its tag. Text is in paragraphs, and in headings, lists and sections by some writers (OpenDocument 1.3 part 3, 5).
-    pub(super) fn of(tag: &BytesStart<'_>) -> Self {
-        match tag.local_name().as_ref() {
-            "p" | "h" => Self::Paragraph,
-            "list" | "list-header" | "list-item" | "section" => Self::Around,
+    pub(super) fn of(tag: &Tag<'_>) -> Self {
+        match tag.name() {
+            (Space::Text, "p" | "h") => Self::Paragraph,
+            (Space::Text, "list" | "list-header" | "list-item" | "section") => Self::Around,
             _ => Self::Other,
         }
     }
@@ -76,7 +57,7 @@ impl CellText {
     ///
     /// # Errors
     /// What is wrong with the XML; `WorkbookTooLarge` for a text that no cell has.
-    pub(super) fn read_paragraph(&mut self, xml: &mut Xml<'_>, prefixes: &Prefixes) -> Result<()> {
+    pub(super) fn read_paragraph(&mut self, xml: &mut Xml<'_>) -> Result<()> {
         self.start_paragraph();
         let (path, outside) = (xml.path(), xml.depth().saturating_sub(1));
         // One more than a cell may have is refused; no need to make room for what the file claims.
@@ -84,20 +65,19 @@ impl CellText {
         while xml.depth() > outside {
             let mut skip = false;
             match xml.next()? {
-                Event::Start(tag) if is_apart(&tag, prefixes) => skip = true,
-                Event::Start(tag) => match tag.local_name().as_ref() {
-                    "s" => {
-                        let count = attribute(path, &tag, "c")?;
+                Node::Start(tag) if is_apart(&tag) => skip = true,
+                Node::Start(tag) => match tag.name() {
+                    (Space::Text, "s") => {
+                        let count = tag.attribute(Space::Text, "c")?;
                         let count = count.and_then(|count| count.trim().parse().ok());
                         self.push_spaces(count.unwrap_or(1).min(most.saturating_add(1)));
                     }
-                    "tab" => self.push_kept('\t'),
-                    "line-break" => self.push_kept('\n'),
+                    (Space::Text, "tab" | "tab-stop") => self.push_kept('\t'),
+                    (Space::Text, "line-break") => self.push_kept('\n'),
                     _ => {}
                 },
-                Event::Text(text) => self.push_characters(&text),
-                Event::CData(text) => self.push_characters(&text),
-                Event::GeneralRef(reference) => {
+                Node::Text(text) => self.push_characters(&text),
+                Node::Reference(reference) => {
                     let c = character(path, &reference)?;
                     self.push_characters(c.encode_utf8(&mut [0; 4]));
                 }
@@ -151,11 +131,10 @@ impl CellText {
 
 /// Whether an element in a paragraph is no part of its text: comments, notes, drawings. The
 /// reading aid of a ruby is: it is displayed, above its base.
-fn is_apart(tag: &BytesStart<'_>, prefixes: &Prefixes) -> bool {
-    let name = tag.name();
-    let (prefix, local_name) = name.0.split_once(':').unwrap_or(("", name.0));
-    matches!(
-        local_name,
-        "annotation" | "note" | "script" | "object" | "frame"
-    ) || prefix == prefixes.draw && local_name != "a"
+fn is_apart(tag: &Tag<'_>) -> bool {
+    match tag.name() {
+        (Space::Draw, name) => name != "a",
+        (Space::Office, "annotation") | (Space::Text, "note" | "script") => true,
+        _ => false,
+    }
 }

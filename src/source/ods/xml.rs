@@ -4,20 +4,31 @@ use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use quick_xml::XmlVersion;
-use quick_xml::events::attributes::Attribute;
-use quick_xml::events::{BytesRef, BytesStart, Event};
+use quick_xml::events::{BytesRef, Event};
 use quick_xml::reader::Reader;
 
 use super::package::MANIFEST;
+use super::tag::{Namespaces, Space, Tag, declare};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::limits::{Limit, Limits};
 use crate::source::inflate::Passed;
+use crate::source::namespaces::Scopes;
 use crate::source::workbook::{broken, over_limit};
 use crate::source::xml::{MIN_PIECE_BYTES, check_tag, referred};
 
 /// How much is inflated at a time.
 const CHUNK_BYTES: usize = 64 << 10;
+
+/// What the parser has come to.
+pub(super) enum Node<'x> {
+    Start(Tag<'x>),
+    /// Characters as they are written.
+    Text(Cow<'x, str>),
+    Reference(BytesRef<'x>),
+    Eof,
+    /// An end, or what has no meaning.
+    Other,
+}
 
 /// A part, for errors.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +57,7 @@ pub(super) struct Xml<'a> {
     buffer: Vec<u8>,
     depth: u32,
     held: u64,
+    namespaces: Namespaces,
 }
 
 impl<'a> Xml<'a> {
@@ -65,15 +77,28 @@ impl<'a> Xml<'a> {
             buffer: Vec::new(),
             depth: 0,
             held: 0,
+            namespaces: Scopes::with_defaults(&Space::CUSTOMARY),
         }
     }
 
-    /// A part from behind the start tag of an element, whose end is the last event that makes sense.
-    pub(super) fn inside(place: Place<'a>, part: impl Read + 'a, limits: Limits) -> Self {
+    /// A part from behind the start tag of an element, whose end is the last event that makes sense. These namespaces are
+    /// known there.
+    pub(super) fn inside(
+        place: Place<'a>,
+        part: impl Read + 'a,
+        limits: Limits,
+        namespaces: Namespaces,
+    ) -> Self {
         let mut xml = Self::new(place, part, limits);
         xml.reader.config_mut().allow_unmatched_ends = true;
         xml.depth = 1;
+        xml.namespaces = namespaces.outermost();
         xml
+    }
+
+    /// What the prefixes stand for in the element whose start was the last event.
+    pub(super) fn namespaces(&self) -> &Namespaces {
+        &self.namespaces
     }
 
     /// The workbook.
@@ -122,34 +147,50 @@ impl<'a> Xml<'a> {
     /// # Errors
     /// `WorkbookBroken` for what is not XML, for a document type that declares something, for an end that comes too
     /// early; `WorkbookTooLarge`; `FileUnreadable`.
-    pub(super) fn next(&mut self) -> Result<Event<'_>> {
+    pub(super) fn next(&mut self) -> Result<Node<'_>> {
         self.buffer.clear();
         let bounds = self.reader.get_mut();
         bounds.token_start = bounds.used;
-        let event = self.reader.read_event_into(&mut self.buffer);
-        let event = match event {
+        let Place { path, part } = self.place;
+        let event = match self.reader.read_event_into(&mut self.buffer) {
             Ok(event) => event,
             Err(error) => return Err(failure(self.place, error)),
         };
-        match &event {
+        Ok(match event {
             Event::Start(tag) => {
                 self.depth += 1;
-                let Place { path, part } = self.place;
-                check_tag(tag, self.depth, &self.limits)
+                check_tag(&tag, self.depth, &self.limits)
                     .map_err(|fault| fault.in_part(path, part))?;
+                declare(&mut self.namespaces, &tag, self.depth)
+                    .map_err(|_| broken(path, "it declares more namespaces than anybody needs"))?;
+                let namespaces = &self.namespaces;
+                Node::Start(Tag {
+                    tag,
+                    namespaces,
+                    path,
+                })
             }
-            Event::End(_) => self.depth = self.depth.saturating_sub(1),
+            Event::End(_) => {
+                self.depth = self.depth.saturating_sub(1);
+                self.namespaces.leave(self.depth);
+                Node::Other
+            }
+            Event::Text(text) => Node::Text(text.into_inner()),
+            Event::CData(text) => Node::Text(text.into_inner()),
+            Event::GeneralRef(reference) => Node::Reference(reference),
             Event::Eof if self.depth > 0 => {
-                return Err(broken(self.place.path, "its content is cut off"));
+                return Err(broken(path, "its content is cut off"));
             }
+            Event::Eof => Node::Eof,
             // OpenOffice.org 2 wrote one into the list of parts; what it points to is not looked for.
-            Event::DocType(declared) if self.place.part != MANIFEST || declared.contains('[') => {
-                let how = format!("its part {} has a document type", self.place.part);
-                return Err(broken(self.place.path, &how));
+            Event::DocType(declared) if part != MANIFEST || declared.contains('[') => {
+                return Err(broken(
+                    path,
+                    &format!("its part {part} has a document type"),
+                ));
             }
-            _ => {}
-        }
-        Ok(event)
+            _ => Node::Other,
+        })
     }
 
     /// Goes behind the end of the element whose start was the last event.
@@ -174,9 +215,8 @@ impl<'a> Xml<'a> {
         while self.depth > outside {
             let direct = self.depth == outside + 1;
             match self.next()? {
-                Event::Text(part) if direct => text.push_str(&part),
-                Event::CData(part) if direct => text.push_str(&part),
-                Event::GeneralRef(reference) if direct => text.push(character(path, &reference)?),
+                Node::Text(part) if direct => text.push_str(&part),
+                Node::Reference(reference) if direct => text.push(character(path, &reference)?),
                 _ => {}
             }
             if text.len() > MAX_TEXT_OF_ELEMENT {
@@ -196,59 +236,6 @@ const MAX_TEXT_OF_ELEMENT: usize = 64 << 10;
 /// `WorkbookBroken` for any other.
 pub(super) fn character(path: &Path, reference: &BytesRef<'_>) -> Result<char> {
     referred(reference).ok_or_else(|| broken(path, "it has a reference to an unknown character"))
-}
-
-/// The attributes of a tag.
-///
-/// # Errors
-/// `WorkbookBroken` for what is no attribute.
-pub(super) fn attributes<'t>(
-    path: &Path,
-    tag: &'t BytesStart<'_>,
-) -> impl Iterator<Item = Result<Attribute<'t>>> {
-    let mut attributes = tag.attributes();
-    attributes.with_checks(false);
-    attributes.map(move |attribute| {
-        attribute.map_err(|error| broken(path, "a tag has no proper attributes").caused_by(error))
-    })
-}
-
-/// An attribute's prefix (empty without one) and local name.
-pub(super) fn name_of<'t>(attribute: &Attribute<'t>) -> (&'t str, &'t str) {
-    let name = attribute.key.0;
-    name.split_once(':').unwrap_or(("", name))
-}
-
-/// An attribute's value as XML defines it (XML 1.0, 3.3.3).
-///
-/// # Errors
-/// `WorkbookBroken` for an unknown reference.
-pub(super) fn value_of<'t>(path: &Path, attribute: &Attribute<'t>) -> Result<Cow<'t, str>> {
-    let is_special = |byte: &u8| matches!(byte, b'&' | b'\t' | b'\n' | b'\r');
-    if !attribute.value.as_bytes().iter().any(is_special) {
-        return Ok(attribute.value.clone());
-    }
-    attribute
-        .normalized_value(XmlVersion::Implicit1_0)
-        .map_err(|error| broken(path, "an attribute has no proper value").caused_by(error))
-}
-
-/// The value of the attribute with this local name.
-///
-/// # Errors
-/// As [`attributes`] and [`value_of`].
-pub(super) fn attribute<'t>(
-    path: &Path,
-    tag: &'t BytesStart<'_>,
-    local_name: &str,
-) -> Result<Option<Cow<'t, str>>> {
-    for attribute in attributes(path, tag) {
-        let attribute = attribute?;
-        if name_of(&attribute).1 == local_name {
-            return value_of(path, &attribute).map(Some);
-        }
-    }
-    Ok(None)
 }
 
 fn failure(place: Place<'_>, error: quick_xml::Error) -> Error {

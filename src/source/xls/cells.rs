@@ -7,12 +7,15 @@ use std::sync::Arc;
 use super::formats::Styles;
 use super::kind;
 use super::layout;
+use super::order::{self, Sorted};
 use super::records::{Joined, Record, Substream, Version, u16_at, u32_at, u64_at};
 use super::strings::{Extent, Length, TextReader};
 use crate::error::Result;
 use crate::model::address::CellAddress;
 use crate::model::cell::{CellError, FormatId};
+use crate::model::code_page::CodePage;
 use crate::model::shared_strings::SharedStrings;
+use crate::source::fidelity::Fidelity;
 use crate::source::workbook::{Content, Flow, SharedText, SheetVisitor, address, broken};
 
 /// What the reading of a sheet needs to know of the workbook.
@@ -39,12 +42,16 @@ pub(super) fn read(
         waiting: None,
         scratch: String::new(),
     };
-    while let Some(record) = records.next() {
-        if reader.record(&record, &records)?.is_break() {
-            return Ok(());
+    let flow = match order::sorted(&records, around.version) {
+        None => reader.in_stream_order(&mut records)?,
+        Some(sorted) => {
+            let flow = reader.row_by_row(&sorted, &records)?;
+            // To know whether the sheet has its end.
+            records.by_ref().for_each(drop);
+            flow
         }
-    }
-    if reader.no_result()?.is_break() {
+    };
+    if flow.is_break() {
         return Ok(());
     }
     if records.is_cut_off() {
@@ -58,6 +65,8 @@ pub(super) fn read(
 struct CellHead {
     at: CellAddress,
     format: FormatId,
+    /// Its XF record, where the cell has its number.
+    xf: Option<u16>,
 }
 
 /// Where the fields of a record begin.
@@ -100,6 +109,45 @@ struct SheetReader<'a, 'v> {
 const CONTINUE: Flow = Ok(ControlFlow::Continue(()));
 
 impl SheetReader<'_, '_> {
+    fn in_stream_order(&mut self, records: &mut Substream<'_>) -> Flow {
+        while let Some(record) = records.next() {
+            if self.record(&record, records)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        self.no_result()
+    }
+
+    /// Reads the records of cells, each with the text of its formula behind it, by their rows.
+    fn row_by_row(&mut self, sorted: &Sorted, all: &Substream<'_>) -> Flow {
+        let mut hidden_rows = sorted.hidden_rows.iter().copied().peekable();
+        for cell in &sorted.cells {
+            while let Some(hidden) = hidden_rows.next_if(|hidden| *hidden <= cell.row()) {
+                if self.visitor.hidden_row(hidden)?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            self.ixfe = cell.ixfe;
+            let mut records = all.from(cell.at);
+            let mut flow = CONTINUE?;
+            if let Some(record) = records.next() {
+                flow = self.record(&record, &records)?;
+            }
+            while self.waiting.is_some()
+                && let Some(record) = records.next()
+                && !order::is_cell(record.kind, self.around.version)
+            {
+                if matches!(record.kind, kind::STRING | kind::STRING_2) {
+                    flow = self.record(&record, &records)?;
+                }
+            }
+            if flow.is_break() || self.no_result()?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        CONTINUE
+    }
+
     fn record(&mut self, record: &Record<'_>, behind: &Substream<'_>) -> Flow {
         let early = self.around.version <= Version::Biff4;
         match record.kind {
@@ -136,18 +184,19 @@ impl SheetReader<'_, '_> {
     fn head(&mut self, record: &Record<'_>, layout: Layout) -> Result<CellHead> {
         let at = self.place(record)?;
         let body = record.body;
-        let format = match layout {
+        let (format, xf) = match layout {
             Layout::Attributes => {
                 let attributes = body.get(4..).and_then(|body| body.first_chunk());
                 let attributes = attributes.ok_or_else(|| self.short(at))?;
-                self.around.styles.of_attributes(*attributes, self.ixfe)
+                let format = self.around.styles.of_attributes(*attributes, self.ixfe);
+                (format, None)
             }
             Layout::Xf => {
                 let xf = u16_at(body, 4).ok_or_else(|| self.short(at))?;
-                self.around.styles.of_xf(xf)
+                (self.around.styles.of_xf(xf), Some(xf))
             }
         };
-        Ok(CellHead { at, format })
+        Ok(CellHead { at, format, xf })
     }
 
     fn place(&self, record: &Record<'_>) -> Result<CellAddress> {
@@ -183,12 +232,18 @@ impl SheetReader<'_, '_> {
     }
 
     /// Hands over the text at hand.
-    fn give_scratch(&mut self, head: CellHead) -> Flow {
+    fn give_scratch(&mut self, head: CellHead, extent: Extent, guessed: Option<u16>) -> Flow {
         if self.no_result()?.is_break() {
             return Ok(ControlFlow::Break(()));
         }
         if self.scratch.is_empty() {
             return CONTINUE;
+        }
+        if extent == Extent::Whole(Fidelity::Replaced) {
+            self.visitor.replaced();
+        }
+        if let Some(page) = guessed.and_then(CodePage::numbered) {
+            self.visitor.guessed(page);
         }
         let text = Content::Text(&self.scratch);
         self.visitor.cell(head.at, text, head.format)
@@ -228,7 +283,8 @@ impl SheetReader<'_, '_> {
             };
             let format = self.around.styles.of_xf(xf);
             let number = Content::Number(unpacked(packed));
-            if self.give(CellHead { at, format }, number)?.is_break() {
+            let xf = Some(xf);
+            if self.give(CellHead { at, format, xf }, number)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
@@ -259,10 +315,10 @@ impl SheetReader<'_, '_> {
             .ok_or_else(|| self.short(head.at))?;
         self.scratch.clear();
         // Programs have miscounted here; what there is of the text is the text.
-        self.around
-            .text
-            .read(&mut from, layout.length(), &mut self.scratch);
-        self.give_scratch(head)
+        let text = self.around.text;
+        let (extent, guessed) =
+            text.read_in_cell(head.xf, &mut from, layout.length(), &mut self.scratch);
+        self.give_scratch(head, extent, guessed)
     }
 
     /// [MS-XLS] 2.4.24 BoolErr.
@@ -313,12 +369,13 @@ impl SheetReader<'_, '_> {
             _ => Length::Word,
         };
         self.scratch.clear();
-        let extent = self.around.text.read(&mut from, length, &mut self.scratch);
+        let text = self.around.text;
+        let (extent, guessed) = text.read_in_cell(head.xf, &mut from, length, &mut self.scratch);
         if extent == Extent::CutOff {
             let how = format!("the text of cell {} is cut off", head.at);
             return Err(broken(self.around.path, &how).at_cell(head.at.to_string()));
         }
-        self.give_scratch(head)
+        self.give_scratch(head, extent, guessed)
     }
 }
 

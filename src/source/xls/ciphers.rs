@@ -1,13 +1,9 @@
-//! The ciphers of xls files, with the one password that Excel tries by itself ([MS-OFFCRYPTO] 2.3.5 to 2.3.7).
+//! The ciphers of xls files ([MS-OFFCRYPTO] 2.3.5 to 2.3.7).
 
 use md5::Md5;
 use sha1::{Digest, Sha1};
 
 use super::records::{u16_at, u32_at};
-
-/// What Excel encrypts with when a workbook is protected against changes but not against reading, and tries before it
-/// asks ([MS-XLS] 2.2.10 points to it; it is the only password that is no secret).
-const DEFAULT_PASSWORD: &[u8; 15] = b"VelvetSweatshop";
 
 /// How the record FILEPASS says that the workbook is protected ([MS-XLS] 2.4.117).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,18 +17,18 @@ impl Scheme {
     /// The scheme in words, for errors.
     pub(super) fn words(self) -> &'static str {
         match self {
-            Self::Xor => "protected by a password (XOR obfuscation)",
-            Self::Rc4 => "encrypted with a password (RC4)",
-            Self::Rc4CryptoApi => "encrypted with a password (RC4 CryptoAPI)",
+            Self::Xor => "XOR obfuscation",
+            Self::Rc4 => "RC4",
+            Self::Rc4CryptoApi => "RC4 CryptoAPI",
         }
     }
 
-    /// What the default password opens; `None` when the workbook has another. `body` is what follows the scheme.
-    pub(super) fn with_default_password(self, body: &[u8]) -> Option<Cipher> {
+    /// The cipher that this password makes; `None` when the workbook has another. `body` is what follows the scheme.
+    pub(super) fn with_password(self, body: &[u8], password: &str) -> Option<Cipher> {
         match self {
-            Self::Xor => xor(body),
-            Self::Rc4 => rc4(body),
-            Self::Rc4CryptoApi => crypto_api(body),
+            Self::Xor => xor(body, password),
+            Self::Rc4 => rc4(body, password),
+            Self::Rc4CryptoApi => crypto_api(body, password),
         }
     }
 }
@@ -146,36 +142,79 @@ impl Keys {
 }
 
 /// The password as UTF-16.
-fn password_units() -> Vec<u8> {
-    DEFAULT_PASSWORD
-        .iter()
-        .flat_map(|byte| [*byte, 0])
-        .collect()
+fn password_units(password: &str) -> Vec<u8> {
+    password.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
-/// XOR obfuscation ([MS-OFFCRYPTO] 2.3.7.2): key and verifier say whether it is the default password.
-fn xor(body: &[u8]) -> Option<Cipher> {
-    const KEY: u16 = 0xB359;
-    const VERIFIER: u16 = 0x9A0A;
-    /// Fills up a password of 15 characters.
-    const PADDING: u8 = 0xBB;
-    if (u16_at(body, 0)?, u16_at(body, 2)?) != (KEY, VERIFIER) {
+/// XOR obfuscation ([MS-OFFCRYPTO] 2.3.7): key and verifier say whether it is the password.
+fn xor(body: &[u8], password: &str) -> Option<Cipher> {
+    /// Excel takes no longer password for it.
+    const MOST_CHARACTERS: usize = 15;
+    /// Fills up the password ([MS-OFFCRYPTO] 2.3.7.2, PadArray).
+    const PADDING: [u8; 15] = [
+        0xBB, 0xFF, 0xFF, 0xBA, 0xFF, 0xFF, 0xB9, 0x80, 0x00, 0xBE, 0x0F, 0x00, 0xBF, 0x0F, 0x00,
+    ];
+    let password: Vec<u8> = password
+        .chars()
+        .map(|c| u8::try_from(u32::from(c)).ok())
+        .collect::<Option<_>>()?;
+    let password = password.get(..password.len().min(MOST_CHARACTERS))?;
+    let key = xor_key(password);
+    let recorded = (u16_at(body, 0)?, u16_at(body, 2)?);
+    if password.is_empty() || recorded != (key, xor_verifier(password)) {
         return None;
     }
-    let mut key = [PADDING; 16];
-    key[..DEFAULT_PASSWORD.len()].copy_from_slice(DEFAULT_PASSWORD);
-    for (byte, halves) in key.iter_mut().zip(KEY.to_le_bytes().into_iter().cycle()) {
+    let filled_up = password.iter().chain(&PADDING).copied();
+    let halves = key.to_le_bytes().into_iter().cycle();
+    let mut bytes = [0; 16];
+    for (byte, (part, half)) in bytes.iter_mut().zip(filled_up.zip(halves)) {
         // The specification turns this to the right by one bit, and then with the data to the left by three.
-        *byte = (*byte ^ halves).rotate_left(2);
+        *byte = (part ^ half).rotate_left(2);
     }
-    Some(Cipher::Xor(key))
+    Some(Cipher::Xor(bytes))
+}
+
+/// The key of a password ([MS-OFFCRYPTO] 2.3.7.2, whose tables are the states of this register).
+fn xor_key(password: &[u8]) -> u16 {
+    const TAPS: u16 = 0x1020;
+    let turned = |register: u16| {
+        let register = register.rotate_left(1);
+        if register & 1 == 0 {
+            register
+        } else {
+            register ^ TAPS
+        }
+    };
+    let (mut key, mut base, mut end) = (0, 0x8000, 0xFFFF);
+    for byte in password.iter().rev() {
+        for bit in 0..8 {
+            base = turned(base);
+            end = turned(end);
+            if (byte & 0x7F) >> bit & 1 == 1 {
+                key ^= base;
+            }
+        }
+    }
+    key ^ end
+}
+
+/// The verifier of a password ([MS-OFFCRYPTO] 2.3.7.1).
+fn xor_verifier(password: &[u8]) -> u16 {
+    const BITS: u32 = 15;
+    const ALL: u16 = 0x7FFF;
+    let length = u16::try_from(password.len()).unwrap_or(u16::MAX);
+    let turned = (1..).zip(password).map(|(place, byte)| {
+        let (byte, by) = (u16::from(*byte), place % BITS);
+        (byte << by | byte >> (BITS - by)) & ALL
+    });
+    turned.fold(length ^ 0xCE4B, |sum, part| sum ^ part)
 }
 
 /// RC4 with keys of 40 bits ([MS-OFFCRYPTO] 2.3.6): version, salt, verifier and its hash.
-fn rc4(body: &[u8]) -> Option<Cipher> {
+fn rc4(body: &[u8], password: &str) -> Option<Cipher> {
     const TIMES: usize = 16;
     let salt = body.get(4..20)?;
-    let password = Md5::digest(password_units());
+    let password = Md5::digest(password_units(password));
     let mut hash = Md5::new();
     for _ in 0..TIMES {
         hash.update(password.get(..5)?);
@@ -190,7 +229,7 @@ fn rc4(body: &[u8]) -> Option<Cipher> {
 }
 
 /// RC4 with keys from SHA-1 ([MS-OFFCRYPTO] 2.3.5.1): version, flags, header, salt, verifier and its hash.
-fn crypto_api(body: &[u8]) -> Option<Cipher> {
+fn crypto_api(body: &[u8], password: &str) -> Option<Cipher> {
     const RC4: u32 = 0x6801;
     const SHA1: u32 = 0x8004;
     const MOST_KEY_BYTES: usize = 16;
@@ -208,7 +247,7 @@ fn crypto_api(body: &[u8]) -> Option<Cipher> {
     }
     let hash = Sha1::new()
         .chain_update(salt)
-        .chain_update(password_units());
+        .chain_update(password_units(password));
     let keys = Keys::Sha1 {
         hash: *hash.finalize().first_chunk()?,
         key_bytes,
@@ -257,6 +296,15 @@ mod tests {
     }
 
     #[test]
+    fn key_and_verifier_are_those_of_the_password_that_all_know() {
+        let password = b"VelvetSweatshop";
+        assert_eq!(
+            (xor_key(password), xor_verifier(password)),
+            (0xB359, 0x9A0A)
+        );
+    }
+
+    #[test]
     fn blocks_are_decrypted_in_pieces_of_any_size() {
         let cipher = || Blocks::cipher(Keys::Md5([1, 2, 3, 4, 5]));
         let mut whole = vec![0; 5_000];
@@ -274,8 +322,10 @@ mod tests {
     fn short_or_strange_records_open_nothing() {
         for scheme in [Scheme::Xor, Scheme::Rc4, Scheme::Rc4CryptoApi] {
             for len in 0..120 {
-                assert!(scheme.with_default_password(&vec![0; len]).is_none());
-                assert!(scheme.with_default_password(&vec![0xFF; len]).is_none());
+                for password in ["VelvetSweatshop", "", "é"] {
+                    assert!(scheme.with_password(&vec![1; len], password).is_none());
+                    assert!(scheme.with_password(&vec![0xFF; len], password).is_none());
+                }
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use encoding_rs::Encoding;
 
+use crate::source::fidelity::Fidelity;
+
 /// How bytes become text.
 #[derive(Debug)]
 pub(super) enum CodePage {
@@ -11,35 +13,41 @@ pub(super) enum CodePage {
 }
 
 impl CodePage {
-    /// The code page that a CODEPAGE record names. Without one, or with one of no bytes (1200 is UTF-16), it is that of
-    /// Western Windows, as most files are.
-    pub(super) fn numbered(number: Option<u16>) -> Self {
-        let number = number.unwrap_or(1252);
+    /// The code page of this number; `None` for one that is not known, or of no bytes (1200 is UTF-16).
+    pub(super) fn numbered(number: u16) -> Option<Self> {
         if let Some(encoding) = encoding(number) {
-            return Self::Encoding(encoding);
+            return Some(Self::Encoding(encoding));
         }
-        match upper_half(number) {
-            Some(characters) => Self::Table(characters.chars().collect()),
-            None => Self::Encoding(encoding_rs::WINDOWS_1252),
-        }
+        let characters = upper_half(number)?;
+        Some(Self::Table(characters.chars().collect()))
+    }
+
+    /// That of Western Windows, which most files have.
+    pub(super) fn western() -> Self {
+        Self::Encoding(encoding_rs::WINDOWS_1252)
     }
 
     /// Appends the text of these bytes.
-    pub(super) fn decode(&self, bytes: &[u8], text: &mut String) {
+    pub(super) fn decode(&self, bytes: &[u8], text: &mut String) -> Fidelity {
         match self {
             Self::Encoding(encoding) => {
-                let (decoded, _malformed) = encoding.decode_without_bom_handling(bytes);
+                let (decoded, is_malformed) = encoding.decode_without_bom_handling(bytes);
                 text.push_str(&decoded);
+                Fidelity::of(is_malformed)
             }
-            Self::Table(upper) => text.extend(bytes.iter().map(|byte| {
-                match byte.checked_sub(0x80) {
-                    None => char::from(*byte),
-                    Some(index) => upper
-                        .get(usize::from(index))
-                        .copied()
-                        .unwrap_or(char::REPLACEMENT_CHARACTER),
-                }
-            })),
+            Self::Table(upper) => {
+                let mut fidelity = Fidelity::Exact;
+                text.extend(bytes.iter().map(|byte| {
+                    let Some(index) = byte.checked_sub(0x80) else {
+                        return char::from(*byte);
+                    };
+                    let character = upper.get(usize::from(index)).copied();
+                    let character = character.unwrap_or(char::REPLACEMENT_CHARACTER);
+                    fidelity |= Fidelity::of(character == char::REPLACEMENT_CHARACTER);
+                    character
+                }));
+                fidelity
+            }
         }
     }
 }
@@ -70,6 +78,21 @@ fn encoding(number: u16) -> Option<&'static Encoding> {
         10_003 => encoding_rs::EUC_KR,
         10_007 => encoding_rs::X_MAC_CYRILLIC,
         10_008 => encoding_rs::GBK,
+        20_866 => encoding_rs::KOI8_R,
+        21_866 => encoding_rs::KOI8_U,
+        28_592 => encoding_rs::ISO_8859_2,
+        28_593 => encoding_rs::ISO_8859_3,
+        28_594 => encoding_rs::ISO_8859_4,
+        28_595 => encoding_rs::ISO_8859_5,
+        28_596 => encoding_rs::ISO_8859_6,
+        28_597 => encoding_rs::ISO_8859_7,
+        28_598 => encoding_rs::ISO_8859_8,
+        28_600 => encoding_rs::ISO_8859_10,
+        28_603 => encoding_rs::ISO_8859_13,
+        28_604 => encoding_rs::ISO_8859_14,
+        28_605 => encoding_rs::ISO_8859_15,
+        28_606 => encoding_rs::ISO_8859_16,
+        54_936 => encoding_rs::GB18030,
         65_001 => encoding_rs::UTF_8,
         _ => return None,
     })
@@ -112,8 +135,30 @@ mod tests {
 
     fn decoded(number: Option<u16>, bytes: &[u8]) -> String {
         let mut text = String::new();
-        CodePage::numbered(number).decode(bytes, &mut text);
+        let page = number.and_then(CodePage::numbered);
+        let page = page.unwrap_or_else(CodePage::western);
+        let _fidelity = page.decode(bytes, &mut text);
         text
+    }
+
+    #[test]
+    fn each_code_page_that_can_be_named_can_be_read() {
+        for page in crate::model::code_page::CodePage::all() {
+            assert!(CodePage::numbered(page.number()).is_some(), "{page}");
+        }
+    }
+
+    #[test]
+    fn bytes_without_a_character_are_noticed() {
+        let mut text = String::new();
+        for (number, bytes, wanted) in [
+            (864, b"\x9B", Fidelity::Replaced),
+            (1253, b"\xD2", Fidelity::Replaced),
+            (437, b"\x9B", Fidelity::Exact),
+        ] {
+            let page = CodePage::numbered(number).unwrap();
+            assert_eq!(page.decode(bytes, &mut text), wanted, "{number}");
+        }
     }
 
     #[test]

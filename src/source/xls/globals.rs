@@ -1,5 +1,6 @@
 //! What holds for the whole workbook: its sheets, formats and texts ([MS-XLS] 2.1.7.20.3, Globals Substream).
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ pub(super) struct Globals {
     pub(super) entries: Vec<SheetEntry>,
     /// Where each sheet's substream begins, in the order of the entries.
     pub(super) starts: Vec<usize>,
+    known_starts: HashSet<usize>,
     /// The formats of each sheet, in the order of the entries; one for all from BIFF5 on.
     styles: Vec<Styles>,
     pub(super) formats: FormatList,
@@ -35,14 +37,20 @@ const ONLY_SHEET: &str = "Sheet 1";
 
 impl Globals {
     /// Reads the lists of a stream that is not encrypted.
-    pub(super) fn read(path: &Path, stream: &[u8], limits: &Limits) -> Result<Self> {
+    pub(super) fn read(
+        path: &Path,
+        stream: &[u8],
+        limits: &Limits,
+        asked_for: Option<u16>,
+    ) -> Result<Self> {
         let (version, holds) = kind_of_stream(path, stream)?;
         let mut globals = Self {
             version,
-            text: TextReader::new(version, code_page(stream)),
+            text: TextReader::new(version, asked_for, code_page(stream), stream),
             date_system: DateSystem::From1900,
             entries: Vec::new(),
             starts: Vec::new(),
+            known_starts: HashSet::new(),
             styles: Vec::new(),
             formats: FormatList::default(),
             strings: Arc::default(),
@@ -106,8 +114,11 @@ impl Globals {
         };
         // What begins there knows better: the figures behind a chart look like cells.
         let found = Substream::open(stream, start).map(|sheet| sheet.bof().holds);
+        // A place in the stream is one sheet's. Thousands of sheets at the same would cost as if each had its own.
+        let found = found.filter(|_| self.known_starts.insert(start));
         let kind = match (listed, found) {
             (SheetKind::Worksheet, Some(Holds::Chart)) => SheetKind::Chart,
+            (SheetKind::Worksheet, None | Some(Holds::Globals)) => SheetKind::Missing,
             _ => listed,
         };
         let visibility = match state & 0x03 {

@@ -17,6 +17,7 @@ pub(super) const FORMAT_2: u16 = 0x001E;
 pub(super) const DATE_MODE: u16 = 0x0022;
 pub(super) const COLUMN_WIDTH_2: u16 = 0x0024;
 pub(super) const FILE_PASS: u16 = 0x002F;
+pub(super) const FONT: u16 = 0x0031;
 pub(super) const CONTINUE: u16 = 0x003C;
 pub(super) const CODE_PAGE: u16 = 0x0042;
 pub(super) const XF_2: u16 = 0x0043;

@@ -6,11 +6,13 @@
 mod cells;
 mod ciphers;
 mod code_pages;
+mod fonts;
 mod formats;
 mod globals;
 mod kind;
 mod layout;
 mod names;
+mod order;
 mod protection;
 mod records;
 mod shared_strings;
@@ -22,22 +24,27 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::compound_file::{CompoundFile, is_compound_file};
-use super::container::{KNOWN_FORMATS, unreadable};
+use super::container::unreadable;
 use super::input::Input;
-use super::workbook::{SheetVisitor, Workbook, broken, over_limit};
+use super::other_files::KNOWN_FORMATS;
+use super::workbook::{SheetVisitor, Workbook, missing_part, over_limit};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::address::CellRange;
-use crate::model::limits::{Limit, Limits};
+use crate::model::code_page::CodePage;
+use crate::model::limits::Limit;
 use crate::model::number_format::NumberFormat;
+use crate::model::secret::Password;
+use crate::model::selection::ReadOptions;
 use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetKind, SheetTable};
 use globals::Globals;
-use records::{Holds, Substream};
+use records::Substream;
 
 /// Opens a workbook and reads its lists.
 ///
 /// # Errors
 /// `NotAWorkbook`, `WorkbookBroken`, `WorkbookEncrypted`, `WorkbookTooLarge`, `FileUnreadable`.
-pub(super) fn open(path: &Path, input: Input, limits: &Limits) -> Result<Box<dyn Workbook>> {
+pub(super) fn open(path: &Path, input: Input, options: &ReadOptions) -> Result<Box<dyn Workbook>> {
+    let limits = &options.limits;
     let mut bytes = Vec::new();
     let mut input = input.take(limits.whole_file_bytes.saturating_add(1));
     let read = input.read_to_end(&mut bytes);
@@ -51,8 +58,10 @@ pub(super) fn open(path: &Path, input: Input, limits: &Limits) -> Result<Box<dyn
     } else {
         bytes
     };
-    protection::remove(path, &mut stream)?;
-    let globals = Globals::read(path, &stream, limits)?;
+    let password = options.password.as_ref().map(Password::reveal);
+    protection::remove(path, &mut stream, password)?;
+    let asked_for = options.code_page.map(CodePage::number);
+    let globals = Globals::read(path, &stream, limits, asked_for)?;
     Ok(Box::new(XlsWorkbook {
         path: path.to_owned(),
         stream,
@@ -81,10 +90,24 @@ fn workbook_stream(path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>> {
     }
     Err(Error::new(
         ErrorKind::NotAWorkbook,
-        format!("{} is a document of another program", path.display()),
+        format!("{} is {}, not a workbook", path.display(), document(&file)),
     )
     .in_file(path)
     .next_step(KNOWN_FORMATS))
+}
+
+/// What a compound file is that is no workbook, by the stream that it has.
+fn document(file: &CompoundFile) -> &'static str {
+    let known = [
+        ("WordDocument", "a document of Word"),
+        ("PowerPoint Document", "a presentation of PowerPoint"),
+        ("__properties_version1.0", "a message of Outlook"),
+        ("WksSSWorkBook", "a spreadsheet of Microsoft Works"),
+    ];
+    let mut found = known.iter().filter(|(stream, _)| file.contains(stream));
+    found
+        .next()
+        .map_or("a document of another program", |(_, what)| what)
 }
 
 /// A workbook whose stream is in memory.
@@ -102,14 +125,14 @@ impl XlsWorkbook {
         let (Some(entry), Some(start)) = (entry, start) else {
             return Ok(None);
         };
-        if entry.kind != SheetKind::Worksheet {
+        if !matches!(entry.kind, SheetKind::Worksheet | SheetKind::Missing) {
             return Ok(None);
         }
-        let found = Substream::open(&self.stream, *start)
-            .filter(|found| found.bof().holds != Holds::Globals);
+        let found =
+            Substream::open(&self.stream, *start).filter(|_| entry.kind != SheetKind::Missing);
         let missing = || {
             let how = format!("sheet {:?} is not where its list says", entry.name);
-            broken(&self.path, &how).in_sheet(entry.name.as_str())
+            missing_part(&self.path, &how, &entry.name)
         };
         found.map(Some).ok_or_else(missing)
     }

@@ -7,9 +7,14 @@ use super::globals::kind_of_stream;
 use super::kind;
 use super::records::{Substream, Version, is_bof, u16_at};
 use crate::error::{Error, ErrorKind, Result};
+use crate::source::encryption::GIVE_PASSWORD;
 
-/// Decrypts a workbook that Excel opens without asking for a password, and refuses one that needs another.
-pub(super) fn remove(path: &Path, stream: &mut [u8]) -> Result<()> {
+/// What Excel encrypts with when a workbook is protected against changes but not against reading, and tries before it
+/// asks ([MS-XLS] 2.2.10 points to it; it is the only password that is no secret).
+const DEFAULT_PASSWORD: &str = "VelvetSweatshop";
+
+/// Decrypts a workbook with its password, or one that Excel opens without asking for any.
+pub(super) fn remove(path: &Path, stream: &mut [u8], password: Option<&str>) -> Result<()> {
     let (version, _) = kind_of_stream(path, stream)?;
     let Some(mut records) = Substream::open(stream, 0) else {
         return Ok(());
@@ -18,8 +23,10 @@ pub(super) fn remove(path: &Path, stream: &mut [u8]) -> Result<()> {
         return Ok(());
     };
     let (scheme, body) = scheme(version, record.body);
-    let Some(mut cipher) = scheme.with_default_password(body) else {
-        return Err(encrypted(path, scheme.words()));
+    let mut passwords = password.into_iter().chain([DEFAULT_PASSWORD]);
+    let Some(mut cipher) = passwords.find_map(|password| scheme.with_password(body, password))
+    else {
+        return Err(locked(path, scheme, password.is_some()));
     };
     let begin = records.position();
     decrypt(stream, begin, &mut cipher);
@@ -73,6 +80,17 @@ fn plain_bytes(kind: u16) -> usize {
         kind if is_bof(kind) => usize::MAX,
         _ => 0,
     }
+}
+
+fn locked(path: &Path, scheme: Scheme, has_password: bool) -> Error {
+    let (file, words) = (path.display(), scheme.words());
+    let message = match has_password {
+        true => format!("the password does not open {file} ({words})"),
+        false => format!("{file} is protected by a password ({words})"),
+    };
+    Error::new(ErrorKind::WorkbookEncrypted, message)
+        .in_file(path)
+        .next_step(GIVE_PASSWORD)
 }
 
 /// A workbook that only its password opens.

@@ -155,6 +155,23 @@ impl<'a> Substream<'a> {
         self.records.position()
     }
 
+    /// Where the record that was read last begins.
+    pub(super) fn place_of(&self, record: &Record<'_>) -> usize {
+        /// Type and length.
+        const HEAD_BYTES: usize = 4;
+        let bytes = HEAD_BYTES + record.body.len();
+        self.position().saturating_sub(bytes)
+    }
+
+    /// The same substream, to be read from the record at this place on.
+    pub(super) fn from(&self, at: usize) -> Self {
+        Self {
+            records: Records::from(self.records.stream, at),
+            state: State::Inside,
+            ..self.clone()
+        }
+    }
+
     /// Whether the stream ended before the substream did. Known once all records are read.
     pub(super) fn is_cut_off(&self) -> bool {
         self.state == State::CutOff

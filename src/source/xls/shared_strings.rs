@@ -4,6 +4,7 @@ use super::records::Joined;
 use super::strings::shared;
 use crate::model::limits::{Limit, Limits};
 use crate::model::shared_strings::{SharedStrings, SharedStringsBuilder};
+use crate::source::fidelity::Fidelity;
 
 /// Reads as many texts as there are, whatever the record claims. One that is cut off is left out, and so are those behind
 /// it.
@@ -17,7 +18,10 @@ pub(super) fn read(mut from: Joined<'_>, limits: &Limits) -> Result<SharedString
     if from.skip(HEADER_BYTES).is_none() {
         return Ok(strings.finish());
     }
-    while shared(&mut from, strings.text_mut()).is_some() {
+    while let Some(fidelity) = shared(&mut from, strings.text_mut()) {
+        if fidelity == Fidelity::Replaced {
+            strings.mark_replaced();
+        }
         strings.end_within(limits)?;
     }
     Ok(strings.finish())

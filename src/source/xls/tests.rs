@@ -13,6 +13,9 @@ use super::kind as k;
 use crate::error::{ErrorKind, Result};
 use crate::model::address::{CellAddress, CellRange};
 use crate::model::cell::FormatId;
+use crate::model::code_page::CodePage;
+use crate::model::secret::Password;
+use crate::model::selection::ReadOptions;
 use crate::model::sheet::{DateSystem, SheetKind, Visibility};
 
 fn record(kind: u16, body: &[u8]) -> Vec<u8> {
@@ -96,12 +99,19 @@ fn biff8(globals: &[u8], records: Vec<u8>) -> Vec<u8> {
 }
 
 fn open(bytes: &[u8]) -> Result<Box<dyn Workbook>> {
+    open_with(bytes, &ReadOptions::default())
+}
+
+fn open_with(bytes: &[u8], options: &ReadOptions) -> Result<Box<dyn Workbook>> {
     let input = Input::Decrypted(Cursor::new(Arc::from(bytes)));
-    super::open(
-        Path::new("a.xls"),
-        input,
-        &crate::model::limits::Limits::default(),
-    )
+    super::open(Path::new("a.xls"), input, options)
+}
+
+fn with_password(password: &str) -> ReadOptions {
+    ReadOptions {
+        password: Some(Password::new(password)),
+        ..ReadOptions::default()
+    }
 }
 
 /// Writes down what it is told.
@@ -133,6 +143,10 @@ impl SheetVisitor for Notes {
 
     fn hidden_row(&mut self, row: u32) -> Flow {
         self.note(format!("hidden row {row}"))
+    }
+
+    fn guessed(&mut self, page: CodePage) {
+        self.lines.push(format!("guessed {page}"));
     }
 
     fn cell(&mut self, at: CellAddress, content: Content<'_>, format: FormatId) -> Flow {
@@ -436,6 +450,105 @@ fn extent_and_hidden_things_come_before_the_cells() {
         "A1 Number(1.0)",
     ];
     assert_eq!(lines(records.concat()), wanted);
+}
+
+fn hidden_row(row: u16) -> Vec<u8> {
+    let body = [&words(&[row, 0, 3, 255, 0, 0])[..], &[0x20, 0, 0, 0]].concat();
+    record(k::ROW, &body)
+}
+
+#[test]
+fn cells_come_row_by_row_whatever_the_order_of_their_records() {
+    let text = |text: &str| {
+        let units = u16::try_from(text.len()).unwrap();
+        record(
+            k::STRING,
+            &[&words(&[units])[..], &[1], &utf16(text)].concat(),
+        )
+    };
+    let packed = |numbers: [u32; 2]| {
+        let cells = numbers.map(|number| {
+            let number = (number << 2 | 2).to_le_bytes();
+            [&[0, 0][..], &number].concat()
+        });
+        let last_column = [2, 0];
+        [&words(&[2, 1])[..], &cells.concat(), &last_column].concat()
+    };
+    let records = [
+        // Column A, upwards, then the others; a formula's text stays with it, over what lies between.
+        number(2, 0, 0, 3.0),
+        formula(k::FORMULA, 1, 0, TEXT_RESULT),
+        record(0x04BC, &[0; 8]),
+        text("two"),
+        number(0, 0, 0, 1.0),
+        record(k::MUL_RK, &packed([7, 8])),
+        formula(k::FORMULA, 1, 1, TEXT_RESULT),
+        number(0, 1, 0, 10.0),
+        hidden_row(1),
+    ];
+    let wanted = [
+        "A1 Number(1.0)",
+        "B1 Number(10.0)",
+        "hidden row 1",
+        "A2 two",
+        "B2 Uncached",
+        "A3 Number(3.0)",
+        "B3 Number(7.0)",
+        "C3 Number(8.0)",
+    ];
+    assert_eq!(lines(records.concat()), wanted);
+}
+
+#[test]
+fn of_two_records_for_one_cell_the_later_one_counts_in_any_order() {
+    let records = [
+        number(1, 0, 0, 2.0),
+        number(0, 0, 0, 1.0),
+        number(1, 0, 0, 3.0),
+    ];
+    let wanted = ["A1 Number(1.0)", "A2 Number(2.0)", "A2 Number(3.0)"];
+    assert_eq!(lines(records.concat()), wanted);
+}
+
+#[test]
+fn a_row_that_is_hidden_behind_its_cells_is_hidden() {
+    let records = [number(0, 0, 0, 1.0), number(1, 0, 0, 2.0), hidden_row(1)];
+    let wanted = ["A1 Number(1.0)", "hidden row 1", "A2 Number(2.0)"];
+    assert_eq!(lines(records.concat()), wanted);
+}
+
+#[test]
+fn the_styles_of_biff2_stay_with_their_cells_in_any_order() {
+    let formats: Vec<Vec<u8>> = ["General", "0.0", "0.00"]
+        .iter()
+        .map(|code| {
+            let length = u8::try_from(code.len()).unwrap();
+            record(k::FORMAT_2, &[&[length][..], code.as_bytes()].concat())
+        })
+        .collect();
+    let xf = |format: u8| record(k::XF_2, &[0, 0, format, 0]);
+    let in_row = |row: u16, attributes: [u8; 3]| {
+        let value = 1_f64.to_le_bytes();
+        record(
+            k::NUMBER_2,
+            &[&words(&[row, 0])[..], &attributes, &value].concat(),
+        )
+    };
+    let records = [
+        formats.concat(),
+        xf(0),
+        xf(1),
+        xf(2),
+        record(k::IXFE, &words(&[2])),
+        in_row(2, [0x3F, 0, 0]),
+        record(k::IXFE, &words(&[1])),
+        in_row(1, [0x3F, 0, 0]),
+        in_row(0, [0, 0, 0]),
+    ];
+    assert_eq!(
+        codes(&early(k::BOF_2, &records)),
+        ["General", "0.0", "0.00"]
+    );
 }
 
 #[test]
@@ -1079,6 +1192,197 @@ fn the_password_that_excel_tries_by_itself_is_tried() {
         assert_eq!(error.kind(), ErrorKind::WorkbookEncrypted);
         assert!(error.message().contains(case.words), "{error}");
     }
+}
+
+/// Workbooks behind passwords of their own, encrypted by msoffcrypto-tool's functions.
+fn encrypted_with_passwords() -> Vec<(&'static str, Encrypted)> {
+    vec![
+        (
+            "secret",
+            Encrypted {
+                version: 0x0600,
+                words: "RC4)",
+                file_pass: "0100010001000102030405060708090a0b0c0d0e0f10eda4d69704b9fbb4a657e9d3896ab9251df1e901a86d2933885ced96cf7191e2",
+                sheet: "630500003050fd09a4",
+                label: "dd849038491e0333cb7dc366c843f713f0a0ef40f30279",
+                number: "1ed177368bc3f9c7480bca795a1e",
+            },
+        ),
+        (
+            "Пароль 1",
+            Encrypted {
+                version: 0x0600,
+                words: "RC4)",
+                file_pass: "0100010001000102030405060708090a0b0c0d0e0f108564fe925db6d3fabbbfefd58ad63c923b0a630d3063823a6b95c5151f607305",
+                sheet: "63050000a95fcc1e26",
+                label: "09594ad1ba0ea95126306487637a5ca758cdd499cb92bc",
+                number: "e9f0e05486de86453454837ceb76",
+            },
+        ),
+        (
+            "secret",
+            Encrypted {
+                version: 0x0600,
+                words: "RC4 CryptoAPI)",
+                file_pass: "010002000200040000004600000004000000000000000168000004800000280000000100000000000000000000004d006900630072006f0073006f0066007400200045006e00680061006e006300650064000000100000000102030405060708090a0b0c0d0e0f10925d9b197c717026cc19b8b9bc6d4a67140000001b2c904afbedfd4796f63ba060179d3ae70528c6",
+                sheet: "bd0500003816ccc4af",
+                label: "efb8faf4bb69f2cc29c3ca14e66ee5f6f54f5353d5b395",
+                number: "4b8136399eaa77cf1eab6dd2125e",
+            },
+        ),
+        (
+            "Пароль 1",
+            Encrypted {
+                version: 0x0600,
+                words: "RC4 CryptoAPI)",
+                file_pass: "010002000200040000004600000004000000000000000168000004800000800000000100000000000000000000004d006900630072006f0073006f0066007400200045006e00680061006e006300650064000000100000000102030405060708090a0b0c0d0e0f1059742af3a29c8befb4f04ed483ebdef114000000ee65fdb7585c4a271154d9c3e4310b4a534d5006",
+                sheet: "bd05000005986d9127",
+                label: "9c6ab2fcaf565b55efa6906d7dc5c3ecdd4b38119463cb",
+                number: "27fa4370496748e7acefc5269ef6",
+            },
+        ),
+        (
+            "secret",
+            Encrypted {
+                version: 0x0600,
+                words: "XOR",
+                file_pass: "00004d01a7da",
+                sheet: "33050000b9149a7b15",
+                label: "17b914ba7b7f98dd59f1d6cf28dbf2fe139510d6d7f2d4",
+                number: "34ba3b7f59dd597f7ac0a6df9f2a",
+            },
+        ),
+        (
+            "passw0rd!",
+            Encrypted {
+                version: 0x0500,
+                words: "XOR",
+                file_pass: "23bd6ed6",
+                sheet: "30050000a96e080d",
+                label: "6e02a96e2867ebc626400e8d6acc00254206c5c2a5ea",
+                number: "896e68672ac6a8ec01036e214c39",
+            },
+        ),
+    ]
+}
+
+#[test]
+fn a_password_opens_what_was_encrypted_with_it() {
+    for (password, case) in encrypted_with_passwords() {
+        let bytes = case.stream(&unhex(case.file_pass));
+        let mut workbook = open_with(&bytes, &with_password(password)).unwrap();
+        assert_eq!(workbook.sheets()[0].name, "S");
+        let mut notes = Notes::default();
+        workbook.read_sheet(0, &mut notes).unwrap();
+        let wanted = ["A1 text of a cell", "C2 Number(-2.5)"];
+        assert_eq!(notes.lines, wanted, "{} {password}", case.words);
+        for (given, words) in [(None, "is protected by"), (Some("wrong"), "does not open")] {
+            let options = given.map_or_else(ReadOptions::default, with_password);
+            let error = open_with(&bytes, &options).err().unwrap();
+            assert_eq!(error.kind(), ErrorKind::WorkbookEncrypted);
+            let message = error.message();
+            assert!(
+                message.contains(words) && message.contains(case.words),
+                "{error}"
+            );
+            assert!(
+                error.advice().unwrap().contains("--password-file"),
+                "{error}"
+            );
+        }
+    }
+}
+
+/// A workbook of BIFF5 without a code page, with fonts of these character sets, and a cell in each: the XF records have
+/// one font after the other.
+fn without_code_page(character_sets: &[u8], text: &[u8]) -> Vec<u8> {
+    let fonts = character_sets.iter().map(|set| {
+        let body = [
+            &words(&[200, 0, 0x7FFF, 400, 0])[..],
+            &[0, 0, *set, 0],
+            b"\x01F",
+        ]
+        .concat();
+        record(k::FONT, &body)
+    });
+    let places = (0..).take(character_sets.len());
+    // There is no font number 4.
+    let xfs = places.clone().map(|font: u16| {
+        let font = if font < 4 { font } else { font + 1 };
+        record(k::XF, &words(&[font, 0, 0, 0, 0, 0, 0, 0]))
+    });
+    let globals: Vec<u8> = fonts.chain(xfs).flatten().collect();
+    let len = u16::try_from(text.len()).unwrap();
+    let labels =
+        places.map(|xf: u16| cell(k::LABEL, [0, xf, xf], &[&words(&[len]), text].concat()));
+    let list = Sheet {
+        name: [&[u8::try_from(text.len()).unwrap()], text].concat(),
+        ..sheet(labels.flatten().collect())
+    };
+    stream(0x0500, &globals, &[list])
+}
+
+#[test]
+fn without_a_code_page_texts_are_in_that_of_their_fonts() {
+    for (sets, name, wanted) in [
+        (
+            &[204, 204, 204, 204, 204][..],
+            "Пр",
+            &["Пр", "Пр", "Пр", "Пр", "Пр"][..],
+        ),
+        (&[0, 0, 204], "Пр", &["Ïð", "Ïð", "Пр"]),
+        (
+            &[1, 2, 238, 204, 1, 238],
+            "Ďđ",
+            &["Ďđ", "Ďđ", "Ďđ", "Пр", "Ďđ", "Ďđ"],
+        ),
+        (&[0, 1], "Ïð", &["Ïð", "Ïð"]),
+        (&[1], "Ïð", &["Ïð"]),
+    ] {
+        let bytes = without_code_page(sets, b"\xCF\xF0");
+        assert_eq!(open(&bytes).unwrap().sheets()[0].name, name, "{sets:?}");
+        let lines = read(&bytes, 0).unwrap();
+        let guessed = lines
+            .iter()
+            .filter(|line| line.starts_with("guessed"))
+            .count();
+        assert_eq!(guessed, sets.len(), "{lines:?}");
+        let texts = lines.iter().filter(|line| !line.starts_with("guessed"));
+        let texts: Vec<&str> = texts.map(|line| line.split(' ').nth(1).unwrap()).collect();
+        assert_eq!(texts, wanted, "{sets:?}");
+    }
+    // ASCII is the same everywhere.
+    let plain = read(&without_code_page(&[204], b"ab"), 0).unwrap();
+    assert_eq!(plain, ["A1 ab"]);
+}
+
+#[test]
+fn a_code_page_that_is_asked_for_goes_before_all_others() {
+    let options = ReadOptions {
+        code_page: Some("1253".parse().unwrap()),
+        ..ReadOptions::default()
+    };
+    let text = |bytes: &[u8]| {
+        let mut notes = Notes::default();
+        let mut workbook = open_with(bytes, &options).unwrap();
+        workbook.read_sheet(0, &mut notes).unwrap();
+        notes.lines
+    };
+    assert_eq!(text(&without_code_page(&[204], b"\xCF\xF0")), ["A1 Οπ"]);
+    let label = cell(
+        k::LABEL,
+        [0, 0, 0],
+        &[&words(&[2]), &b"\xCF\xF0"[..]].concat(),
+    );
+    let recorded = record(k::CODE_PAGE, &words(&[1251]));
+    assert_eq!(text(&stream(0x0500, &recorded, &[sheet(label)])), ["A1 Οπ"]);
+    // Unicode has none.
+    let unicode = cell(
+        k::LABEL,
+        [0, 0, 0],
+        &[&words(&[1]), &[0, 0xCF][..]].concat(),
+    );
+    assert_eq!(text(&biff8(&recorded, unicode)), ["A1 Ï"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The fields of a record: numbers, texts, rectangles ([MS-XLSB] 2.5).
 
 use crate::model::address::{CellAddress, CellRange, MAX_COLUMNS, MAX_ROWS};
+use crate::source::fidelity::Fidelity;
 
 /// A record has fewer bytes than its fields need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +76,7 @@ impl<'r> Fields<'r> {
     /// An `XLWideString` as a text.
     pub(super) fn text(&mut self) -> Result<String, TooShort> {
         let mut text = String::new();
-        append_utf16(self.wide()?, &mut text);
+        let _of_a_name = append_utf16(self.wide()?, &mut text);
         Ok(text)
     }
 
@@ -134,15 +135,20 @@ impl Rectangle {
 }
 
 /// Appends UTF-16 bytes to a text. Half a surrogate pair becomes U+FFFD.
-pub(super) fn append_utf16(bytes: &[u8], text: &mut String) {
+pub(super) fn append_utf16(bytes: &[u8], text: &mut String) -> Fidelity {
     let units = bytes.chunks_exact(2).map(|unit| match unit {
         [low, high] => u16::from_le_bytes([*low, *high]),
         _ => 0,
     });
     text.reserve(bytes.len() / 2);
-    text.extend(
-        char::decode_utf16(units).map(|decoded| decoded.unwrap_or(char::REPLACEMENT_CHARACTER)),
-    );
+    let mut fidelity = Fidelity::Exact;
+    text.extend(char::decode_utf16(units).map(|decoded| {
+        decoded.unwrap_or_else(|_half| {
+            fidelity = Fidelity::Replaced;
+            char::REPLACEMENT_CHARACTER
+        })
+    }));
+    fidelity
 }
 
 #[cfg(test)]

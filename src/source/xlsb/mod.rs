@@ -16,7 +16,7 @@ use std::sync::Arc;
 use super::input::Input;
 use super::package::{Package, PartKind, Relationship};
 use super::read_ahead::Ahead;
-use super::workbook::{SheetVisitor, Workbook, broken};
+use super::workbook::{SheetVisitor, Workbook, broken, missing_part};
 use crate::error::Result;
 use crate::model::address::CellRange;
 use crate::model::limits::Limits;
@@ -74,11 +74,22 @@ pub(super) fn open(
     let strings = list_part(&package, &main, &relationships, "sharedStrings");
     let internal = relationships.iter().filter(|one| !one.external);
     let by_id = internal.map(|one| (one.id.as_str(), one)).collect();
-    let (sheets, parts) = lists
+    let (mut sheets, mut parts): (Vec<_>, Vec<_>) = lists
         .sheets
         .into_iter()
-        .map(|sheet| with_part(sheet, &by_id))
+        .map(|sheet| with_part(sheet, &by_id, &package))
         .unzip();
+    // A part is one sheet's. Thousands of sheets that all have the same one would cost as if each had its own.
+    let mut known = HashSet::new();
+    for (sheet, part) in sheets.iter_mut().zip(&mut parts) {
+        if part
+            .as_ref()
+            .is_some_and(|part: &String| !known.insert(part.to_lowercase()))
+        {
+            sheet.kind = SheetKind::Missing;
+            *part = None;
+        }
+    }
     Ok(Box::new(XlsbWorkbook {
         path: path.to_owned(),
         package,
@@ -214,15 +225,22 @@ fn targets<'r>(relationships: &'r [Relationship], kind: &'r str) -> impl Iterato
         .map(|one| one.target.as_str())
 }
 
-/// A sheet is what its relationship says. Without one it may hold cells, for all that is known.
+/// A sheet is what its relationship says. A module of Excel 5 has none: what it holds is with the macros.
 fn with_part(
     sheet: SheetRecord,
     relationships: &HashMap<&str, &Relationship>,
+    package: &Package,
 ) -> (SheetEntry, Option<String>) {
     let id = sheet.relationship.as_deref();
     let relationship = id.and_then(|id| relationships.get(id));
+    let is_there = |one: &&Relationship| package.has(&one.target);
     let kind = match relationship.map(|one| one.kind.as_str()) {
-        None | Some("worksheet") => SheetKind::Worksheet,
+        None if id.is_some_and(str::is_empty) => SheetKind::Other,
+        None => SheetKind::Missing,
+        Some("worksheet") if relationship.filter(|one| is_there(one)).is_none() => {
+            SheetKind::Missing
+        }
+        Some("worksheet") => SheetKind::Worksheet,
         Some("chartsheet") => SheetKind::Chart,
         Some(_) => SheetKind::Other,
     };
@@ -245,12 +263,15 @@ fn sheet_part<'w>(
         .get(index)
         .ok_or_else(|| broken(path, "it has no such sheet"))?;
     match parts.get(index) {
+        Some(Some(part)) if entry.kind == SheetKind::Missing => {
+            let how = format!("the part {part} of its sheet {:?} is missing", entry.name);
+            Err(missing_part(path, &how, &entry.name))
+        }
         Some(Some(part)) => Ok((entry, part)),
-        _ => Err(broken(
-            path,
-            &format!("it has no part for its sheet \"{}\"", entry.name),
-        )
-        .in_sheet(&entry.name)),
+        _ => {
+            let how = format!("its sheet {:?} has no part of its own", entry.name);
+            Err(missing_part(path, &how, &entry.name))
+        }
     }
 }
 
@@ -379,7 +400,8 @@ mod tests {
         assert_eq!(workbook.date_system(), DateSystem::From1904);
         let kinds: Vec<_> = workbook.sheets().iter().map(|one| one.kind).collect();
         let worksheet = SheetKind::Worksheet;
-        assert_eq!(kinds, [worksheet, SheetKind::Chart, worksheet, worksheet]);
+        let missing = SheetKind::Missing;
+        assert_eq!(kinds, [worksheet, SheetKind::Chart, missing, missing]);
         let codes: Vec<_> = workbook
             .formats()
             .iter()

@@ -7,6 +7,7 @@ use super::record::{Records, id};
 use crate::error::Result;
 use crate::model::limits::Limits;
 use crate::model::shared_strings::{SharedStrings, SharedStringsBuilder};
+use crate::source::fidelity::Fidelity;
 
 /// Reads the part. Runs of rich text are joined, phonetic readings are left out.
 ///
@@ -22,7 +23,9 @@ pub(super) fn read(
         let units = Fields::new(record.payload)
             .rich()
             .map_err(|fault| place.too_short(fault))?;
-        append_utf16(units, strings.text_mut());
+        if append_utf16(units, strings.text_mut()) == Fidelity::Replaced {
+            strings.mark_replaced();
+        }
         strings
             .end_within(limits)
             .map_err(|limit| place.over(limit, limits))?;

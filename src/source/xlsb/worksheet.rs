@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::model::address::{CellAddress, CellRange, MAX_COLUMNS};
 use crate::model::cell::CellError;
 use crate::model::shared_strings::SharedStrings;
+use crate::source::fidelity::Fidelity;
 use crate::source::workbook::{Content, Flow, SharedText, SheetVisitor, address, too_large};
 
 /// The most merged ranges of a sheet that are listed.
@@ -177,7 +178,17 @@ impl CellReader<'_, '_> {
         let at = address(place.path, row, column)?;
         self.text.clear();
         let style = style(&mut fields).map_err(|fault| place.too_short(fault))?;
-        let content = content(record, fields, self.lists.strings, &mut self.text);
+        let mut fidelity = Fidelity::Exact;
+        let content = content(
+            record,
+            fields,
+            self.lists.strings,
+            &mut self.text,
+            &mut fidelity,
+        );
+        if fidelity == Fidelity::Replaced {
+            self.visitor.replaced();
+        }
         match content.map_err(|fault| broken_cell(place, self.lists.sheet, at, &fault))? {
             Content::Text("") => Ok(ControlFlow::Continue(())),
             Content::Shared(shared) if shared.bytes == 0 => Ok(ControlFlow::Continue(())),
@@ -209,6 +220,7 @@ fn content<'t>(
     mut fields: Fields<'_>,
     strings: &'t Arc<SharedStrings>,
     text: &'t mut String,
+    fidelity: &mut Fidelity,
 ) -> Result<Content<'t>, Fault> {
     Ok(match record {
         id::CELL_RK | id::SHORT_RK => Content::Number(fields.rk()?),
@@ -222,11 +234,11 @@ fn content<'t>(
             Content::Shared(SharedText::find(strings, index).ok_or(Fault::NoSharedString(index))?)
         }
         id::CELL_RICH_TEXT => {
-            append_utf16(fields.rich()?, text);
+            *fidelity = append_utf16(fields.rich()?, text);
             Content::Text(text)
         }
         _ => {
-            append_utf16(fields.wide()?, text);
+            *fidelity = append_utf16(fields.wide()?, text);
             Content::Text(text)
         }
     })

@@ -26,7 +26,7 @@ use workbook_part::WorkbookPart;
 use super::input::Input;
 use super::package::{Package, PartKind};
 use super::read_ahead::Ahead;
-use super::workbook::{SheetVisitor, Workbook, broken};
+use super::workbook::{SheetVisitor, Workbook, broken, missing_part};
 use crate::error::Result;
 use crate::model::address::CellRange;
 use crate::model::limits::Limits;
@@ -81,11 +81,11 @@ impl Xlsx {
             Some(part) if self.package.has(part) => Ok(part),
             Some(part) => {
                 let how = format!("the part {part} of its sheet {:?} is missing", entry.name);
-                Err(broken(&self.path, &how))
+                Err(missing_part(&self.path, &how, &entry.name))
             }
             None => {
-                let how = format!("its sheet {:?} has no part", entry.name);
-                Err(broken(&self.path, &how))
+                let how = format!("its sheet {:?} has no part of its own", entry.name);
+                Err(missing_part(&self.path, &how, &entry.name))
             }
         }
     }

@@ -104,7 +104,8 @@ pub(super) fn attribute(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let is_plain = |byte: &&u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'<' | b'&');
     let count = value.iter().take(MAX_BYTES).take_while(is_plain).count();
     let rest = value.get(count..)?.strip_prefix(b"\"")?;
-    (!name.is_empty()).then_some((name, rest))
+    let is_plain = !name.is_empty() && !name.starts_with(b"xmlns");
+    is_plain.then_some((name, rest))
 }
 
 /// The number of a row as the references to its cells end with it.

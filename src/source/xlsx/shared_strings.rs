@@ -12,6 +12,7 @@ use super::text;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::limits::Limits;
 use crate::model::shared_strings::{SegmentState, SharedStrings, SharedStringsBuilder};
+use crate::source::fidelity::Fidelity;
 use crate::source::package::{Package, PartKind, read_error};
 use crate::source::read_ahead::Ahead;
 use crate::source::workbook::SharedText;
@@ -157,7 +158,11 @@ impl StringsPart {
                 SegmentState::Open => match self.reader.next()? {
                     Event::Start(tag) if tag.local_name().as_ref() == "si" => {
                         let into = self.builder.text_mut();
-                        text::read_item(&mut self.reader, &mut self.scratch, into)?;
+                        if text::read_item(&mut self.reader, &mut self.scratch, into)?
+                            == Fidelity::Replaced
+                        {
+                            self.builder.mark_replaced();
+                        }
                         self.end_string()?
                     }
                     Event::Empty(tag) if tag.local_name().as_ref() == "si" => self.end_string()?,

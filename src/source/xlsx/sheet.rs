@@ -13,6 +13,7 @@ use super::text;
 use super::value::{self, CellType};
 use crate::error::{Error, Result};
 use crate::model::address::MAX_ROWS;
+use crate::source::fidelity::Fidelity;
 use crate::source::workbook::{Content, Flow, SheetVisitor, address};
 use crate::source::xml::{self, XmlReader, is_blank};
 
@@ -47,6 +48,8 @@ struct Texts {
     /// Its text, decoded.
     decoded: String,
     scratch: String,
+    /// Of what is decoded.
+    fidelity: Fidelity,
 }
 
 /// Which elements a cell has.
@@ -278,6 +281,7 @@ impl<'a> SheetScan<'a> {
         let mut elements = Elements::default();
         let texts = &mut self.texts;
         texts.value.clear();
+        texts.fidelity = Fidelity::Exact;
         loop {
             match self.reader.next()? {
                 Event::Start(tag) => match tag.local_name().as_ref() {
@@ -292,7 +296,11 @@ impl<'a> SheetScan<'a> {
                     "is" => {
                         elements.inline = true;
                         texts.decoded.clear();
-                        text::read_item(&mut self.reader, &mut texts.scratch, &mut texts.decoded)?;
+                        texts.fidelity = text::read_item(
+                            &mut self.reader,
+                            &mut texts.scratch,
+                            &mut texts.decoded,
+                        )?;
                     }
                     "AlternateContent" | "Fallback" => {}
                     _ => self.reader.skip(),
@@ -305,6 +313,10 @@ impl<'a> SheetScan<'a> {
             }
         }
         let (path, format) = (self.around.path, self.around.styles.format(cell.style));
+        decode(cell, elements, texts);
+        if texts.fidelity == Fidelity::Replaced {
+            self.visitor.replaced();
+        }
         let Some(content) = content(cell, elements, texts, &mut self.around)? else {
             return Ok(ControlFlow::Continue(()));
         };
@@ -313,11 +325,25 @@ impl<'a> SheetScan<'a> {
     }
 }
 
+/// Decodes the text of a cell whose value is one, if it has escapes.
+fn decode(cell: CellTag, elements: Elements, texts: &mut Texts) {
+    let is_text = matches!(
+        cell.cell_type,
+        CellType::FormulaString | CellType::InlineString
+    );
+    let is_of_item = elements.inline && !texts.decoded.is_empty();
+    let is_wanted = !is_of_item || cell.cell_type == CellType::FormulaString;
+    if is_text && is_wanted && elements.value {
+        texts.decoded.clear();
+        texts.fidelity = text::unescape(&texts.value, &mut texts.decoded);
+    }
+}
+
 /// What a cell holds; `None` for nothing.
 fn content<'t>(
     cell: CellTag,
     elements: Elements,
-    texts: &'t mut Texts,
+    texts: &'t Texts,
     around: &'t mut Surroundings<'_>,
 ) -> Result<Option<Content<'t>>> {
     let of_item = cell.cell_type == CellType::InlineString || !elements.value;
@@ -331,11 +357,6 @@ fn content<'t>(
         CellType::SharedString if is_blank_value => Ok(None),
         CellType::SharedString => shared(cell, &texts.value, around),
         CellType::FormulaString | CellType::InlineString => {
-            if !texts.value.contains('_') {
-                return Ok(value::content(cell.cell_type, &texts.value));
-            }
-            texts.decoded.clear();
-            text::unescape(&texts.value, &mut texts.decoded);
             Ok(value::content(cell.cell_type, &texts.decoded))
         }
         _ if is_blank_value => Ok(elements.formula.then_some(Content::Uncached)),

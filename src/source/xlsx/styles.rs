@@ -141,7 +141,7 @@ impl Lists {
                 let code = xml::attribute(tag, "formatCode");
                 if let (Some(id), Some(code)) = (number("numFmtId"), code) {
                     let mut decoded = String::new();
-                    text::unescape(&code, &mut decoded);
+                    let _of_a_code = text::unescape(&code, &mut decoded);
                     self.codes.insert(id, decoded);
                 }
             }

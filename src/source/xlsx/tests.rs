@@ -620,7 +620,7 @@ fn the_lists_of_a_workbook_are_read() {
     let wanted = [
         ("One & only", SheetKind::Worksheet, Visibility::Visible),
         ("C", SheetKind::Chart, Visibility::Hidden),
-        ("Bob's", SheetKind::Worksheet, Visibility::VeryHidden),
+        ("Bob's", SheetKind::Missing, Visibility::VeryHidden),
         ("M", SheetKind::Other, Visibility::Visible),
     ];
     assert_eq!(

@@ -3,6 +3,7 @@
 use quick_xml::events::{BytesStart, Event};
 
 use crate::error::Result;
+use crate::source::fidelity::Fidelity;
 use crate::source::xml::{self, XmlReader, is_blank};
 
 /// Whether white space at the ends of a text counts (XML 1.0, 2.10 xml:space).
@@ -23,7 +24,8 @@ pub(super) fn read_item(
     reader: &mut XmlReader<'_>,
     scratch: &mut String,
     into: &mut String,
-) -> Result<()> {
+) -> Result<Fidelity> {
+    let mut fidelity = Fidelity::Exact;
     let (outer, before) = (reader.depth(), into.len());
     loop {
         if let Event::Start(tag) = reader.next()? {
@@ -32,7 +34,7 @@ pub(super) fn read_item(
                     let ends = ends(&tag);
                     scratch.clear();
                     reader.text(scratch)?;
-                    append(scratch, ends, into);
+                    fidelity |= append(scratch, ends, into);
                     reader.check_text(into.len() - before)?;
                 }
                 "r" | "AlternateContent" | "Fallback" => {}
@@ -40,7 +42,7 @@ pub(super) fn read_item(
             }
         }
         if reader.depth() < outer {
-            return Ok(());
+            return Ok(fidelity);
         }
     }
 }
@@ -54,30 +56,31 @@ fn ends(tag: &BytesStart<'_>) -> Ends {
 }
 
 /// Appends a text from which markup is gone.
-pub(super) fn append(text: &str, ends: Ends, into: &mut String) {
+pub(super) fn append(text: &str, ends: Ends, into: &mut String) -> Fidelity {
     let text = match ends {
         Ends::Kept => text,
         Ends::Trimmed => text.trim_matches(is_blank),
     };
-    unescape(text, into);
+    unescape(text, into)
 }
 
 /// Decodes characters that XML cannot hold, written as `_xHHHH_` in UTF-16 (ECMA-376 Part 1, §22.9.2.19 ST_Xstring).
 /// Halves of a pair without the other become U+FFFD.
-pub(super) fn unescape(text: &str, into: &mut String) {
+pub(super) fn unescape(text: &str, into: &mut String) -> Fidelity {
     let mut rest = text;
     let mut high = None;
+    let mut fidelity = Fidelity::Exact;
     while let Some(at) = rest.bytes().position(|byte| byte == b'_') {
         let (before, from) = rest.split_at(at);
         let Some(unit) = escape(from) else {
             let (before, after) = rest.split_at(at + 1);
-            flush(&mut high, into);
+            fidelity |= flush(&mut high, into);
             into.push_str(before);
             rest = after;
             continue;
         };
         if !before.is_empty() {
-            flush(&mut high, into);
+            fidelity |= flush(&mut high, into);
             into.push_str(before);
         }
         rest = from.get(ESCAPE_BYTES..).unwrap_or_default();
@@ -86,19 +89,21 @@ pub(super) fn unescape(text: &str, into: &mut String) {
             into.push(c);
             continue;
         }
-        flush(&mut high, into);
+        fidelity |= flush(&mut high, into);
         if is_high(unit) {
             high = Some(unit);
         } else {
             let c = char::from_u32(u32::from(unit));
+            fidelity |= Fidelity::of(c.is_none());
             into.push(c.unwrap_or(char::REPLACEMENT_CHARACTER));
         }
     }
     if !rest.is_empty() {
-        flush(&mut high, into);
+        fidelity |= flush(&mut high, into);
         into.push_str(rest);
     }
-    flush(&mut high, into);
+    fidelity |= flush(&mut high, into);
+    fidelity
 }
 
 /// The bytes of `_xHHHH_`.
@@ -112,10 +117,12 @@ fn paired(high: u16, low: u16) -> Option<char> {
     char::decode_utf16([high, low]).next()?.ok()
 }
 
-fn flush(high: &mut Option<u16>, into: &mut String) {
-    if high.take().is_some() {
+fn flush(high: &mut Option<u16>, into: &mut String) -> Fidelity {
+    let is_half = high.take().is_some();
+    if is_half {
         into.push(char::REPLACEMENT_CHARACTER);
     }
+    Fidelity::of(is_half)
 }
 
 /// The UTF-16 unit of the escape at the start.

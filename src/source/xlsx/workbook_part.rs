@@ -1,12 +1,13 @@
 //! The workbook part (ECMA-376 Part 1, §18.2): its sheets, its epoch and its names.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use quick_xml::events::{BytesStart, Event};
 
 use super::text;
 use crate::error::Result;
 use crate::model::sheet::{DateSystem, NamedRange, SheetEntry, SheetKind, Visibility};
+use crate::source::namespaces::Scopes;
 use crate::source::package::{Package, PartKind, Relationship};
 use crate::source::workbook::{broken, too_large};
 use crate::source::xml::{self, is_blank};
@@ -56,7 +57,9 @@ impl WorkbookPart {
         let mut workbook = Self::default();
         let mut definitions = Vec::new();
         let mut formula = String::new();
+        let mut scopes = Scopes::default();
         loop {
+            let depth = reader.depth();
             match reader.next()? {
                 Event::Start(tag) => match tag.local_name().as_ref() {
                     "definedName" => {
@@ -70,9 +73,17 @@ impl WorkbookPart {
                         }));
                     }
                     "extLst" => reader.skip(),
-                    _ => workbook.element(&tag, &by_id),
+                    _ => {
+                        enter(&mut scopes, &tag, depth + 1);
+                        workbook.element(&tag, &by_id, &scopes);
+                    }
                 },
-                Event::Empty(tag) => workbook.element(&tag, &by_id),
+                Event::Empty(tag) => {
+                    enter(&mut scopes, &tag, depth + 1);
+                    workbook.element(&tag, &by_id, &scopes);
+                    scopes.leave(depth);
+                }
+                Event::End(_) => scopes.leave(depth.saturating_sub(1)),
                 Event::Eof => break,
                 _ => {}
             }
@@ -84,13 +95,27 @@ impl WorkbookPart {
             }
         }
         drop(reader);
+        // A part is one sheet's. Thousands of sheets that all have the same one would cost as if each had its own.
+        let mut known = HashSet::new();
+        for (sheet, part) in workbook.sheets.iter_mut().zip(&mut workbook.parts) {
+            let is_there = part.as_ref().is_some_and(|part| package.has(part));
+            if part
+                .as_ref()
+                .is_some_and(|part| !known.insert(part.to_lowercase()))
+            {
+                *part = None;
+            }
+            if sheet.kind == SheetKind::Worksheet && !(is_there && part.is_some()) {
+                sheet.kind = SheetKind::Missing;
+            }
+        }
         workbook.styles = list_part(package, &part, &relationships, "styles");
         workbook.shared_strings = list_part(package, &part, &relationships, "sharedStrings");
         workbook.names = named_ranges(definitions, &workbook.sheets);
         Ok(workbook)
     }
 
-    fn element(&mut self, tag: &BytesStart<'_>, relationships: &ById<'_>) {
+    fn element(&mut self, tag: &BytesStart<'_>, relationships: &ById<'_>, scopes: &Scopes<bool>) {
         match tag.local_name().as_ref() {
             "workbookPr" => {
                 let is_1904 =
@@ -100,11 +125,17 @@ impl WorkbookPart {
                 }
             }
             "sheet" => {
-                let id = xml::relationship_id(tag);
+                let id = xml::relationship_id(tag, scopes);
+                // A module of Excel 5 has an empty one: what it holds is with the macros.
+                let is_module = id.as_ref().is_some_and(|id| id.is_empty());
                 let to = id.and_then(|id| relationships.get(&*id));
                 self.sheets.push(SheetEntry {
                     name: text_attribute(tag, "name").unwrap_or_default(),
-                    kind: to.map_or(SheetKind::Worksheet, |to| kind(&to.kind)),
+                    kind: match to {
+                        Some(to) => kind(&to.kind),
+                        None if is_module => SheetKind::Other,
+                        None => SheetKind::Missing,
+                    },
                     visibility: visibility(tag),
                 });
                 self.parts.push(to.map(|to| to.target.clone()));
@@ -112,6 +143,11 @@ impl WorkbookPart {
             _ => {}
         }
     }
+}
+
+/// Notes which prefixes a tag declares for relationships, and which for anything else. Too many, the reader refuses.
+fn enter(scopes: &mut Scopes<bool>, tag: &BytesStart<'_>, depth: u32) {
+    let _refused_before = scopes.enter(tag, depth, xml::is_of_relationships);
 }
 
 /// The part of a list that the workbook has one of: by its relationships, or where it is by custom if these name none that
@@ -169,7 +205,7 @@ fn definition(tag: &BytesStart<'_>) -> (Option<String>, Option<usize>) {
 pub(super) fn text_attribute(tag: &BytesStart<'_>, name: &str) -> Option<String> {
     let value = xml::attribute(tag, name)?;
     let mut decoded = String::new();
-    text::unescape(&value, &mut decoded);
+    let _of_a_name = text::unescape(&value, &mut decoded);
     Some(decoded)
 }
 

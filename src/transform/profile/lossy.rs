@@ -1,5 +1,7 @@
 //! Values that do not survive a load as people expect: found in the pass that finds the types, or by inspection.
 
+use std::sync::Arc;
+
 use super::class::{CellClass, Family};
 use super::findings;
 use super::place::Places;
@@ -29,7 +31,7 @@ const MARCH_1900: f64 = 61.0;
 /// How the sheet's numbers are to be read.
 #[derive(Debug, Clone)]
 pub(super) struct NumberRules {
-    pub(super) formats: Vec<NumberFormat>,
+    pub(super) formats: Arc<[NumberFormat]>,
     pub(super) classes: Vec<FormatClass>,
     pub(super) quick: QuickClasses,
     pub(super) date_system: DateSystem,
@@ -41,7 +43,7 @@ impl NumberRules {
         Self {
             quick: QuickClasses::of(&classes),
             classes,
-            formats: sheet.formats.clone(),
+            formats: Arc::clone(&sheet.formats),
             date_system: sheet.date_system,
         }
     }

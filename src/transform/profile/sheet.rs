@@ -38,6 +38,8 @@ pub fn sheet_findings(facts: &SheetFacts<'_>, profile: &SheetProfile) -> Vec<Fin
     }
     found.extend(merged_cells(facts));
     found.extend(uncached_formulas(facts));
+    found.extend(replaced_texts(facts));
+    found.extend(guessed_texts(facts));
     found
 }
 
@@ -225,6 +227,28 @@ fn merged_cells(facts: &SheetFacts<'_>) -> Option<Finding> {
             Some("--fill-merged"),
         )
     })
+}
+
+fn replaced_texts(facts: &SheetFacts<'_>) -> Option<Finding> {
+    let first = facts.totals.first_replaced?;
+    Some(finding(
+        FindingKind::DamagedCharacter,
+        facts.totals.replaced_texts,
+        vec![facts.cell(first)],
+        "the file has half of a character or none there; U+FFFD is loaded in its place",
+        None,
+    ))
+}
+
+fn guessed_texts(facts: &SheetFacts<'_>) -> Option<Finding> {
+    let (first, page) = facts.totals.first_guessed?;
+    Some(finding(
+        FindingKind::GuessedCodePage,
+        facts.totals.guessed_texts,
+        vec![facts.cell(first)],
+        &format!("the file does not name the code page of its texts; they are read in {page}"),
+        Some("--codepage NAME"),
+    ))
 }
 
 fn uncached_formulas(facts: &SheetFacts<'_>) -> Option<Finding> {

@@ -37,7 +37,7 @@ pub(super) fn sheet(titles: &[&str]) -> SheetDescription {
         sheet: "Sheet1".into(),
         visibility: Visibility::Visible,
         date_system: DateSystem::From1900,
-        formats: FORMATS.map(NumberFormat::new).to_vec(),
+        formats: FORMATS.map(NumberFormat::new).into(),
         header: Header {
             first_row: 1,
             first_column: 0,
