@@ -41,7 +41,7 @@ pub(super) async fn run(args: UndoArgs) -> Result<u8> {
         })?;
     } else {
         render::line(&render::history::undone(&load, &undone));
-        render::line(&format!("  database: {}", connected.describe()));
+        render::line(&format!("Database: {}", connected.describe()));
     }
     Ok(exit::SUCCESS)
 }

@@ -76,7 +76,7 @@ impl FromStr for CodePage {
     fn from_str(text: &str) -> Result<Self> {
         let name: String = text
             .chars()
-            .filter(|c| c.is_ascii_alphanumeric())
+            .filter(char::is_ascii_alphanumeric)
             .map(|c| c.to_ascii_lowercase())
             .collect();
         let of_iso = || {

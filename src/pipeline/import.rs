@@ -273,7 +273,7 @@ impl Context<'_> {
                 Ok(session) => match self.resumed {
                     Some(resumed) => {
                         let begun = resumed.begin(session, target, sources).await;
-                        begun.map(|recording| Some(Begun::Recorded(recording)))
+                        begun.map(|recording| Some(Begun::Recorded(Box::new(recording))))
                     }
                     None => {
                         self.record_beginning(session, fingerprint, target, sources)
@@ -300,7 +300,7 @@ impl Context<'_> {
         let (id, config) = (self.load_id, self.config);
         let begun = Recording::begin(session, id, config, fingerprint, target, sources);
         let begun = begun.await.map_err(ledger::telling_rights)?;
-        Ok(begun.map(Begun::Recorded))
+        Ok(begun.map(Box::new).map(Begun::Recorded))
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) struct Recording {
 #[derive(Debug)]
 pub(super) enum Begun {
     /// With a record.
-    Recorded(Recording),
+    Recorded(Box<Recording>),
     /// Without one.
     Unrecorded,
 }
@@ -39,7 +39,7 @@ impl Begun {
     /// The record, if there is one.
     pub(super) fn into_option(self) -> Option<Recording> {
         match self {
-            Self::Recorded(recording) => Some(recording),
+            Self::Recorded(recording) => Some(*recording),
             Self::Unrecorded => None,
         }
     }

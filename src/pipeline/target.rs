@@ -173,7 +173,7 @@ impl Target {
                     Self {
                         persistence,
                         deferral,
-                        warnings,
+                        warnings: [warnings, target.warnings].concat(),
                         ..target
                     },
                     sources,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use quick_xml::Reader;
 use quick_xml::encoding::DecodingReader;
-use quick_xml::events::{BytesRef, BytesStart, BytesText, Event};
+use quick_xml::events::{BytesRef, BytesText, Event};
 
 pub(super) use attributes::{
     attribute, attributes, is_blank, is_of_relationships, is_true, relationship_id,

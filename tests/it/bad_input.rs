@@ -165,18 +165,18 @@ fn what_is_no_workbook_is_called_so() {
         case.refused(4, &path, &[])
     };
     assert_snapshot!(refused("list.xlsx", b"id,name\n1,a\n"), @r"
-    sheetload: [dir]/list.xlsx is not a workbook
-      Name a workbook: xlsx, xlsm, xlsb, xls or ods
+    sheetload: [dir]/list.xlsx is comma-separated text (CSV), not a workbook
+      Open it in a spreadsheet program and save it as .xlsx, or load it with psql's \copy
     ");
     assert_snapshot!(refused("logo.xls", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), @r"
-    sheetload: [dir]/logo.xls is not a workbook
-      Name a workbook: xlsx, xlsm, xlsb, xls or ods
+    sheetload: [dir]/logo.xls is a picture, not a workbook
+      Ask for the data as a workbook, or export it from its program as .xlsx
     ");
     let noise: Vec<u8> = (0..4_000_u32)
         .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
         .collect();
     assert_snapshot!(refused("noise.ods", &noise), @r"
-    sheetload: [dir]/noise.ods is not a workbook
+    sheetload: [dir]/noise.ods is not a workbook, whatever its name says: its first bytes are of no format that is read
       Name a workbook: xlsx, xlsm, xlsb, xls or ods
     ");
     assert_snapshot!(refused("nothing.xlsx", b""), @r"
@@ -387,7 +387,7 @@ fn everything_that_does_not_fit_the_table_is_told_at_once() {
     );
     assert_snapshot!(case.refused(4, &file, &["--table", "stock"]), @r#"
     sheetload: sheet "Stock": the header does not fit table public.stock: "id" (sheet column C) is a second title for column id; no column for "Nmae" (sheet column B); column name must have a value, and the sheet lacks it
-      The table's columns are: id, name, price; --extra-columns ignore leaves others out, add adds them to the table
+      The table's columns are: id, name, price; --extra-columns ignore leaves others out, add adds them to the table; --map "B=column" says where the sheet's column B goes, "-B" leaves it out
     "#);
 }
 
@@ -408,9 +408,9 @@ fn what_is_no_table_and_what_is_nowhere_is_told() {
             )
         );
     }
-    assert_snapshot!(case.failed(5, &file, &["--table", "names"]), @r#"
-    sheetload: cannot write rows to public.names: cannot copy to view "names"
-      Nothing was committed. To enable copying to a view, provide an INSTEAD OF INSERT trigger.
+    assert_snapshot!(case.refused(5, &file, &["--table", "names"]), @r#"
+    sheetload: rows cannot be copied into public.names, because it is a view without an INSTEAD OF trigger
+      Use --mode sequential or --mode concurrent, which insert the rows one by one
     "#);
     assert_snapshot!(case.failed(5, &file, &["--table", "nowhere.stock"]), @r#"
     sheetload: cannot create table nowhere.stock: schema "nowhere" does not exist

@@ -128,7 +128,12 @@ fn history(database: &TestDatabase, args: &[&str]) -> Value {
 }
 
 fn undo(database: &TestDatabase, load: &str) -> Value {
-    run(database, &["undo", load, "--json"]).document(0)
+    let mut undone = run(database, &["undo", load, "--json"]).document(0);
+    // Which database it is changes with each test.
+    let place = undone.as_object_mut().unwrap().remove("database").unwrap();
+    let url = place["url"].as_str().unwrap();
+    assert!(url.ends_with(&format!("/{}", database.name())), "{url}");
+    undone
 }
 
 /// The state and attempt in the ledger.
@@ -583,7 +588,12 @@ fn what_a_load_left_behind_when_it_was_killed_goes() {
     let shown = run(&database, &["undo", "0193f5a3"]);
     assert_eq!(
         shown.stdout,
-        "Load 0193f5a3 is undone: nothing of it is in table public.t.\n/data/shops.xlsx can be loaded again.\n"
+        format!(
+            "Load 0193f5a3 is undone: nothing of it is in table public.t.\n/data/shops.xlsx can be loaded again.\n\
+             Database: postgresql://sheetload@127.0.0.1:{}/{}\n",
+            database.port(),
+            database.name()
+        )
     );
     assert_eq!(rows(&database, "select n::text from t"), ["10"]);
 }

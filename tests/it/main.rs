@@ -9,6 +9,7 @@
 mod altered_tables;
 mod bad_input;
 mod bench_reports;
+mod cases;
 mod chaos;
 mod columns;
 mod commits;

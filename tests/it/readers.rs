@@ -208,7 +208,12 @@ fn elements_and_attributes_of_other_namespaces_are_not_the_workbooks() {
         <row r=\"1\" f:r=\"7\"><c f:r=\"C9\" r=\"A1\" t=\"inlineStr\" f:t=\"n\"><is><t>a</t></is></c></row>\
         <row r=\"2\"><f:c r=\"A2\"><v>8</v></f:c><c r=\"A2\"><f:v>7</f:v><v>1</v></c></row>";
     let file = xlsx(directory.path(), sheet, rows_of_part);
-    Run::import(&database, &file, &["--table", "t", "--all-sheets"]).document(0);
+    Run::import(
+        &database,
+        &file,
+        &["--table", "t", "--all-sheets", "--union"],
+    )
+    .document(0);
     assert_eq!(rows(&database, "select a::text from t"), ["1"]);
 }
 
@@ -222,7 +227,14 @@ fn a_module_among_the_sheets_is_passed_over() {
     let found = inspected(&file, &["--hidden", "load"]);
     assert_eq!(found["sheets"][0]["content"]["rows"], json!(1), "{found}");
     assert_eq!(found["sheets"][1]["kind"], json!("other"), "{found}");
-    let args = ["--all-sheets", "--hidden", "load", "--table", "t"];
+    let args = [
+        "--all-sheets",
+        "--union",
+        "--hidden",
+        "load",
+        "--table",
+        "t",
+    ];
     Run::import(&database, &file, &args).document(0);
     assert_eq!(rows(&database, "select a::text from t"), ["1"]);
     let named = Run::import(&database, &file, &["--sheet", "Module1", "--table", "m"]);
@@ -239,7 +251,11 @@ fn a_sheet_that_the_file_lost_is_told_apart_from_the_others() {
     let found = inspected(&file, &[]);
     assert_eq!(found["sheets"][0]["content"]["rows"], json!(1), "{found}");
     assert_eq!(found["sheets"][1]["kind"], json!("missing"), "{found}");
-    let all = Run::import(&database, &file, &["--all-sheets", "--table", "t"]);
+    let all = Run::import(
+        &database,
+        &file,
+        &["--all-sheets", "--union", "--table", "t"],
+    );
     assert_eq!(all.code, 4, "{}", all.stderr);
     assert!(all.stderr.contains("Lost") && all.stderr.contains("--sheet"));
     assert!(tables(&database).is_empty());
