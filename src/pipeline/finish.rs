@@ -86,11 +86,7 @@ impl Context<'_> {
             None if is_kept => counters.loaded_rows,
             None => 0,
         };
-        let state = match (attempt.end.errors.is_empty(), interrupted) {
-            (false, _) => LoadState::Failed,
-            (true, true) => LoadState::Interrupted,
-            (true, false) => LoadState::Complete,
-        };
+        let state = state_of(&attempt.end.errors, interrupted);
         if !is_published {
             loaded_rows = self
                 .take_back_rows(target, recording, &mut attempt, state, &counters)
@@ -133,6 +129,14 @@ impl Context<'_> {
             ..self.progress.snapshot()
         };
         let mut report = report::write(facts, &attempt.end, snapshot, milestones);
+        report
+            .warnings
+            .splice(0..0, self.warnings_of_columns(target, state));
+        Ok((report, errors))
+    }
+
+    /// What is to be known of the table and its columns.
+    fn warnings_of_columns(&self, target: &Target, state: LoadState) -> Vec<String> {
         let mut told = target.warnings().to_vec();
         // Of a new table's columns they are told by the cells that its types come from.
         if !target.is_new() {
@@ -141,8 +145,7 @@ impl Context<'_> {
         if state == LoadState::Complete {
             told.extend(target.unsupplied.iter().flatten().cloned());
         }
-        report.warnings.splice(0..0, told);
-        Ok((report, errors))
+        told
     }
 
     /// After an interrupt, leaves out the statements that were cancelled to stop at once, and says whether there were any:
@@ -331,5 +334,14 @@ fn require_reason(errors: &mut Vec<Error>) {
             ErrorKind::Internal,
             "the load ended without an error, but its rows were not put in place",
         ));
+    }
+}
+
+/// How a load ended: an error weighs more than an interrupt.
+fn state_of(errors: &[Error], interrupted: bool) -> LoadState {
+    match (errors.is_empty(), interrupted) {
+        (false, _) => LoadState::Failed,
+        (true, true) => LoadState::Interrupted,
+        (true, false) => LoadState::Complete,
     }
 }
