@@ -422,6 +422,9 @@ mod tests {
             (-10_000_000_i32..10_000_000).prop_map(f64::from),
             0.0..60_000.0,
             0.0..1.0,
+            // Ids of which a double does not hold all digits, and some of few digits that it holds.
+            (9.0e15..1e24).prop_map(f64::trunc),
+            (1_i32..1_000_000).prop_map(|few| f64::from(few) * 1e15),
             (0_u32..60_000, 0_u32..86_400)
                 .prop_map(|(day, second)| f64::from(day) + f64::from(second) / 86_400.0),
         ];

@@ -15,6 +15,7 @@ use crate::model::cell::CellError;
 use crate::model::number_format::NumberFormat;
 use crate::model::rejected_row::{REASON_TITLE, RejectedRow, RejectedSheet, StoredCell};
 use crate::model::sheet::Titled;
+use crate::model::value::{Decimal, MAX_EXACT_INTEGER};
 
 const BUFFER_BYTES: usize = 1 << 16;
 /// What a sheet's name holds at most, in UTF-16 units.
@@ -278,6 +279,12 @@ fn put(
     match cell {
         StoredCell::Empty if mark == Mark::None => worksheet,
         StoredCell::Empty => worksheet.write_blank(row, column, style)?,
+        StoredCell::Number(number) if seems_exact(number.value) => {
+            // The formula keeps the exponent, which says that there are no more digits.
+            let written = format!("{:E}", number.value);
+            let formula = Formula::new(format!("={written}")).set_result(written);
+            worksheet.write_formula_with_format(row, column, formula, style)?
+        }
         StoredCell::Number(number) => {
             worksheet.write_number_with_format(row, column, number.value, style)?
         }
@@ -299,6 +306,11 @@ fn put(
         }
     };
     Ok(())
+}
+
+/// Whether a double in plain digits would pass for the whole number that it is only near to.
+fn seems_exact(number: f64) -> bool {
+    number.abs() >= MAX_EXACT_INTEGER && Decimal::of_large_double(number).is_none()
 }
 
 /// The error, or `#VALUE!` for those that a file without extensions has not (ECMA-376 Part 1, §18.17.3).
