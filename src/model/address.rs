@@ -183,6 +183,13 @@ pub fn qualified(sheet: &str, address: CellAddress) -> String {
     }
 }
 
+/// The address of a cell that is named with its sheet.
+#[must_use]
+pub fn address_of(cell: &str) -> Option<CellAddress> {
+    let sheet_end = cell.rfind('!').map_or(0, |mark| mark + 1);
+    cell.get(sheet_end..)?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

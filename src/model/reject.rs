@@ -102,4 +102,51 @@ pub struct Reject {
     pub reason: RejectReason,
     /// Why, in words.
     pub message: String,
+    /// All of its cells that are known to be at fault, from left to right, the one above among them. None when the row is
+    /// refused as a whole.
+    pub cells: Vec<RejectedCell>,
+}
+
+/// A cell for which a row was rejected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RejectedCell {
+    /// The cell (`Sheet1!C17`).
+    pub cell: String,
+    /// The table's column.
+    pub column: String,
+    /// The value as stored in the sheet, cut to a readable length.
+    pub stored: Option<String>,
+    /// The column's type, or the constraint.
+    pub expected: Option<String>,
+    /// The server's error code.
+    pub sqlstate: String,
+    /// Why, for counting.
+    pub reason: RejectReason,
+    /// Why, in words.
+    pub message: String,
+}
+
+impl Reject {
+    /// The cell that the row is named by, unless it is refused as a whole.
+    #[must_use]
+    pub fn first_cell(&self) -> Option<RejectedCell> {
+        Some(RejectedCell {
+            cell: self.cell.clone(),
+            column: self.column.clone()?,
+            stored: self.stored.clone(),
+            expected: self.expected.clone(),
+            sqlstate: self.sqlstate.clone(),
+            reason: self.reason,
+            message: self.message.clone(),
+        })
+    }
+
+    /// With the cell that it is named by as the only one known to be at fault.
+    #[must_use]
+    pub fn by_first_cell(self) -> Self {
+        Self {
+            cells: self.first_cell().into_iter().collect(),
+            ..self
+        }
+    }
 }

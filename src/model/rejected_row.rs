@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::address::{CellAddress, column_letters};
+use super::address::{address_of, column_letters};
 use super::cell::CellError;
-use super::reject::Reject;
+use super::reject::{Reject, RejectedCell};
 use super::sheet::{SheetDescription, Titled};
 
 /// The title of the column that says why a row was rejected. A sheet's last titled column is no data if this is its
@@ -32,8 +32,8 @@ pub struct RejectedSheet {
 pub struct RejectedRow {
     /// What is wrong with it.
     pub reject: Reject,
-    /// The header's column with the cell at fault, from 0, if one is.
-    pub fault: Option<usize>,
+    /// The header's columns with the cells at fault, from 0. None when the row is refused as a whole.
+    pub faults: Vec<usize>,
     /// Its cells, in the order of the header's columns.
     pub cells: Vec<StoredCell>,
 }
@@ -123,43 +123,53 @@ impl RejectedSheet {
 }
 
 impl RejectedRow {
-    /// The row with these cells. The cell at fault is the one that the reject names, if it names a column.
+    /// The row with these cells. Those at fault are the ones that the reject names, if it names a column.
     #[must_use]
     pub fn new(reject: Reject, sheet: &RejectedSheet, cells: Vec<StoredCell>) -> Self {
-        let fault = reject
-            .column
-            .as_ref()
-            .and_then(|_column| cell_in_sheet(&reject).parse::<CellAddress>().ok())
-            .and_then(|at| at.column.checked_sub(sheet.first_column))
-            .and_then(|index| usize::try_from(index).ok())
-            .filter(|index| *index < cells.len());
+        let named = reject.column.as_ref().map(|_column| reject.cell.as_str());
+        let named = named
+            .into_iter()
+            .chain(reject.cells.iter().map(|cell| cell.cell.as_str()));
+        let mut faults: Vec<usize> = named
+            .filter_map(address_of)
+            .filter_map(|at| at.column.checked_sub(sheet.first_column))
+            .filter_map(|index| usize::try_from(index).ok())
+            .filter(|index| *index < cells.len())
+            .collect();
+        faults.sort_unstable();
+        faults.dedup();
         Self {
             reject,
-            fault,
+            faults,
             cells,
         }
     }
 
-    /// Why it was rejected, in a line: `C17: the value is out of range (22003)`.
+    /// Why it was rejected, in a line: `C17: the value is out of range (22003)`, and each further cell behind a semicolon.
     #[must_use]
     pub fn why(&self) -> String {
         let Reject {
             row,
+            cell,
             message,
             sqlstate,
+            cells,
             ..
         } = &self.reject;
-        match self.fault {
-            Some(_) => format!("{}: {message} ({sqlstate})", cell_in_sheet(&self.reject)),
-            None => format!("row {row}: {message} ({sqlstate})"),
+        match cells.as_slice() {
+            _ if self.faults.is_empty() => format!("row {row}: {message} ({sqlstate})"),
+            [] | [_] => why(cell, message, sqlstate),
+            cells => {
+                let why = |at: &RejectedCell| why(&at.cell, &at.message, &at.sqlstate);
+                cells.iter().map(why).collect::<Vec<String>>().join("; ")
+            }
         }
     }
 }
 
-/// The cell at fault without its sheet.
-fn cell_in_sheet(reject: &Reject) -> &str {
-    let sheet_end = reject.cell.rfind('!').map_or(0, |mark| mark + 1);
-    reject.cell.get(sheet_end..).unwrap_or_default()
+fn why(cell: &str, message: &str, sqlstate: &str) -> String {
+    let at = address_of(cell).map(|at| at.to_string());
+    format!("{}: {message} ({sqlstate})", at.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -188,6 +198,7 @@ mod tests {
             sqlstate: "22003".into(),
             reason: RejectReason::OutOfRange,
             message: "too large".into(),
+            cells: Vec::new(),
         }
     }
 
@@ -199,15 +210,36 @@ mod tests {
             &sheet(&["a", "b"]),
             cells.clone(),
         );
-        assert_eq!(named.fault, Some(1));
+        assert_eq!(named.faults, [1]);
         assert_eq!(named.why(), "C17: too large (22003)");
         let unnamed = RejectedRow::new(reject("'a!b'!B17", None), &sheet(&["a", "b"]), cells);
-        assert_eq!(unnamed.fault, None);
+        assert!(unnamed.faults.is_empty());
         assert_eq!(unnamed.why(), "row 17: too large (22003)");
         for wrong in ["A17", "D17", "C", "", "!", "a!b!é"] {
             let row = RejectedRow::new(reject(wrong, Some("c")), &sheet(&["a"]), vec![]);
-            assert_eq!(row.fault, None, "{wrong}");
+            assert!(row.faults.is_empty(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn all_cells_at_fault_are_named_and_marked() {
+        let first = reject("'a!b'!D17", Some("price")).first_cell().unwrap();
+        let other = RejectedCell {
+            cell: "'a!b'!B17".into(),
+            message: "no number".into(),
+            sqlstate: "22P02".into(),
+            ..first.clone()
+        };
+        let row = RejectedRow::new(
+            Reject {
+                cells: vec![other, first],
+                ..reject("'a!b'!D17", Some("price"))
+            },
+            &sheet(&["a", "b", "c"]),
+            vec![StoredCell::Empty; 3],
+        );
+        assert_eq!(row.faults, [0, 2]);
+        assert_eq!(row.why(), "B17: no number (22P02); D17: too large (22003)");
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use crate::model::address::{CellAddress, qualified};
+use crate::model::address::{CellAddress, address_of, qualified};
 use crate::model::batch::{Batch, Row};
 use crate::model::cell::Cell;
-use crate::model::reject::{Fault, Reject, RejectReason};
+use crate::model::reject::{Fault, Reject, RejectReason, RejectedCell};
 use crate::model::sheet::SheetDescription;
 use crate::sink::Refusal;
 use crate::transform::fault::shortened;
@@ -46,13 +46,46 @@ impl Locator {
         names.fold(text, |text, (staged, known)| text.replace(staged, known))
     }
 
-    /// A row with a cell that does not fit its column.
+    /// A row with cells that do not fit their columns. It is named by the first one.
     pub(super) fn fault(
         &self,
         batch: &Batch,
         row: Row<'_>,
-        column: &MappedColumn,
-        fault: Fault,
+        first: (&MappedColumn, Fault),
+        others: Vec<(&MappedColumn, Fault)>,
+    ) -> Reject {
+        let reject = self.cell_fault(batch, row, first).by_first_cell();
+        self.with_faults(batch, row, reject, others)
+    }
+
+    /// The row with more cells that do not fit their columns.
+    pub(super) fn with_faults<'c>(
+        &self,
+        batch: &Batch,
+        row: Row<'_>,
+        mut reject: Reject,
+        faults: impl IntoIterator<Item = (&'c MappedColumn, Fault)>,
+    ) -> Reject {
+        for fault in faults {
+            let cell = self.cell_fault(batch, row, fault).first_cell();
+            let is_new = |cell: &RejectedCell| reject.cells.iter().all(|c| c.cell != cell.cell);
+            reject.cells.extend(cell.filter(is_new));
+        }
+        Self::sort(&mut reject);
+        reject
+    }
+
+    /// Puts the cells in the order of the sheet.
+    fn sort(reject: &mut Reject) {
+        let column = |cell: &RejectedCell| address_of(&cell.cell).map(|at| at.column);
+        reject.cells.sort_by_cached_key(column);
+    }
+
+    fn cell_fault(
+        &self,
+        batch: &Batch,
+        row: Row<'_>,
+        (column, fault): (&MappedColumn, Fault),
     ) -> Reject {
         Reject {
             sqlstate: fault.sqlstate.to_owned(),
@@ -80,7 +113,7 @@ impl Locator {
                 text_of(batch, row, column.source).map_or(0, str::len)
             })
         });
-        Reject {
+        let reject = Reject {
             reason: reason(&refusal.sqlstate),
             sqlstate: refusal.sqlstate,
             message: self.known(refusal.message),
@@ -88,7 +121,8 @@ impl Locator {
                 .map(|name| self.known(name.clone()))
                 .or_else(|| column.map(expected)),
             ..self.at(batch, row, column)
-        }
+        };
+        reject.by_first_cell()
     }
 
     /// A cell of the header's column with this index, as people name it.
@@ -114,6 +148,7 @@ impl Locator {
             sqlstate: String::new(),
             reason: RejectReason::RefusedByServer,
             message: String::new(),
+            cells: Vec::new(),
         }
     }
 }

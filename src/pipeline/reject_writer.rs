@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use super::blocking;
 use crate::config::commit::RejectsTo;
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::reject::RejectedCell;
 use crate::model::rejected_row::{RejectedRow, RejectedSheet, StoredCell};
 use crate::sink::reject_file::{Finished, RejectFile};
 
@@ -327,7 +328,12 @@ fn bytes_of(row: &RejectedRow) -> usize {
         StoredCell::Empty | StoredCell::Bool(_) | StoredCell::Error(_) => 0,
     });
     let cells = row.cells.len() * size_of::<StoredCell>();
-    size_of::<RejectedRow>() + cells + texts.sum::<usize>() + row.reject.message.len()
+    let faults = row.reject.cells.iter().map(|fault| {
+        let stored = fault.stored.as_ref().map_or(0, String::len);
+        size_of::<RejectedCell>() + fault.message.len() + stored
+    });
+    let texts = texts.sum::<usize>() + row.reject.message.len() + faults.sum::<usize>();
+    size_of::<RejectedRow>() + cells + texts
 }
 
 #[cfg(test)]
@@ -353,8 +359,9 @@ mod tests {
                 sqlstate: "22003".into(),
                 reason: RejectReason::OutOfRange,
                 message: "too large".into(),
+                cells: Vec::new(),
             },
-            fault: Some(0),
+            faults: vec![0],
             cells: vec![StoredCell::Text(format!("text {number}"))],
         }
     }

@@ -271,6 +271,7 @@ mod tests {
             sqlstate: "22003".into(),
             reason: RejectReason::OutOfRange,
             message: "too large".into(),
+            cells: Vec::new(),
         }
     }
 

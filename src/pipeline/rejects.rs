@@ -11,6 +11,9 @@ pub const KEPT_REJECTS: usize = 1_000;
 /// How many a rehearsal keeps, which is there to tell them.
 pub(super) const KEPT_REJECTS_OF_REHEARSALS: usize = 100_000;
 
+/// How many cells the kept rows name together; those beyond are named by their first cell alone.
+const KEPT_CELLS: usize = 200_000;
+
 /// The rejected rows of one load, from all workers.
 #[derive(Debug, Default)]
 pub(super) struct RejectLog(Mutex<Rejects>);
@@ -23,6 +26,8 @@ pub struct Rejects {
     /// Those with the lowest row numbers among the ones kept, by row number; mostly at most [`KEPT_REJECTS`].
     pub first: Vec<Reject>,
     kept: usize,
+    /// How many cells they name together.
+    cells: usize,
 }
 
 impl Default for Rejects {
@@ -38,6 +43,7 @@ impl Rejects {
             by_reason: BTreeMap::new(),
             first: Vec::new(),
             kept,
+            cells: 0,
         }
     }
 
@@ -46,9 +52,22 @@ impl Rejects {
         *self.by_reason.entry(reject.reason).or_default() += 1;
         let at = self.first.partition_point(|kept| kept.row <= reject.row);
         if at < self.kept {
-            self.first.insert(at, reject);
-            self.first.truncate(self.kept);
+            self.insert(at, reject);
+            self.truncate();
         }
+    }
+
+    fn insert(&mut self, at: usize, mut reject: Reject) {
+        if self.cells.saturating_add(reject.cells.len()) > KEPT_CELLS && reject.cells.len() > 1 {
+            reject = reject.by_first_cell();
+        }
+        self.cells += reject.cells.len();
+        self.first.insert(at, reject);
+    }
+
+    fn truncate(&mut self) {
+        let beyond = self.first.drain(self.kept.min(self.first.len())..);
+        self.cells -= beyond.map(|reject| reject.cells.len()).sum::<usize>();
     }
 
     /// Adds those of the next sheet.
@@ -57,8 +76,10 @@ impl Rejects {
             *self.by_reason.entry(reason).or_default() += count;
         }
         self.kept = self.kept.max(next.kept);
-        self.first.extend(next.first);
-        self.first.truncate(self.kept);
+        for reject in next.first {
+            self.insert(self.first.len(), reject);
+        }
+        self.truncate();
     }
 }
 
@@ -99,6 +120,7 @@ mod tests {
                 sqlstate: "22003".into(),
                 reason: RejectReason::OutOfRange,
                 message: String::new(),
+                cells: Vec::new(),
             });
         }
         let rejects = log.take();

@@ -5,7 +5,7 @@ use super::lineage::{Ordinals, ordinal};
 use super::row_plan::RowPlan;
 use crate::model::batch::{Batch, Row};
 use crate::model::cell::Cell;
-use crate::model::reject::Fault;
+use crate::model::reject::{Fault, Reject};
 use crate::model::value::Value;
 use crate::sink::encode::RowEncoder;
 use crate::transform::coerce::CellNote;
@@ -65,6 +65,40 @@ impl<'b> RowEncoding<'b> {
         }
         self.encode_origin(row, encoder);
         Ok(())
+    }
+
+    /// The faults of the cells in the columns behind `first`, of a row of which that is the first one at fault.
+    #[cold]
+    pub(super) fn further_faults(
+        &self,
+        row: Row<'_>,
+        first: &MappedColumn,
+    ) -> Vec<(&'b MappedColumn, Fault)> {
+        let columns = self.columns.iter();
+        let behind = columns
+            .skip_while(|(column, _)| !std::ptr::eq(*column, first))
+            .skip(1);
+        let faults = behind.filter_map(|(column, _)| Some((*column, self.fault(row, column)?)));
+        faults.collect()
+    }
+
+    fn fault(&self, row: Row<'_>, column: &MappedColumn) -> Option<Fault> {
+        let cell = row.cells.get(column.source).copied().unwrap_or(Cell::Empty);
+        let text = self.batch.text_of(cell);
+        let coerced = self.plan.coercion.coerce(cell, text, &column.target);
+        coerced.err()
+    }
+
+    /// A row that an earlier attempt has rejected, of which the ledger has the first cell alone, with the others that do not
+    /// fit their columns.
+    #[cold]
+    pub(super) fn found_again(&self, row: Row<'_>, reject: &Reject) -> Reject {
+        let faults = self.columns.iter().filter_map(|(column, _)| {
+            let fault = self.fault(row, column)?;
+            Some((*column, fault))
+        });
+        let locator = &self.plan.locator;
+        locator.with_faults(self.batch, row, reject.clone(), faults)
     }
 
     /// The values of the sheet's columns in the row that was encoded last.

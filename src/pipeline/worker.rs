@@ -173,7 +173,7 @@ impl Surroundings {
             let number = row.sheet_row.saturating_add(1);
             let is_done = self.plan.earlier.contains(number);
             if is_done && let Some(reject) = self.plan.earlier.rejects.get(&number) {
-                let reject = reject.clone();
+                let reject = rows.found_again(row, reject);
                 self.count(&reject);
                 account.rejected.push(RejectedAt { index, reject });
                 continue;
@@ -201,9 +201,10 @@ impl Surroundings {
                         account.row_indexes.push(index);
                     }
                 }
-                Err((column, fault)) => {
+                Err(first) => {
                     encoder.cancel_row();
-                    let reject = self.plan.locator.fault(batch, row, column, fault);
+                    let others = rows.further_faults(row, first.0);
+                    let reject = self.plan.locator.fault(batch, row, first, others);
                     account.rejects.push(reject.clone());
                     self.reject(RejectedAt { index, reject }, account)?;
                 }

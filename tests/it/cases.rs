@@ -352,6 +352,21 @@ fn long_ids_keep_the_digits_of_the_file_or_are_told() {
 }
 
 #[test]
+fn all_bad_cells_of_a_row_are_named() {
+    let Some(case) = Case::named("43-all-bad-cells-of-a-row") else {
+        return;
+    };
+    case.sql("create table t43 (id int, qty int, price numeric, day date, flag boolean)");
+    let document = case
+        .import("m.xlsx", &["--table", "t43", "--dry-run"])
+        .document(3);
+    let text = document["rejects"].to_string();
+    for cell in ["A3", "B3", "C3", "D3", "E3"] {
+        assert!(text.contains(&format!("!{cell}\"")), "{cell} in {text}");
+    }
+}
+
+#[test]
 fn money_is_the_same_in_every_locale() {
     let Some(case) = Case::named("45-money-lc-monetary") else {
         return;

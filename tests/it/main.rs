@@ -7,6 +7,7 @@
 )]
 
 mod altered_tables;
+mod bad_cells;
 mod bad_input;
 mod bench_reports;
 mod cases;

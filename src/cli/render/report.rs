@@ -3,11 +3,14 @@
 use super::{bytes, grouped, line, note, one_line, rounded, seconds};
 use crate::model::deferred::{Deferred, DeferredOutcome};
 use crate::model::receipt::Verified;
+use crate::model::reject::Reject;
 use crate::model::report::{LoadReport, LoadState, Replaced, Upserted};
 use crate::model::sequences::{SequenceMove, SequenceOutcome};
 
 /// How many rejected rows are listed; the JSON document has more.
 const LISTED_REJECTS: usize = 20;
+/// How many cells of each are; the JSON document has more.
+const LISTED_CELLS: usize = 100;
 
 /// The longest line, in characters, as far as words can be broken apart.
 const WIDTH: usize = 80;
@@ -245,10 +248,9 @@ fn print_rejects(report: &LoadReport) {
         LISTED_REJECTS
     };
     for reject in report.rejects.iter().take(most) {
-        let column = reject.column.as_deref().unwrap_or("(row)");
-        let message = shortened(&one_line(&reject.message));
-        let text = one_line(&format!("  {} {column}: {message}", reject.cell));
-        line(&wrapped(&format!("{text} [{}]", reject.sqlstate), 4));
+        for text in lines_of(reject) {
+            line(&text);
+        }
     }
     let listed = report.rejects.len().min(most) as u64;
     if report.error_count > listed {
@@ -257,6 +259,34 @@ fn print_rejects(report: &LoadReport) {
             grouped(report.error_count - listed)
         ));
     }
+}
+
+/// A rejected row: a line for each of its cells at fault, or one if it is refused as a whole.
+fn lines_of(reject: &Reject) -> Vec<String> {
+    let text = |cell: &str, column: Option<&str>, message: &str, sqlstate: &str| {
+        let column = column.unwrap_or("(row)");
+        let message = shortened(&one_line(message));
+        let text = one_line(&format!("  {cell} {column}: {message}"));
+        wrapped(&format!("{text} [{sqlstate}]"), 4)
+    };
+    if reject.cells.is_empty() {
+        let column = reject.column.as_deref();
+        return vec![text(
+            &reject.cell,
+            column,
+            &reject.message,
+            &reject.sqlstate,
+        )];
+    }
+    let cells = reject.cells.iter().take(LISTED_CELLS);
+    let cells = cells.map(|at| text(&at.cell, Some(&at.column), &at.message, &at.sqlstate));
+    let mut lines: Vec<String> = cells.collect();
+    let more = reject.cells.len().saturating_sub(LISTED_CELLS) as u64;
+    if more > 0 {
+        let more = counted(more, "more cell", "more cells");
+        lines.push(format!("  and {more} of row {}", reject.row));
+    }
+    lines
 }
 
 /// Breaks a line between words so that it fits; what follows the first line is indented.
@@ -286,6 +316,7 @@ fn shortened(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::reject::RejectReason;
 
     #[test]
     fn long_lines_are_broken_between_words_and_indented() {
@@ -305,6 +336,32 @@ mod tests {
         // A word longer than a line stays whole, so that it can be copied.
         let long = format!("  {}", "x".repeat(100));
         assert_eq!(wrapped(&long, 4), long);
+    }
+
+    #[test]
+    fn every_cell_at_fault_has_a_line_of_its_own() {
+        let whole = Reject {
+            sheet: "S".into(),
+            row: 3,
+            cell: "S!A3".into(),
+            column: None,
+            stored: None,
+            expected: None,
+            sqlstate: "23505".into(),
+            reason: RejectReason::Constraint,
+            message: "twice".into(),
+            cells: Vec::new(),
+        };
+        assert_eq!(lines_of(&whole), ["  S!A3 (row): twice [23505]"]);
+        let mut several = Reject {
+            column: Some("qty".into()),
+            ..whole
+        };
+        several.cells = vec![several.first_cell().unwrap(); LISTED_CELLS + 2];
+        let lines = lines_of(&several);
+        assert_eq!(lines[1], "  S!A3 qty: twice [23505]");
+        assert_eq!(lines.len(), LISTED_CELLS + 1);
+        assert_eq!(lines[LISTED_CELLS], "  and 2 more cells of row 3");
     }
 
     #[test]

@@ -227,7 +227,9 @@ pub async fn rejected(
             sqlstate: row.get(6),
             reason: RejectReason::from_name(&reason),
             message: row.get(8),
+            cells: Vec::new(),
         };
+        let reject = reject.by_first_cell();
         rejects.entry(sheet).or_default().insert(number, reject);
     }
     Ok(rejects)

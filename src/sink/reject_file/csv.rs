@@ -13,12 +13,15 @@ use super::{Attempt, FIELDS, Format};
 use crate::model::reject::Reject;
 use crate::model::rejected_row::{Meaning, RejectedRow, RejectedSheet, StoredCell};
 
-/// The title of the last column.
+/// The title of the column behind the sheet's.
 const OTHER_CELLS: &str = "other_cells";
+/// The title of the last column.
+const BAD_CELLS: &str = "bad_cells";
 
 /// A file of comma-separated values.
 ///
-/// The columns are what is wrong ([`FIELDS`]), the titles of the first sheet with a rejected row, and `other_cells`.
+/// The columns are what is wrong ([`FIELDS`]), the titles of the first sheet with a rejected row, `other_cells`, and
+/// `bad_cells`: all cells at fault, each with its reason, while the fields name the first.
 /// A later sheet's cells go under the same titles; those whose titles the first sheet has not are in `other_cells`, as
 /// a JSON object by title. So every line has as many fields as the header, whatever the sheets.
 ///
@@ -45,7 +48,8 @@ impl CsvFile {
         self.columns = self.titles.iter().cloned().zip(0..).collect();
         let titles = self.titles.iter().map(|title| harmless(title));
         let fields = FIELDS.into_iter().map(Cow::Borrowed);
-        let line = line(fields.chain(titles).chain([Cow::Borrowed(OTHER_CELLS)]))?;
+        let last = [OTHER_CELLS, BAD_CELLS].map(Cow::Borrowed);
+        let line = line(fields.chain(titles).chain(last))?;
         Ok(self.lines.line(&line)?)
     }
 }
@@ -53,7 +57,7 @@ impl CsvFile {
 impl Format for CsvFile {
     fn begin_sheet(&mut self, sheet: &RejectedSheet) -> Attempt {
         let mut taken = FIELDS.to_vec();
-        taken.push(OTHER_CELLS);
+        taken.extend([OTHER_CELLS, BAD_CELLS]);
         self.titles = sheet.distinct_titles(&taken);
         Ok(())
     }
@@ -77,7 +81,12 @@ impl Format for CsvFile {
             others => serde_json::to_string(&JsonCells(others))?,
         };
         let fields = fields(&row.reject)?;
-        let line = line(fields.into_iter().chain(cells).chain([others.into()]))?;
+        let bad = match row.faults.as_slice() {
+            [] => String::new(),
+            _ => row.why(),
+        };
+        let last = [others.into(), bad.into()];
+        let line = line(fields.into_iter().chain(cells).chain(last))?;
         Ok(self.lines.line(&line)?)
     }
 

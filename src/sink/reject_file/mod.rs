@@ -223,6 +223,7 @@ mod tests {
             sqlstate: "22003".into(),
             reason: RejectReason::OutOfRange,
             message: "too large".into(),
+            cells: Vec::new(),
         }
     }
 
@@ -516,7 +517,8 @@ mod tests {
         let (_directory, path) = written("r.Csv", &[(first, rows), (second, others)]);
         let records = csv_records(&path);
         let mut header = FIELDS.to_vec();
-        header.extend(["row (A)", "price", "price (C)", "column D", "other_cells"]);
+        header.extend(["row (A)", "price", "price (C)", "column D"]);
+        header.extend(["other_cells", "bad_cells"]);
         assert_eq!(records[0], header);
         assert_eq!(
             records[1],
@@ -535,10 +537,11 @@ mod tests {
                 "2024-01-01",
                 "FALSE",
                 "",
+                "B17: too large (22003)",
             ]
         );
         assert_eq!(
-            records[2][9..],
+            records[2][9..14],
             ["", "a \"b\",\r\nc", "", "", "{\"new\":7}"]
         );
         let bytes = fs::read(&path).unwrap();
@@ -599,7 +602,7 @@ mod tests {
             serde_json::json!({
                 "sheet": "s", "row": 17, "cell": "s!B17", "column": "price", "stored": "1e99",
                 "expected": "integer", "sqlstate": "22003", "reason": "out_of_range",
-                "message": "too large",
+                "message": "too large", "cells": [],
                 "values": {
                     "b": "=1\u{0}\n", "a": 7, "b (C)": 0.3, "column D": null, "n": "01234", "t": true,
                     "e": "#N/A", "d": "2024-01-01",

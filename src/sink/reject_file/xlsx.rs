@@ -31,7 +31,7 @@ const REASON_WIDTH: f64 = 80.0;
 ///
 /// Each has the original's name, its titles in row 1, and its columns where they were; behind them is the column with
 /// the reasons, which is no data when the file is loaded ([`REASON_TITLE`]). Cells have their values, types and number
-/// formats, and the one at fault is coloured. Texts are never formulas or links. Three things cannot be as they were:
+/// formats, and those at fault are coloured. Texts are never formulas or links. Three things cannot be as they were:
 /// days are counted from 1900 in every sheet, errors that the file format has not are `#VALUE!` (as Excel stores them,
 /// too), and texts of more than 32,767 characters are cut, which the reason says.
 pub(super) struct XlsxFile {
@@ -185,9 +185,9 @@ impl Book {
             let Some(column) = column(sheet, index) else {
                 continue;
             };
-            let mut mark = match row.fault {
-                Some(fault) if fault == index => Mark::AtFault,
-                _ => Mark::None,
+            let mut mark = match row.faults.contains(&index) {
+                true => Mark::AtFault,
+                false => Mark::None,
             };
             if matches!(cell, StoredCell::Text(text) if fitting(text).len() < text.len()) {
                 mark = Mark::AtFault;
@@ -205,7 +205,10 @@ impl Book {
             ));
         }
         // Where no cell is at fault, the reason is marked, so that no row is without a mark.
-        let mark = row.fault.map_or(Mark::AtFault, |_cell| Mark::None);
+        let mark = match row.faults.is_empty() {
+            true => Mark::AtFault,
+            false => Mark::None,
+        };
         let style = self.styles.of(&StoredCell::Empty, mark);
         worksheet.write_string_with_format(at, column, fitting(&why), style)?;
         Ok(())
