@@ -538,11 +538,11 @@ async fn a_signal_while_types_are_found_creates_nothing() {
         .unwrap();
     assert!(made.status.success());
     let import = Import::start(&stage.database, &file, &[]);
-    // Asking for the schema of a new table is the last that the server hears before the rows are read for their types.
-    wait_for("the schema to be asked for", || {
+    // Looking for the table is the last that the server hears before the rows are read for their types.
+    wait_for("the table to be looked for", || {
         stage.database.value(
             "select count(*)::text from pg_stat_activity where application_name = 'sheetload' \
-             and datname = current_database() and query like '%current_schema()%'",
+             and datname = current_database() and query like '%pg_class c join%to_regclass($1)%'",
         ) == "1"
     });
     import.signal(Signal::SIGINT);
