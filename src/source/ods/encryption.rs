@@ -1,8 +1,14 @@
-//! Parts behind a password (OpenDocument 1.3 part 2, 4.3 to 4.8): what the manifest says about each, and their plain bytes.
+//! Parts behind a password: what the manifest says about each, and their plain bytes.
+//!
+//! Up to OpenDocument 1.3 (part 2, 4.3 to 4.8) each part is encrypted by itself, with AES-CBC and a key that PBKDF2 derives.
+//! LibreOffice has encrypted the whole package as one part since 24.2, with AES-GCM and a key that Argon2id derives.
 
+use aes_gcm::aead::AeadInOut as _;
+use aes_gcm::{Aes256Gcm, KeyInit as _, Nonce, Tag as Seal};
+use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
+use pbkdf2::pbkdf2_hmac;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
@@ -11,10 +17,20 @@ use super::xml::{Node, Xml};
 use crate::error::Result;
 use crate::source::encryption::{Aes, BLOCK_BYTES};
 
-/// The most rounds of the key's derivation. LibreOffice makes 100,000.
+/// The most rounds of PBKDF2. LibreOffice makes 100,000.
 const MAX_ROUNDS: u32 = 10_000_000;
+/// The most memory of Argon2id, in KiB. LibreOffice takes 65,536.
+const MAX_MEMORY: u32 = 1 << 18;
+/// The most passes over that memory, and lanes in it. LibreOffice makes 3 over 4.
+const MAX_PASSES: u32 = 64;
+const MAX_LANES: u32 = 64;
+/// The most bytes of a key.
+const MAX_KEY_BYTES: usize = 32;
 /// The most parts whose encryption is noted: a document has a few dozen.
 const MAX_PARTS: usize = 1 << 12;
+/// Bytes in front of those that AES-GCM encrypted, and behind them.
+const NONCE_BYTES: usize = 12;
+const SEAL_BYTES: usize = 16;
 /// Of how many of its first bytes a part has the checksum.
 const CHECKED_BYTES: usize = 1024;
 
@@ -26,13 +42,36 @@ pub(super) struct EncryptedPart {
     /// The cipher by the manifest's word; `None` where it says nothing.
     pub(super) algorithm: Option<String>,
     start: Vec<u8>,
-    derivation: String,
+    derivation: Derivation,
     salt: Vec<u8>,
-    rounds: u32,
     key_bytes: usize,
     start_key: String,
     checksum_type: String,
     checksum: Vec<u8>,
+}
+
+/// How a key is derived from the hash of a password.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Derivation {
+    #[default]
+    Unknown,
+    /// RFC 8018, 5.2, with HMAC-SHA-1.
+    Pbkdf2 { rounds: u32 },
+    /// RFC 9106. The memory is in KiB.
+    Argon2id {
+        memory: u32,
+        passes: u32,
+        lanes: u32,
+    },
+}
+
+/// The ciphers that are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cipher {
+    /// XML Encryption 1.1, 5.2.2: with a checksum in the manifest.
+    AesCbc,
+    /// XML Encryption 1.1, 5.2.4: what authenticates the bytes is among them.
+    Aes256Gcm,
 }
 
 /// Why a part is not decrypted.
@@ -100,9 +139,8 @@ impl EncryptedPart {
                 self.start = bytes("initialisation-vector")?;
             }
             "key-derivation" => {
-                self.derivation = last_word(&text("key-derivation-name")?);
+                self.derivation = Derivation::of(tag)?;
                 self.salt = bytes("salt")?;
-                self.rounds = text("iteration-count")?.trim().parse().unwrap_or(0);
                 self.key_bytes = text("key-size")?.trim().parse().unwrap_or(16);
             }
             "start-key-generation" => {
@@ -113,27 +151,49 @@ impl EncryptedPart {
         Ok(())
     }
 
-    /// Whether it is encrypted as programs have done it since OpenDocument 1.2.
+    /// Whether it is encrypted in a way that is read.
     pub(super) fn is_supported(&self) -> bool {
-        let algorithm = self.algorithm.as_deref().map(last_word);
-        algorithm.is_some_and(|name| name.ends_with("-cbc"))
-            && self.derivation == "pbkdf2"
+        let has_checksum = self.checksum_type == "sha256-1k";
+        let is_known = match self.cipher() {
+            Some(Cipher::AesCbc) => has_checksum,
+            Some(Cipher::Aes256Gcm) => self.key_bytes == MAX_KEY_BYTES,
+            None => false,
+        };
+        is_known
+            && self.derivation.is_supported()
             && self.start_key == "sha256"
-            && self.checksum_type == "sha256-1k"
-            && (1..=MAX_ROUNDS).contains(&self.rounds)
+            && self.key_bytes <= MAX_KEY_BYTES
     }
 
-    /// The part as it was before it was encrypted, which is deflated.
+    fn cipher(&self) -> Option<Cipher> {
+        match last_word(self.algorithm.as_deref()?).as_str() {
+            "aes256-gcm" => Some(Cipher::Aes256Gcm),
+            name if name.ends_with("-cbc") => Some(Cipher::AesCbc),
+            _ => None,
+        }
+    }
+
+    /// The part as it was before it was encrypted, which is deflated. Blocks: the key is derived in a tenth of a second.
     ///
     /// # Errors
     /// Why there is none.
-    pub(super) fn decrypt(&self, password: &str, mut bytes: Vec<u8>) -> Result<Vec<u8>, Fault> {
+    pub(super) fn decrypt(&self, password: &str, bytes: Vec<u8>) -> Result<Vec<u8>, Fault> {
+        let cipher = self.cipher().filter(|_| self.is_supported());
+        let cipher = cipher.ok_or(Fault::Unsupported)?;
+        let key = self.key(password).ok_or(Fault::Unsupported)?;
+        match cipher {
+            Cipher::AesCbc => self.unchain(&key, bytes),
+            Cipher::Aes256Gcm => unseal(&key, bytes),
+        }
+    }
+
+    /// Decrypts blocks that are chained (CBC).
+    fn unchain(&self, key: &[u8], mut bytes: Vec<u8>) -> Result<Vec<u8>, Fault> {
         let start: [u8; BLOCK_BYTES] = *self.start.first_chunk().ok_or(Fault::Unsupported)?;
-        if !self.is_supported() || bytes.is_empty() || !bytes.len().is_multiple_of(BLOCK_BYTES) {
+        if bytes.is_empty() || !bytes.len().is_multiple_of(BLOCK_BYTES) {
             return Err(Fault::Unsupported);
         }
-        let key = self.key(password).ok_or(Fault::Unsupported)?;
-        Aes::new(&key)
+        Aes::new(key)
             .ok_or(Fault::Unsupported)?
             .decrypt_chain(start, &mut bytes);
         // How many bytes fill up the last block, the last of them says (XML Encryption 1.1, 5.2).
@@ -149,36 +209,89 @@ impl EncryptedPart {
         }
     }
 
-    /// The key of a password (RFC 8018, 5.2 PBKDF2, with HMAC-SHA-1).
+    /// The key of a password.
     fn key(&self, password: &str) -> Option<Vec<u8>> {
-        const MOST_BYTES: usize = 32;
-        if self.key_bytes > MOST_BYTES {
-            return None;
-        }
         let start = Sha256::digest(password.as_bytes());
-        let keyed = <Hmac<Sha1> as KeyInit>::new_from_slice(&start).ok()?;
-        let mut key = Vec::new();
-        for block in 1_u32.. {
-            if key.len() >= self.key_bytes {
-                break;
+        let mut key = vec![0; self.key_bytes];
+        match self.derivation {
+            Derivation::Unknown => return None,
+            Derivation::Pbkdf2 { rounds } => {
+                pbkdf2_hmac::<Sha1>(&start, &self.salt, rounds, &mut key);
             }
-            let first = keyed.clone().chain_update(&self.salt);
-            let mut last = first
-                .chain_update(block.to_be_bytes())
-                .finalize()
-                .into_bytes();
-            let mut sum = last;
-            for _ in 1..self.rounds {
-                last = keyed.clone().chain_update(last).finalize().into_bytes();
-                for (byte, other) in sum.iter_mut().zip(last) {
-                    *byte ^= other;
-                }
+            Derivation::Argon2id {
+                memory,
+                passes,
+                lanes,
+            } => {
+                let params = Params::new(memory, passes, lanes, Some(self.key_bytes)).ok()?;
+                Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+                    .hash_password_into(&start, &self.salt, &mut key)
+                    .ok()?;
             }
-            key.extend_from_slice(&sum);
         }
-        key.truncate(self.key_bytes);
         Some(key)
     }
+}
+
+impl Derivation {
+    /// What a `key-derivation` says.
+    fn of(tag: &Tag<'_>) -> Result<Self> {
+        let text =
+            |space, name| -> Result<String> { Ok(tag.attribute(space, name)?.unwrap_or_default()) };
+        let number =
+            |space, name| -> Result<u32> { Ok(text(space, name)?.trim().parse().unwrap_or(0)) };
+        // As LibreOffice has it, and as it is proposed for the standard.
+        let either = |name| -> Result<u32> {
+            Ok(number(Space::Loext, name)?.max(number(Space::Manifest, name)?))
+        };
+        let name = text(Space::Manifest, "key-derivation-name")?;
+        // "#argon2id" and, by LibreOffice, "urn:...:manifest:argon2id".
+        let name = last_word(&name);
+        Ok(match name.rsplit(':').next() {
+            Some("pbkdf2") => Self::Pbkdf2 {
+                rounds: number(Space::Manifest, "iteration-count")?,
+            },
+            Some("argon2id") => Self::Argon2id {
+                memory: either("argon2-memory")?,
+                passes: either("argon2-iterations")?,
+                lanes: either("argon2-lanes")?,
+            },
+            _ => Self::Unknown,
+        })
+    }
+
+    /// Whether it takes no more time and memory than programs need.
+    fn is_supported(self) -> bool {
+        match self {
+            Self::Unknown => false,
+            Self::Pbkdf2 { rounds } => (1..=MAX_ROUNDS).contains(&rounds),
+            Self::Argon2id {
+                memory,
+                passes,
+                lanes,
+            } => {
+                (1..=MAX_MEMORY).contains(&memory)
+                    && (1..=MAX_PASSES).contains(&passes)
+                    && (1..=MAX_LANES).contains(&lanes)
+            }
+        }
+    }
+}
+
+/// Decrypts bytes between a nonce and a tag, which tells whether they and the key are right (GCM).
+fn unseal(key: &[u8], mut bytes: Vec<u8>) -> Result<Vec<u8>, Fault> {
+    let cipher = Aes256Gcm::new_from_slice(key).map_err(|_length| Fault::Unsupported)?;
+    let seal_at = bytes.len().checked_sub(SEAL_BYTES);
+    let seal: [u8; SEAL_BYTES] = *bytes.last_chunk().ok_or(Fault::Unsupported)?;
+    bytes.truncate(seal_at.unwrap_or_default());
+    let (nonce, sealed) = bytes
+        .split_first_chunk_mut::<NONCE_BYTES>()
+        .ok_or(Fault::Unsupported)?;
+    cipher
+        .decrypt_inout_detached(&Nonce::from(*nonce), b"", sealed.into(), &Seal::from(seal))
+        .map_err(|_wrong| Fault::Password)?;
+    bytes.drain(..NONCE_BYTES);
+    Ok(bytes)
 }
 
 /// The last word of a URI, in lower case: some names stand alone.

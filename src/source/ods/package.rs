@@ -24,6 +24,10 @@ use crate::source::workbook::{broken, over_limit};
 pub(super) const CONTENT: &str = "content.xml";
 /// The part with the styles that people name.
 pub(super) const STYLES: &str = "styles.xml";
+/// The package itself, where it is encrypted as a whole.
+const WHOLE: &str = "encrypted-package";
+/// The parts that are read, if they are encrypted.
+const NEEDED: [&str; 3] = [CONTENT, STYLES, WHOLE];
 /// The list of parts.
 pub(super) const MANIFEST: &str = "META-INF/manifest.xml";
 
@@ -113,28 +117,18 @@ impl Package {
             }
             parts => parts?,
         };
-        let is_needed = |part: &&EncryptedPart| {
-            let names = [CONTENT, STYLES];
-            names
-                .iter()
-                .any(|name| part.name.eq_ignore_ascii_case(name))
-        };
-        let Some(first) = parts.iter().find(is_needed).or(parts.first()) else {
+        let needed: Vec<_> = parts.iter().filter_map(needed).collect();
+        let Some(first) = needed.first().map(|(_, part)| *part).or(parts.first()) else {
             return Ok(());
         };
         let algorithm = first.algorithm.as_deref().map(algorithm);
-        if !is_needed(&first) || !first.is_supported() {
+        if needed.is_empty() || !first.is_supported() {
             return Err(locked(&self.path, algorithm, Given::Unsupported));
         }
         let Some(password) = password else {
             return Err(locked(&self.path, algorithm, Given::Nothing));
         };
-        for part in parts.iter().filter(is_needed) {
-            let name = if part.name.eq_ignore_ascii_case(CONTENT) {
-                CONTENT
-            } else {
-                STYLES
-            };
+        for (name, part) in needed {
             let bytes = self.stored(name)?;
             let plain = part.decrypt(password, bytes).map_err(|fault| {
                 let given = match fault {
@@ -143,8 +137,42 @@ impl Package {
                 };
                 locked(&self.path, algorithm.clone(), given)
             })?;
-            self.decrypted.insert(name, plain.into());
+            match name {
+                WHOLE => self.open_inner(plain)?,
+                part => drop(self.decrypted.insert(part, plain.into())),
+            }
         }
+        Ok(())
+    }
+
+    /// Goes on with the package that was encrypted as a whole.
+    fn open_inner(&mut self, deflated: Vec<u8>) -> Result<()> {
+        const LOCAL_HEADER: &[u8] = b"PK\x03\x04";
+        let limits = self.ledger.limits();
+        let package = if deflated.starts_with(LOCAL_HEADER) {
+            deflated
+        } else {
+            let listed = Listed {
+                index: 0,
+                compressed: deflated.len() as u64,
+                limit: Limit::WholeFile,
+            };
+            let mut package = Vec::new();
+            let inflated = DeflateDecoder::new(Cursor::new(deflated));
+            let read = self
+                .ledger
+                .inflating(listed, inflated)
+                .read_to_end(&mut package);
+            read.map_err(|error| match Passed::of(&error) {
+                Some(passed) => Place::of(&self.path, WHOLE).over(passed),
+                None => {
+                    broken(&self.path, "its encrypted package does not inflate").caused_by(error)
+                }
+            })?;
+            package
+        };
+        let input = Input::Decrypted(Cursor::new(package.into()));
+        *self = Self::open(&self.path.clone(), input, &limits)?;
         Ok(())
     }
 
@@ -173,6 +201,13 @@ impl Package {
         }
         Ok(bytes)
     }
+}
+
+/// A part that is read, by the name that it is known by.
+fn needed(part: &EncryptedPart) -> Option<(&'static str, &EncryptedPart)> {
+    let mut names = NEEDED.into_iter();
+    let name = names.find(|name| part.name.eq_ignore_ascii_case(name))?;
+    Some((name, part))
 }
 
 /// The parts that were decrypted, deflated.

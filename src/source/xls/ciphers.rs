@@ -1,6 +1,7 @@
 //! The ciphers of xls files ([MS-OFFCRYPTO] 2.3.5 to 2.3.7).
 
 use md5::Md5;
+use rc4::{KeyInit as _, Rc4, StreamCipher as _};
 use sha1::{Digest, Sha1};
 
 use super::records::{u16_at, u32_at};
@@ -258,24 +259,10 @@ fn crypto_api(body: &[u8], password: &str) -> Option<Cipher> {
     (Sha1::digest(verifier).as_slice() == wanted).then(|| Blocks::cipher(keys))
 }
 
-/// RC4, which is the same in both directions. An empty key changes nothing.
+/// RC4, which is the same in both directions. A key that it cannot have changes nothing.
 fn apply_rc4(key: &[u8], bytes: &mut [u8]) {
-    if key.is_empty() {
-        return;
-    }
-    let mut state: [u8; 256] = std::array::from_fn(|index| index.to_le_bytes()[0]);
-    let mut j = 0_u8;
-    for (i, key) in (0..=u8::MAX).zip(key.iter().cycle()) {
-        j = j.wrapping_add(state[usize::from(i)]).wrapping_add(*key);
-        state.swap(usize::from(i), usize::from(j));
-    }
-    let (mut i, mut j) = (0_u8, 0_u8);
-    for byte in bytes {
-        i = i.wrapping_add(1);
-        j = j.wrapping_add(state[usize::from(i)]);
-        state.swap(usize::from(i), usize::from(j));
-        let sum = state[usize::from(i)].wrapping_add(state[usize::from(j)]);
-        *byte ^= state[usize::from(sum)];
+    if let Ok(mut cipher) = Rc4::new_from_slice(key) {
+        cipher.apply_keystream(bytes);
     }
 }
 
