@@ -1,10 +1,10 @@
 //! A text file that grows as rows are flushed.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 
-use super::place::Place;
+use super::place::{Place, remove_own};
 
 const BUFFER_BYTES: usize = 1 << 16;
 
@@ -93,8 +93,49 @@ impl Lines {
         self.flush()?;
         match self.open {
             Some(open) if self.holds == Holds::Text => Ok(Some(open.path)),
-            Some(open) if !self.place.is_device() => fs::remove_file(&open.path).map(|()| None),
+            Some(open) if !self.place.is_device() => {
+                remove_own(open.file.get_ref(), &open.path).map(|()| None)
+            }
             _ => Ok(None),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// Lines of which none stays in the end.
+    fn emptied(path: &std::path::Path) -> Lines {
+        let mut lines = Lines::new(Place::find(path).unwrap());
+        lines.line(b"a\n").unwrap();
+        lines.restart().unwrap();
+        lines
+    }
+
+    #[test]
+    fn a_file_that_holds_nothing_in_the_end_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("r.csv");
+        let lines = emptied(&path);
+        assert_eq!(fs::read(&path).unwrap(), b"");
+        assert_eq!(lines.finish().unwrap(), None);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_file_that_somebody_put_in_its_place_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("r.csv");
+        let lines = emptied(&path);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "somebody's").unwrap();
+        assert_eq!(lines.finish().unwrap(), None);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "somebody's");
+        let lines = emptied(&path);
+        fs::remove_file(directory.path().join("r-2.csv")).unwrap();
+        assert_eq!(lines.finish().unwrap(), None);
     }
 }

@@ -190,6 +190,15 @@ impl Unfinished {
     }
 }
 
+/// Removes a file that this program made, unless somebody has put another one in its place.
+pub(super) fn remove_own(file: &File, path: &Path) -> io::Result<()> {
+    let own = file.metadata()?;
+    match fs::symlink_metadata(path) {
+        Ok(there) if (there.dev(), there.ino()) == (own.dev(), own.ino()) => fs::remove_file(path),
+        _ => Ok(()),
+    }
+}
+
 /// A file without a name in this directory, where the system can make one.
 #[cfg(target_os = "linux")]
 fn unnamed_in(directory: &Path) -> Option<File> {
