@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::support::import::{Run, rows};
-use crate::support::server::TestDatabase;
+use crate::support::server::{TestDatabase, shared_server};
 use crate::support::sheet::{run_as, url_of, workbook};
 
 /// Each way to write rows and to commit them.
@@ -283,6 +283,106 @@ fn a_replaced_table_gets_the_rows_that_its_triggers_take() {
     ];
     Run::import(&database, &file, &args).assert_fails(6, &["A3"]);
     assert_eq!(rows(&database, "select name from t"), ["old"]);
+}
+
+/// The names of 300 people of whom three are refused; the others are old ones and new ones.
+fn many_names() -> Vec<&'static str> {
+    let mut names = vec!["new"; 300];
+    for refused in [3, 150, 151] {
+        names[refused - 1] = "boom";
+    }
+    names
+}
+
+#[test]
+fn a_table_that_others_refer_to_gets_the_rows_that_its_triggers_take() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = people(directory.path(), &many_names());
+    for (when, key) in [
+        ("before", "primary key (id)"),
+        ("after", "primary key (id)"),
+        ("before", "unique (id) deferrable"),
+    ] {
+        let create = format!(
+            "create table t (id int, name text, unique (name, id), {key}, note text default 'n'); \
+             insert into t select n, 'old' from generate_series(1, 200) n; \
+             create table child (t int {}); insert into child values (1), (200); \
+             create function judge() returns trigger language plpgsql as $$ begin \
+               if new.name = 'boom' then raise exception 'no boom'; end if; return new; end $$; \
+             create trigger judge {when} insert on t for each row execute function judge()",
+            // A deferrable key cannot be referred to.
+            if key.ends_with("deferrable") {
+                ""
+            } else {
+                "references t (id)"
+            },
+        );
+        for args in [&[][..], &["--no-ledger"], &["--commit", "batch"]] {
+            let database = TestDatabase::create();
+            database.query(&create);
+            let args = [&["--if-exists", "replace"], args].concat();
+            let rehearsal = [&args[..], &["--dry-run", "--table", "t"]].concat();
+            let rehearsal = Run::import(&database, &file, &rehearsal).document(3);
+            let refused = ["151 P0001", "152 P0001", "4 P0001"];
+            assert_eq!(rejected(&rehearsal), refused, "{when} {args:?}");
+            let old = "select count(*)::text from t where name = 'old'";
+            assert_eq!(database.value(old), "200");
+            let report = load(&database, &file, "t", &args, 3);
+            assert_eq!(rejected(&report), refused, "{when} {args:?}");
+            let there =
+                "select count(*) || ' ' || min(id) || ' ' || max(id) from t where name = 'new'";
+            assert_eq!(database.value(there), "297 1 300");
+        }
+    }
+}
+
+#[test]
+fn a_row_that_others_refer_to_is_not_given_up_for_its_successor_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = people(directory.path(), &["a", "boom", "b"]);
+    let database = TestDatabase::create();
+    database.query(
+        "create table t (id int primary key, name text); insert into t values (2, 'old'); \
+         create table child (t int references t); insert into child values (2); \
+         create function judge() returns trigger language plpgsql as $$ begin \
+           if new.name = 'boom' then raise exception 'no boom'; end if; return new; end $$; \
+         create trigger judge before insert on t for each row execute function judge()",
+    );
+    let args = ["--table", "t", "--if-exists", "replace"];
+    Run::import(&database, &file, &args).assert_fails(5, &["child", "--key"]);
+    assert_eq!(
+        rows(&database, "select id || ' ' || name from t"),
+        ["2 old"]
+    );
+}
+
+#[test]
+fn a_foreign_table_gets_the_rows_that_its_server_takes() {
+    let database = TestDatabase::create();
+    let known = "select count(*)::text from pg_available_extensions where name = 'postgres_fdw'";
+    if database.value(known) == "0" {
+        return;
+    }
+    let server = shared_server();
+    database.query(&format!(
+        "create extension postgres_fdw; create schema away; \
+         create table away.t (id int, name text check (name <> 'boom')); \
+         insert into away.t values (1, 'old'); \
+         create server here foreign data wrapper postgres_fdw options (host '{}', port '{}', dbname '{}'); \
+         create user mapping for current_user server here options (user '{}', password '{}'); \
+         create foreign table t (id int, name text) server here options (schema_name 'away', table_name 't')",
+        server.host(),
+        server.port(),
+        database.name(),
+        server.user(),
+        server.password().expose(),
+    ));
+    let directory = tempfile::tempdir().unwrap();
+    let file = people(directory.path(), &["a", "boom", "b"]);
+    let report = load(&database, &file, "t", &["--if-exists", "replace"], 3);
+    assert_eq!(rejected(&report), ["3 23514"]);
+    let found = "select id || ' ' || name from away.t order by id";
+    assert_eq!(rows(&database, found), ["1 a", "3 b"]);
 }
 
 #[test]

@@ -12,6 +12,9 @@ use crate::db::pieces::{Attempt, Pieces, Tried, under_savepoint};
 use crate::error::{Error, Result, error_from_postgres};
 use crate::model::table::{TableName, quote_identifier};
 
+/// The order of the sheet.
+pub(super) const BY_ORDINAL: Option<&str> = Some(ORDINAL_COLUMN);
+
 /// Which rows go where.
 #[derive(Debug, Clone, Copy)]
 pub struct Filling<'a> {
@@ -23,13 +26,20 @@ pub struct Filling<'a> {
     pub columns: &'a [String],
 }
 
+/// The condition that holds for the rows with these ordinals, and for those between them.
+pub(super) fn between(first: &str, last: &str) -> String {
+    format!("{ORDINAL_COLUMN} between {first} and {last}")
+}
+
 impl Filling<'_> {
-    /// The statement that takes all rows for which a condition holds, in the order of the sheet.
-    fn insert(&self, condition: &str) -> String {
+    /// The statement that takes all rows for which a condition holds: in the order of the sheet, if they have ordinals to
+    /// go by.
+    pub(super) fn insert(&self, condition: &str, order_by: Option<&str>) -> String {
         let Self { table, staging, .. } = self;
         let names = self.columns.iter().map(|name| quote_identifier(name));
         let names = names.collect::<Vec<String>>().join(", ");
-        let rows = format!("from {staging} where {condition} order by {ORDINAL_COLUMN}");
+        let order = order_by.map_or_else(String::new, |column| format!(" order by {column}"));
+        let rows = format!("from {staging} where {condition}{order}");
         match names.as_str() {
             // A row of defaults for each one.
             "" => format!("insert into {table} select {rows}"),
@@ -37,6 +47,14 @@ impl Filling<'_> {
                 "insert into {table} ({names}) overriding system value select {names} {rows}"
             ),
         }
+    }
+
+    /// How many rows are staged.
+    pub(super) async fn count(&self, client: &Client) -> Result<u64> {
+        let count = format!("select pg_catalog.count(*) from {}", self.staging);
+        let counted = client.query_one(&count, &[]).await;
+        let rows: i64 = counted.map_err(|error| self.failed(error))?.get(0);
+        Ok(u64::try_from(rows).unwrap_or_default())
     }
 
     fn failed(&self, error: DriverError) -> Error {
@@ -53,10 +71,8 @@ impl Filling<'_> {
         let staging = self.staging;
         let ready = format!("set constraints all immediate; analyze {staging}");
         client.batch_execute(&ready).await.map_err(wrong)?;
-        let count = format!("select pg_catalog.count(*) from {staging}");
-        let staged: i64 = client.query_one(&count, &[]).await.map_err(wrong)?.get(0);
-        let staged = u64::try_from(staged).unwrap_or_default();
-        let all = self.insert("true");
+        let staged = self.count(client).await?;
+        let all = self.insert("true", BY_ORDINAL);
         let done = under_savepoint(client, client.execute(&all, &[])).await;
         if let Ok(inserted) = done.map_err(wrong)? {
             return Ok(Merged {
@@ -65,16 +81,13 @@ impl Filling<'_> {
                 ..Merged::default()
             });
         }
-        // Only now: an index is worth its making when rows are taken in pieces.
-        let index = format!("create unique index on {staging} ({ORDINAL_COLUMN})");
-        client.batch_execute(&index).await.map_err(wrong)?;
-        let ordinals = self.ordinals(client).await?;
-        let between = self.insert(&format!("{ORDINAL_COLUMN} between $1 and $2"));
-        let between = client.prepare(&between).await.map_err(wrong)?;
+        let ordinals = self.indexed_ordinals(client).await?;
+        let piece = self.insert(&between("$1", "$2"), BY_ORDINAL);
+        let piece_statement = client.prepare(&piece).await.map_err(wrong)?;
         let mut inserted = 0;
         let attempt = async |piece: &[i64]| {
             let ends: [&(dyn ToSql + Sync); 2] = [&piece.first(), &piece.last()];
-            let done = under_savepoint(client, client.execute(&between, &ends)).await;
+            let done = under_savepoint(client, client.execute(&piece_statement, &ends)).await;
             Ok(match done.map_err(wrong)? {
                 Ok(rows) => {
                     inserted += rows;
@@ -100,9 +113,12 @@ impl Filling<'_> {
         })
     }
 
-    /// The ordinals of the staged rows: as a stream, because a row of the driver takes many times their room.
-    async fn ordinals(&self, client: &Client) -> Result<Vec<i64>> {
+    /// The ordinals of the staged rows, and an index on them, which is worth its making when rows are taken in pieces.
+    pub(super) async fn indexed_ordinals(&self, client: &Client) -> Result<Vec<i64>> {
         let wrong = |error| self.failed(error);
+        let index = format!("create unique index on {} ({ORDINAL_COLUMN})", self.staging);
+        client.batch_execute(&index).await.map_err(wrong)?;
+        // As a stream, because a row of the driver takes many times their room.
         let sql = format!("select {ORDINAL_COLUMN} from {} order by 1", self.staging);
         let none: [&(dyn ToSql + Sync); 0] = [];
         let rows = client.query_raw(&sql, none).await;

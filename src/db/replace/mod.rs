@@ -22,11 +22,13 @@
 
 mod blueprint;
 mod created;
+mod exchange;
 pub(in crate::db) mod facts;
 mod filling;
 mod grants;
 mod likeness;
 mod obstacles;
+mod references;
 mod relation;
 mod rewrite;
 mod staging;

@@ -3,8 +3,10 @@
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Transaction};
 
+use super::exchange::Exchange;
 use super::filling::{Filling, add_ordinals};
 use super::likeness::Likeness;
+use super::references::{Reference, references, require_no_references};
 use super::relation::{Kind, Relation};
 use super::staging::Index;
 use crate::db::merge::{Merged, ORDINAL_COLUMN};
@@ -37,32 +39,11 @@ enum Emptying {
     Truncate,
     /// With DELETE, where TRUNCATE is refused.
     Delete {
-        /// Foreign keys that would change or forbid more than a row that is replaced by one of the same key.
+        /// The names of the foreign keys that point to the table.
+        keys: Vec<String>,
+        /// Those that would change or forbid more than a row that is replaced by one of the same key.
         guards: Vec<Reference>,
     },
-}
-
-/// Another table's foreign key that points to the table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Reference {
-    /// The other table, as SQL.
-    table: String,
-    name: String,
-    action: Action,
-    /// Asks whether the other table has a row that refers to one here.
-    query: String,
-    readable: bool,
-}
-
-/// What a foreign key does when a row that it points to is deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Action {
-    /// Refuses at the end of the statement, unless the key is there again.
-    None,
-    /// Refuses at once.
-    Restrict,
-    /// Deletes or changes the rows that refer to it.
-    Cascade,
 }
 
 impl Rewrite {
@@ -76,12 +57,14 @@ impl Rewrite {
             Emptying::Truncate
         } else {
             require_delete(client, &relation).await?;
+            let keys = references.iter().map(|reference| reference.name.clone());
+            let keys = keys.collect();
             let guards: Vec<Reference> = references
                 .into_iter()
-                .filter(|reference| reference.action != Action::None)
+                .filter(|reference| !reference.lets_keys_come_back())
                 .collect();
             require_no_references(client, &relation, &guards).await?;
-            Emptying::Delete { guards }
+            Emptying::Delete { keys, guards }
         };
         Ok(Self {
             because,
@@ -167,54 +150,62 @@ impl Rewrite {
         staging: &TableName,
         columns: &[String],
     ) -> Result<Merged> {
-        let table = self.table();
         let rows_of = self.rows_of();
         let failed = |error| self.failed(error);
-        let names: Vec<String> = columns.iter().map(|name| quote_identifier(name)).collect();
-        let names = names.join(", ");
-        let insert = match names.as_str() {
-            // A row of defaults for each one.
-            "" => format!("insert into {table} select from {staging}"),
-            _ => format!(
-                "insert into {table} ({names}) overriding system value select {names} from {staging}"
-            ),
+        let filling = Filling {
+            table: self.table(),
+            staging,
+            columns,
         };
         transaction
             .batch_execute("set constraints all immediate")
             .await
             .map_err(failed)?;
+        let client = transaction.client();
         match &self.emptying {
             Emptying::Truncate => {
                 let truncate = format!("truncate {rows_of}");
                 transaction.batch_execute(&truncate).await.map_err(failed)?;
-                if self.has_ordinals() {
-                    let filling = Filling {
-                        table,
-                        staging,
-                        columns,
-                    };
-                    return filling.fill(transaction.client()).await;
-                }
-                let inserted = transaction.execute(&insert, &[]).await;
-                inserted.map_err(failed).map(all_of)
+                self.fill(client, &filling).await
             }
-            Emptying::Delete { guards } => {
+            // No foreign key can point to it.
+            Emptying::Delete { .. } if self.relation.kind == Kind::Foreign => {
+                let delete = format!("delete from {rows_of}");
+                transaction.batch_execute(&delete).await.map_err(failed)?;
+                let rows = self.fill(client, &filling).await?;
+                self.require_swept(transaction, rows.inserted).await?;
+                Ok(rows)
+            }
+            Emptying::Delete { keys, guards } => {
                 // Nobody can refer to a row from here on: that needs a lock which this one excludes.
-                if self.relation.kind != Kind::Foreign {
-                    let lock = format!("lock table {table} in exclusive mode");
-                    transaction.batch_execute(&lock).await.map_err(failed)?;
-                }
-                require_no_references(transaction.client(), &self.relation, guards).await?;
-                // One statement, so that keys which come back are there when foreign keys are checked. What counts the
-                // deleted rows makes sure that they are gone before the first one is inserted.
-                let replace = format!(
-                    "with gone as (delete from {rows_of} returning 1), \
-                     swept as (select pg_catalog.count(*) as rows from gone) \
-                     {insert}, swept where swept.rows >= 0"
-                );
-                let inserted = transaction.execute(&replace, &[]).await.map_err(failed)?;
-                self.require_swept(transaction, inserted).await?;
-                Ok(all_of(inserted))
+                let lock = format!("lock table {} in exclusive mode", filling.table);
+                transaction.batch_execute(&lock).await.map_err(failed)?;
+                require_no_references(client, &self.relation, guards).await?;
+                let exchange = Exchange {
+                    rows: filling,
+                    rows_of: &rows_of,
+                    oid: self.relation.oid,
+                    keys,
+                };
+                let rows = match self.ordinals {
+                    StagedOrdinals::Written => exchange.put(client, failed).await?,
+                    StagedOrdinals::None => {
+                        all_of(exchange.all(client, None).await.map_err(failed)?)
+                    }
+                };
+                self.require_swept(transaction, rows.inserted).await?;
+                Ok(rows)
+            }
+        }
+    }
+
+    /// Puts the staged rows into the table, which is empty.
+    async fn fill(&self, client: &Client, filling: &Filling<'_>) -> Result<Merged> {
+        match self.ordinals {
+            StagedOrdinals::Written => filling.fill(client).await,
+            StagedOrdinals::None => {
+                let inserted = client.execute(&filling.insert("true", None), &[]).await;
+                inserted.map_err(|error| self.failed(error)).map(all_of)
             }
         }
     }
@@ -269,75 +260,6 @@ fn all_of(inserted: u64) -> Merged {
         inserted,
         ..Merged::default()
     }
-}
-
-/// The foreign keys of tables outside of this one's family that point to it or to one of its partitions.
-async fn references(client: &Client, relation: &Relation) -> Result<Vec<Reference>> {
-    let rows = client
-        .query(REFERENCES, &[&relation.oid])
-        .await
-        .map_err(|error| relation.failed_to_look(error))?;
-    let reference = |row: &tokio_postgres::Row| Reference {
-        table: row.get(0),
-        name: row.get(1),
-        action: match row.get::<_, &str>(2) {
-            "a" => Action::None,
-            "r" => Action::Restrict,
-            _ => Action::Cascade,
-        },
-        query: row.get(3),
-        readable: row.get(4),
-    };
-    Ok(rows.iter().map(reference).collect())
-}
-
-const REFERENCES: &str = "\
-with recursive family (oid) as ( \
-    select $1::oid \
-    union select i.inhrelid from family join pg_catalog.pg_inherits i on i.inhparent = family.oid \
-    join pg_catalog.pg_class c on c.oid = i.inhrelid and c.relispartition) \
-select con.conrelid::pg_catalog.regclass::text, con.conname::text, con.confdeltype::text, \
-       'select exists (select from ' || con.conrelid::pg_catalog.regclass::text || ' where ' || ( \
-           select pg_catalog.string_agg(pg_catalog.quote_ident(a.attname) || ' is not null', ' and ') \
-           from pg_catalog.pg_attribute a where a.attrelid = con.conrelid and a.attnum = any (con.conkey)) || ')', \
-       (select pg_catalog.bool_and(pg_catalog.has_column_privilege(con.conrelid, k, 'select')) \
-        from pg_catalog.unnest(con.conkey) k) \
-from pg_catalog.pg_constraint con \
-where con.contype = 'f' and con.confrelid in (select oid from family) \
-  and con.conrelid not in (select oid from family) \
-order by 1, 2";
-
-async fn require_no_references(
-    client: &Client,
-    relation: &Relation,
-    guards: &[Reference],
-) -> Result<()> {
-    for reference in guards {
-        let refers = if reference.readable {
-            let asked = client.query_one(&reference.query, &[]).await;
-            asked
-                .map_err(|error| relation.failed_to_look(error))?
-                .get(0)
-        } else {
-            true
-        };
-        if !refers {
-            continue;
-        }
-        let table = relation.name.plain();
-        let what = match reference.action {
-            Action::Cascade => "replacing the rows here would delete or change them",
-            Action::None | Action::Restrict => "they keep the rows here from being replaced",
-        };
-        return Err(relation.unusable(
-            format!(
-                "rows of {} refer to {table} by foreign key {}, and {what}",
-                reference.table, reference.name
-            ),
-            "Say --key and --on-conflict update to change the rows instead, or drop the foreign key before the load",
-        ));
-    }
-    Ok(())
 }
 
 /// Makes sure that DELETE removes all rows, and may.
