@@ -127,7 +127,7 @@ impl CommitArgs {
 }
 
 /// Reads a time such as `500ms`, `90s`, `5m`, `1h30m`, or seconds without a unit.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     const WANTED: &str = "a time such as 500ms, 90s, 5m or 1h30m is needed";
     let whole = text.trim();
     if let Ok(seconds) = whole.parse::<u32>() {

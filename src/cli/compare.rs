@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::{self, ConnectionArgs, InDatabase};
+use super::connection::{self, ConnectionArgs, Effort, InDatabase, RetryArgs};
 use super::import::{TargetArgs, at_least_one};
 use super::read::ReadArgs;
 use super::render;
@@ -45,6 +45,8 @@ pub(super) struct CompareArgs {
     batch_size: Option<NonZeroUsize>,
     #[command(flatten)]
     connection: ConnectionArgs,
+    #[command(flatten)]
+    retry: RetryArgs,
     /// Print all figures as one JSON document
     #[arg(long)]
     json: bool,
@@ -73,7 +75,12 @@ pub(super) async fn run(args: CompareArgs) -> Result<u8> {
     config.validate()?;
     // A file that is no workbook is told before a server is looked for, or started.
     source::check(&config.file, &config.read.limits)?;
-    let connected = connection::connect(&args.connection, Mode::Batch, config.workers).await?;
+    let effort = Effort {
+        patience: args.retry.patience(),
+        quiet: args.quiet,
+    };
+    let connecting = connection::connect(&args.connection, Mode::Batch, config.workers, effort);
+    let connected = connecting.await?;
     let interrupt = CancellationToken::new();
     let mut signals = Signals::listen()?;
     let mut listener = |event: CompareEvent<'_>| {

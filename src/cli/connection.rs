@@ -3,17 +3,22 @@
 use std::io::IsTerminal as _;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 
+use super::commit::duration;
 use super::render;
-use crate::config::commit::Patience;
+use crate::config::commit::{Patience, PatienceChanges};
 use crate::config::import::{ImportConfig, Mode};
 use crate::config::postgres::{DatabaseSettings, Environment, Password};
 use crate::db::embedded::{PrivateServer, Running, Status};
 use crate::db::pool::{Database, Workers};
 use crate::error::{Error, ErrorKind, Result};
+use crate::sink::notices::Notices;
+use crate::sink::retry::{Retry, RetryLog};
 
 /// What names the private server, where a database is expected.
 const PRIVATE: &str = "private";
@@ -90,23 +95,74 @@ impl Connected {
     }
 }
 
-/// Connections beside those of the workers: one looks at tables and creates them.
+/// Connections beside those of the workers: one speaks for a load that is recorded, as long as it runs, or claims the
+/// name of a table that one without a ledger creates. What is looked at before the first row and after the last one is
+/// looked at over the workers' connections.
 const SPARE_CONNECTIONS: usize = 1;
-/// And one speaks for a load that is recorded, as long as it runs, or claims the name of a table that one without a ledger
-/// creates.
-const SESSION_CONNECTIONS: usize = 1;
+/// And one changes the columns of a table that is made from a sample of the rows.
+const WIDENING_CONNECTIONS: usize = 1;
 /// Connections of concurrent mode. Each waits for the disk with each row, and commits that wait together are written
 /// together: 3,000 rows took 9.3 s over 2 connections, 3.1 s over 4 and 0.53 s over 8.
 const CONCURRENT_CONNECTIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
+
+/// For how long a connection is tried to be had.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Patience")]
+pub(super) struct RetryArgs {
+    /// For how long a server that does not answer yet is tried again [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    retry_for: Option<Duration>,
+}
+
+impl RetryArgs {
+    /// What is said.
+    pub(super) fn patience(&self) -> Patience {
+        let changes = PatienceChanges {
+            retry_for: self.retry_for,
+            ..PatienceChanges::default()
+        };
+        changes.over(Patience::default())
+    }
+}
+
+/// How a command connects.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Effort {
+    /// How patient it is.
+    pub(super) patience: Patience,
+    /// Whether nothing is said meanwhile.
+    pub(super) quiet: bool,
+}
+
+/// The connections that a command needs.
+#[derive(Debug, Clone, Copy)]
+struct Need {
+    workers: Workers,
+    spare: usize,
+    sessions: SessionNeed,
+}
+
+/// Whether a command opens several connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SessionNeed {
+    One,
+    Several,
+}
 
 /// Connects as many times as a load needs.
 pub(super) async fn connect_to_load(
     args: &ConnectionArgs,
     config: &ImportConfig,
+    quiet: bool,
 ) -> Result<Connected> {
-    let spare = SPARE_CONNECTIONS + SESSION_CONNECTIONS;
-    let workers = workers_of(config.mode, config.workers);
-    connect_workers(args, Unnamed::MayStart, (workers, spare), config.patience).await
+    let widening = config.infer_rows.map_or(0, |_| WIDENING_CONNECTIONS);
+    let need = Need {
+        workers: workers_of(config.mode, config.workers),
+        spare: SPARE_CONNECTIONS + widening,
+        sessions: SessionNeed::Several,
+    };
+    let patience = config.patience;
+    connect_workers(args, Unnamed::MayStart, need, Effort { patience, quiet }).await
 }
 
 /// Connects as many times as the mode needs.
@@ -114,10 +170,14 @@ pub(super) async fn connect(
     args: &ConnectionArgs,
     mode: Mode,
     workers: Option<NonZeroUsize>,
+    effort: Effort,
 ) -> Result<Connected> {
-    let workers = workers_of(mode, workers);
-    let connections = (workers, SPARE_CONNECTIONS);
-    connect_workers(args, Unnamed::MayStart, connections, Patience::default()).await
+    let need = Need {
+        workers: workers_of(mode, workers),
+        spare: SPARE_CONNECTIONS,
+        sessions: SessionNeed::Several,
+    };
+    connect_workers(args, Unnamed::MayStart, need, effort).await
 }
 
 fn workers_of(mode: Mode, workers: Option<NonZeroUsize>) -> Workers {
@@ -130,9 +190,17 @@ fn workers_of(mode: Mode, workers: Option<NonZeroUsize>) -> Workers {
 }
 
 /// Connects for a command that needs one connection.
-pub(super) async fn connect_one(args: &ConnectionArgs, unnamed: Unnamed) -> Result<Connected> {
-    let one = Workers::Exactly(NonZeroUsize::MIN);
-    connect_workers(args, unnamed, (one, SPARE_CONNECTIONS), Patience::default()).await
+pub(super) async fn connect_one(
+    args: &ConnectionArgs,
+    unnamed: Unnamed,
+    effort: Effort,
+) -> Result<Connected> {
+    let need = Need {
+        workers: Workers::Exactly(NonZeroUsize::MIN),
+        spare: SPARE_CONNECTIONS,
+        sessions: SessionNeed::One,
+    };
+    connect_workers(args, unnamed, need, effort).await
 }
 
 /// What becomes of the private server where no database is named.
@@ -147,21 +215,54 @@ pub(super) enum Unnamed {
 async fn connect_workers(
     args: &ConnectionArgs,
     unnamed: Unnamed,
-    (workers, spare): (Workers, usize),
-    patience: Patience,
+    need: Need,
+    effort: Effort,
 ) -> Result<Connected> {
     let (settings, private_server) = settings_of(args, unnamed).await?;
     for warning in settings.warnings() {
         render::note(&format!("sheetload: warning: {warning}"));
     }
-    let database = Box::pin(Database::connect_with(&settings, patience)).await?;
-    let workers = database.size_for(workers, spare).await?;
+    let notices = Arc::new(Notices::default());
+    let retry = Retry {
+        retry_for: effort.patience.retry_for,
+        log: Arc::new(RetryLog::telling(&notices)),
+        ..Retry::never()
+    };
+    let connecting = async {
+        let database = Database::connect_with(&settings, effort.patience, &retry).await?;
+        let workers = database.size_for(need.workers, need.spare).await?;
+        if need.sessions == SessionNeed::Several {
+            database.require_sessions(&retry).await?;
+        }
+        Ok::<_, Error>((database, workers))
+    };
+    let (database, workers) = told(&notices, effort.quiet, Box::pin(connecting)).await?;
     Ok(Connected {
         database,
         workers,
         settings,
         private_server,
     })
+}
+
+/// Says what is to be told while something is done; nothing when quiet.
+async fn told<T>(notices: &Notices, quiet: bool, mut work: impl Future<Output = T> + Unpin) -> T {
+    let say = || {
+        for notice in notices.take() {
+            if !quiet {
+                render::note(&render::notice::text(&notice));
+            }
+        }
+    };
+    loop {
+        tokio::select! {
+            done = &mut work => {
+                say();
+                return done;
+            }
+            () = notices.added() => say(),
+        }
+    }
 }
 
 /// The settings of the database that is named, else of the private server, and then its directory.

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::connection::{self, ConnectionArgs, Unnamed};
+use super::connection::{self, ConnectionArgs, Effort, RetryArgs, Unnamed};
 use super::render;
 use crate::db::ledger::history::{Wanted, loads};
 use crate::error::Result;
@@ -19,6 +19,8 @@ Exit codes: 0 listed, even if there is none; 1 unexpected failure; 2 usage; 5 da
 pub(super) struct HistoryArgs {
     #[command(flatten)]
     connection: ConnectionArgs,
+    #[command(flatten)]
+    retry: RetryArgs,
     /// Only loads into this table: table or schema.table
     #[arg(short, long, value_name = "T")]
     table: Option<TableName>,
@@ -31,7 +33,11 @@ pub(super) struct HistoryArgs {
 }
 
 pub(super) async fn run(args: HistoryArgs) -> Result<u8> {
-    let connected = connection::connect_one(&args.connection, Unnamed::MustRun).await?;
+    let effort = Effort {
+        patience: args.retry.patience(),
+        quiet: false,
+    };
+    let connected = connection::connect_one(&args.connection, Unnamed::MustRun, effort).await?;
     let client = connected.database.get().await?;
     let wanted = Wanted {
         table: args.table,

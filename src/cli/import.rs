@@ -229,7 +229,7 @@ pub(super) async fn run(args: ImportArgs) -> Result<u8> {
             () = view.show() => return Ok(exit::FAILURE),
         }
     };
-    let connected = connection::connect_to_load(&args.connection, &config).await?;
+    let connected = connection::connect_to_load(&args.connection, &config, args.quiet).await?;
     run_load(&config, &connected, &progress, showing, async |parts| {
         import_prepared(&config, prepared, parts.on(&connected)).await
     })

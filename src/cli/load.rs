@@ -252,7 +252,10 @@ fn conclude(imported: &Imported, config: &ImportConfig) -> u8 {
         None => "the tables loaded before stay".to_owned(),
     };
     if first.kind() == ErrorKind::Interrupted {
-        render::note(&format!("sheetload: interrupted: {stays}"));
+        let advice = first
+            .advice()
+            .map_or_else(String::new, |advice| format!("\n  {advice}"));
+        render::note(&format!("sheetload: interrupted: {stays}{advice}"));
     } else {
         render::failures(&imported.errors, &stays);
     }

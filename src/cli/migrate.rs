@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::connection::{self, ConnectionArgs, Unnamed};
+use super::connection::{self, ConnectionArgs, Effort, RetryArgs, Unnamed};
 use super::render;
 use crate::db::migrate::apply_sample;
 use crate::error::Result;
@@ -13,10 +13,16 @@ use crate::exit;
 pub(super) struct MigrateArgs {
     #[command(flatten)]
     connection: ConnectionArgs,
+    #[command(flatten)]
+    retry: RetryArgs,
 }
 
 pub(super) async fn run(args: MigrateArgs) -> Result<u8> {
-    let connected = connection::connect_one(&args.connection, Unnamed::MayStart).await?;
+    let effort = Effort {
+        patience: args.retry.patience(),
+        quiet: false,
+    };
+    let connected = connection::connect_one(&args.connection, Unnamed::MayStart, effort).await?;
     let mut client = connected.database.get().await?;
     let applied = Box::pin(apply_sample(&mut client)).await?;
     if applied.is_empty() {

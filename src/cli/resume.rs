@@ -6,12 +6,12 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::commit::PatienceArgs;
-use super::connection::{self, ConnectionArgs, Unnamed};
+use super::connection::{self, ConnectionArgs, Effort, Unnamed};
 use super::import::TuningArgs;
 use super::load::{Showing, run_load};
 use super::read::PasswordArgs;
 use super::render;
-use crate::config::commit::{MaxErrors, RejectsTo};
+use crate::config::commit::{MaxErrors, Patience, RejectsTo};
 use crate::error::Result;
 use crate::pipeline::progress::Progress;
 use crate::pipeline::resume::{Changes, find, resume};
@@ -73,8 +73,13 @@ pub(super) async fn run(args: ResumeArgs) -> Result<u8> {
         json: args.json,
         quiet: args.quiet,
     };
+    // How patient the load was at first is not known before it is found.
+    let effort = Effort {
+        patience: args.patience.changes().over(Patience::default()),
+        quiet: args.quiet,
+    };
     let (resumed, config) = {
-        let one = connection::connect_one(&args.connection, Unnamed::MustRun).await?;
+        let one = connection::connect_one(&args.connection, Unnamed::MustRun, effort).await?;
         let mut client = one.database.get().await?;
         find(&mut client, args.load.as_deref(), changes).await?
     };
@@ -88,7 +93,7 @@ pub(super) async fn run(args: ResumeArgs) -> Result<u8> {
             render::grouped(u64::try_from(load.rows).unwrap_or_default())
         ));
     }
-    let connected = connection::connect_to_load(&args.connection, &config).await?;
+    let connected = connection::connect_to_load(&args.connection, &config, args.quiet).await?;
     let progress = Arc::new(Progress::default());
     run_load(&config, &connected, &progress, showing, async |parts| {
         resume(resumed, &config, parts.on(&connected)).await

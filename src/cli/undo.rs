@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::connection::{self, ConnectionArgs, InDatabase, Unnamed};
+use super::connection::{self, ConnectionArgs, Effort, InDatabase, RetryArgs, Unnamed};
 use super::render;
 use crate::db::ledger::history::find;
 use crate::db::ledger::undo::undo;
@@ -24,13 +24,19 @@ pub(super) struct UndoArgs {
     load: String,
     #[command(flatten)]
     connection: ConnectionArgs,
+    #[command(flatten)]
+    retry: RetryArgs,
     /// Print what was done as one JSON document
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn run(args: UndoArgs) -> Result<u8> {
-    let connected = connection::connect_one(&args.connection, Unnamed::MustRun).await?;
+    let effort = Effort {
+        patience: args.retry.patience(),
+        quiet: false,
+    };
+    let connected = connection::connect_one(&args.connection, Unnamed::MustRun, effort).await?;
     let mut client = connected.database.get().await?;
     let load = find(&client, &args.load).await?;
     let undone = undo(&mut client, &load).await?;

@@ -18,6 +18,7 @@ select current_setting('max_connections') as max_connections,
        role.rolconnlimit as role_limit,
        (select datconnlimit from pg_database where datname = current_database()) as database_limit,
        coalesce(inet_server_port(), 0) as port,
+       pg_backend_pid() as process,
        used.*
 from pg_roles role,
      (select count(*) as used,
@@ -54,9 +55,28 @@ struct Figures {
     used_in_database: i64,
 }
 
-/// Asks the server. `None` if it does not tell, or if a pooler or another go-between answers: then its
-/// figures say nothing about us, and the request is trusted.
-pub(super) async fn ask(client: &Client, settings: &DatabaseSettings) -> Option<Scarcest> {
+/// What the server says.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Capacity {
+    /// The limit that is reached first; `None` if the server does not tell, or if a pooler or another go-between answers:
+    /// then its figures say nothing about us, and the request is trusted.
+    pub(super) scarcest: Option<Scarcest>,
+    /// The process that answered.
+    pub(super) process: Option<i32>,
+}
+
+/// Asks the server.
+pub(super) async fn ask(client: &Client, settings: &DatabaseSettings) -> Capacity {
+    let Some(row) = ask_for_figures(client).await else {
+        return Capacity::default();
+    };
+    Capacity {
+        scarcest: scarcest_of(&row, settings),
+        process: number(&row, "process").and_then(|process| i32::try_from(process).ok()),
+    }
+}
+
+async fn ask_for_figures(client: &Client) -> Option<SimpleQueryRow> {
     let messages = match client.simple_query(QUERY).await {
         Ok(messages) => messages,
         Err(error) => {
@@ -64,25 +84,28 @@ pub(super) async fn ask(client: &Client, settings: &DatabaseSettings) -> Option<
             return None;
         }
     };
-    let row = messages.into_iter().find_map(|message| match message {
+    messages.into_iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some(row),
         _ => None,
-    })?;
-    if !is_direct(number(&row, "port")?, settings) {
+    })
+}
+
+fn scarcest_of(row: &SimpleQueryRow, settings: &DatabaseSettings) -> Option<Scarcest> {
+    if !is_direct(number(row, "port")?, settings) {
         tracing::debug!("a go-between answers; its server's free connections are not ours");
         return None;
     }
     let figures = Figures {
-        max_connections: number(&row, "max_connections")?,
-        superuser_reserved: number(&row, "superuser_reserved")?,
-        reserved: number(&row, "reserved")?,
-        is_superuser: number(&row, "is_superuser")? == 1,
-        may_use_reserved: number(&row, "may_use_reserved")? == 1,
-        role_limit: number(&row, "role_limit")?,
-        database_limit: number(&row, "database_limit")?,
-        used: number(&row, "used")?,
-        used_by_role: number(&row, "used_by_role")?,
-        used_in_database: number(&row, "used_in_database")?,
+        max_connections: number(row, "max_connections")?,
+        superuser_reserved: number(row, "superuser_reserved")?,
+        reserved: number(row, "reserved")?,
+        is_superuser: number(row, "is_superuser")? == 1,
+        may_use_reserved: number(row, "may_use_reserved")? == 1,
+        role_limit: number(row, "role_limit")?,
+        database_limit: number(row, "database_limit")?,
+        used: number(row, "used")?,
+        used_by_role: number(row, "used_by_role")?,
+        used_in_database: number(row, "used_in_database")?,
     };
     Some(scarcest(&figures, settings))
 }
@@ -92,7 +115,7 @@ fn number(row: &SimpleQueryRow, column: &str) -> Option<i64> {
 }
 
 /// Whether the server itself took our connection: its port, or 0 for its socket, is one that we tried.
-fn is_direct(port: i64, settings: &DatabaseSettings) -> bool {
+pub(super) fn is_direct(port: i64, settings: &DatabaseSettings) -> bool {
     settings
         .endpoints
         .iter()

@@ -4,88 +4,29 @@
 use std::future::{Future, Ready, ready};
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use deadpool_postgres::Connect;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{
     ChannelBinding as DriverChannelBinding, SslMode, SslNegotiation, TargetSessionAttrs,
 };
 use tokio_postgres::error::DbError;
 use tokio_postgres::tls::{MakeTlsConnect, NoTlsStream, TlsConnect};
-use tokio_postgres::{CancelToken, Client, Config, Error as DriverError, Socket};
+use tokio_postgres::{Client, Config, Error as DriverError, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::refusal::Refusal;
-use super::tls;
 use crate::config::postgres::{
     ChannelBinding, DatabaseSettings, Endpoint, Host, TargetSession, TlsMode,
 };
 use crate::error::{Error, ErrorKind, Result};
 
-type Opened = (Client, JoinHandle<()>);
+/// A connection, and the task that moves its messages.
+pub(super) type Opened = (Client, JoinHandle<()>);
 type Rustls = <MakeRustlsConnect as MakeTlsConnect<Socket>>::TlsConnect;
 type RustlsStream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
-
-/// Opens connections for the pool.
-#[derive(Clone)]
-pub(super) struct Connector {
-    settings: Arc<DatabaseSettings>,
-    tls: MakeRustlsConnect,
-    /// One for each connection that was opened.
-    opened: Arc<Mutex<Vec<CancelToken>>>,
-}
-
-impl Connector {
-    /// Reads the certificates that the settings name.
-    pub(super) fn new(settings: Arc<DatabaseSettings>) -> Result<Self> {
-        let tls = MakeRustlsConnect::new(tls::client_config(&settings.tls)?);
-        Ok(Self {
-            settings,
-            tls,
-            opened: Arc::default(),
-        })
-    }
-
-    /// Asks the server to give up what it is doing on any of the connections (PostgreSQL documentation, 55.2.8). There
-    /// is no answer: the statements fail, or have ended before.
-    pub(super) async fn cancel_statements(&self) {
-        let tokens = self.opened.lock().map_or_else(
-            |poisoned| poisoned.into_inner().clone(),
-            |tokens| tokens.clone(),
-        );
-        for token in tokens {
-            if let Err(error) = token.cancel_query(self.tls.clone()).await {
-                tracing::debug!(%error, "a statement could not be cancelled");
-            }
-        }
-    }
-
-    fn remember(&self, client: &Client) {
-        if let Ok(mut opened) = self.opened.lock() {
-            opened.push(client.cancel_token());
-        }
-    }
-}
-
-impl Connect for Connector {
-    /// The pool's own configuration is not used: it cannot hold a password for each server.
-    fn connect(
-        &self,
-        _: &Config,
-    ) -> Pin<Box<dyn Future<Output = Result<Opened, DriverError>> + Send + '_>> {
-        Box::pin(async move {
-            match open(&self.settings, &self.tls).await {
-                Ok(opened) => {
-                    self.remember(&opened.0);
-                    Ok(opened)
-                }
-                Err(error) => as_driver_error(error).await,
-            }
-        })
-    }
-}
 
 /// Our error out of the pool's, if [`Connector`] made it.
 pub(super) fn from_driver_error(error: DriverError) -> Result<Error, Option<DriverSource>> {
@@ -98,10 +39,15 @@ pub(super) fn from_driver_error(error: DriverError) -> Result<Error, Option<Driv
 /// The cause of a driver's error.
 pub(super) type DriverSource = Box<dyn std::error::Error + Send + Sync>;
 
-async fn open(settings: &DatabaseSettings, tls: &MakeRustlsConnect) -> Result<Opened> {
+/// Opens a connection to one of the servers, with so much time for each.
+pub(super) async fn open(
+    settings: &DatabaseSettings,
+    timeout: Option<Duration>,
+    tls: &MakeRustlsConnect,
+) -> Result<Opened> {
     let mut failures = Vec::new();
     for endpoint in &settings.endpoints {
-        match open_endpoint(settings, endpoint, tls).await {
+        match open_endpoint(settings, endpoint, timeout, tls).await {
             Ok(opened) => return Ok(opened),
             Err(refusal) => {
                 let go_on = refusal.lets_try_the_next_server();
@@ -134,6 +80,7 @@ fn last_word(mut failures: Vec<Error>) -> Error {
 async fn open_endpoint(
     settings: &DatabaseSettings,
     endpoint: &Endpoint,
+    timeout: Option<Duration>,
     tls: &MakeRustlsConnect,
 ) -> Result<Opened, Refusal> {
     let attempts = async {
@@ -164,7 +111,7 @@ async fn open_endpoint(
             _ => Err(refusal),
         }
     };
-    match settings.connect_timeout {
+    match timeout {
         Some(limit) => match tokio::time::timeout(limit, Box::pin(attempts)).await {
             Ok(result) => result,
             Err(_) => Err(Refusal::TimedOut(limit)),
@@ -366,7 +313,7 @@ impl TlsConnect<Socket> for Handshake {
 ///
 /// Only the driver makes its errors, but it wraps whatever a TLS connector gives it, and with a direct
 /// handshake the connector is the first thing it calls.
-async fn as_driver_error(error: Error) -> Result<Opened, DriverError> {
+pub(super) async fn as_driver_error(error: Error) -> Result<Opened, DriverError> {
     let (client, connection) = Config::new()
         .user("none")
         .ssl_mode(SslMode::Require)

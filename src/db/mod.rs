@@ -16,7 +16,10 @@ pub mod verify;
 
 mod capacity;
 mod connector;
+mod lines;
+pub mod lookout;
 mod pieces;
 mod refusal;
 mod session;
+mod sessions;
 mod tls;

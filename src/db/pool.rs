@@ -2,21 +2,22 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
-    TimeoutType,
+    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
 };
-use tokio_postgres::SimpleQueryMessage;
 
 use super::capacity::{self, Scarcest};
-use super::connector::{Connector, from_driver_error};
-use super::session::VALUE_SETTINGS;
+use super::connector::{Opened, from_driver_error};
+use super::session::SessionSettings;
+use super::sessions::Sessions;
 use crate::config::commit::Patience;
 use crate::config::postgres::DatabaseSettings;
-use crate::error::{Error, ErrorKind, Result, error_from_postgres};
+use crate::error::{Error, ErrorKind, Result};
 use crate::sink::Connections;
+use crate::sink::retry::Retry;
 
 /// How long to wait for a connection that is in use. The pool has one for each worker, so that waiting
 /// at all means that something holds on to its connection.
@@ -24,9 +25,6 @@ const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a server may take to accept requests to cancel statements.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// The longest timeout that the server takes.
-const MAX_TIMEOUT_MILLIS: u128 = i32::MAX as u128;
 
 /// How many connections work at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,17 +41,18 @@ pub enum Workers {
 #[derive(Clone)]
 pub struct Database {
     pool: Pool,
-    connector: Connector,
+    sessions: Sessions,
     settings: Arc<DatabaseSettings>,
     description: String,
-    server_version: u32,
+    /// Whether connections were given up.
+    has_given_up: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Database")
             .field("description", &self.description)
-            .field("server_version", &self.server_version)
+            .field("server_version", &self.server_version())
             .finish_non_exhaustive()
     }
 }
@@ -70,19 +69,24 @@ impl Database {
     /// [`ErrorKind::DatabaseNotFound`], [`ErrorKind::PermissionDenied`], [`ErrorKind::TooFewConnections`],
     /// or [`ErrorKind::DatabaseRefused`] for the server's other reasons. No message shows a password.
     pub async fn connect(settings: &DatabaseSettings) -> Result<Self> {
-        Self::connect_with(settings, Patience::default()).await
+        Self::connect_with(settings, Patience::default(), &Retry::never()).await
     }
 
-    /// The same, with timeouts for the statements of all connections.
+    /// The same, with timeouts for the statements of all connections, and again as long as the server may be there a
+    /// little later: it starts, it has no connection free, nobody answers.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
-    pub async fn connect_with(settings: &DatabaseSettings, patience: Patience) -> Result<Self> {
+    pub async fn connect_with(
+        settings: &DatabaseSettings,
+        patience: Patience,
+        retry: &Retry,
+    ) -> Result<Self> {
         let settings = Arc::new(settings.clone());
-        let connector = Connector::new(Arc::clone(&settings))?;
+        let sessions = Sessions::new(Arc::clone(&settings), SessionSettings::new(patience))?;
         let manager = Manager::from_connect(
             tokio_postgres::Config::new(),
-            connector.clone(),
+            sessions.clone(),
             ManagerConfig {
                 recycling_method: RecyclingMethod::Fast,
             },
@@ -90,21 +94,32 @@ impl Database {
         let pool = Pool::builder(manager)
             .max_size(1)
             .wait_timeout(Some(WAIT_TIMEOUT))
-            .post_create(settings_of_connections(patience))
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| {
                 Error::new(ErrorKind::Internal, "no connection pool").caused_by(error)
             })?;
-        let mut database = Self {
+        let database = Self {
             pool,
-            connector,
+            sessions,
             description: settings.describe(),
             settings,
-            server_version: 0,
+            has_given_up: Arc::default(),
         };
-        database.server_version = read_server_version(&*database.get().await?).await?;
+        let first = database.get_patiently(retry).await?;
+        drop(first);
         Ok(database)
+    }
+
+    /// As [`get`](Self::get), and again after what may pass.
+    async fn get_patiently(&self, retry: &Retry) -> Result<Object> {
+        let mut tries = retry.tries();
+        loop {
+            match self.get().await {
+                Ok(client) => return Ok(client),
+                Err(error) => tries.pause_after(error).await?,
+            }
+        }
     }
 
     /// A connection, for as long as it is held.
@@ -137,10 +152,17 @@ impl Database {
     /// # Errors
     /// [`ErrorKind::TooFewConnections`] with the limit, if not even one worker or not the exact number fits.
     pub async fn size_for(&self, workers: Workers, spare: usize) -> Result<usize> {
-        let scarcest = {
+        let capacity = {
             let client = self.get().await?;
             capacity::ask(&client, &self.settings).await
         };
+        // Of a pooler that gives sessions in turn, another one answers.
+        if let Some(process) = capacity.process
+            && !self.processes().contains(&process)
+        {
+            return Err(self.sessions.shared(process));
+        }
+        let scarcest = capacity.scarcest;
         // Those that the pool holds already count as used on the server, and are ours.
         let ours = self.pool.status().size;
         let free = scarcest.as_ref().map(|scarcest| scarcest.free + ours);
@@ -155,10 +177,22 @@ impl Database {
         Ok(workers)
     }
 
+    /// Opens a second connection beside the first, and makes sure that each has a session of its own: a pooler in
+    /// transaction mode is found out before anything is done. Whoever loads needs both; neither is closed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::DatabaseRefused`] for such a pooler; as [`get`](Self::get), after what may pass was tried again.
+    pub async fn require_sessions(&self, retry: &Retry) -> Result<()> {
+        let first = self.get_patiently(retry).await?;
+        let second = self.get_patiently(retry).await?;
+        drop((first, second));
+        Ok(())
+    }
+
     /// The server's version as `server_version_num` has it: 150004 is 15.4.
     #[must_use]
     pub fn server_version(&self) -> u32 {
-        self.server_version
+        self.sessions.server_version()
     }
 
     /// The database as a URL without password, for messages.
@@ -176,7 +210,7 @@ impl Database {
     /// Asks the server to give up the statements that run on these connections, so that whoever waits for them gets an
     /// error with SQLSTATE 57014. Waits no longer than some seconds; does nothing where no statement runs.
     pub async fn cancel_statements(&self) {
-        let cancelled = self.connector.cancel_statements();
+        let cancelled = self.sessions.cancel_statements();
         if tokio::time::timeout(CANCEL_TIMEOUT, cancelled)
             .await
             .is_err()
@@ -184,44 +218,40 @@ impl Database {
             tracing::debug!("the server does not take requests to cancel");
         }
     }
-}
 
-/// For a role that is named as the ledger's schema, `"$user"` leads the search path to the ledger. Its own tables are
-/// still found there, but new ones are made where they would be without a ledger. The server reads all statements of a
-/// text before it obeys the first, so that backslashes must mean the same whatever `standard_conforming_strings` is.
-const BEHIND_THE_LEDGER: &str = "\
-    select pg_catalog.set_config('search_path', pg_catalog.regexp_replace( \
-               pg_catalog.current_setting('search_path'), \
-               E'^\\\\s*\"\\\\$user\"\\\\s*,\\\\s*(.*)$', E'\\\\1, \"$user\"'), false) \
-    where current_user = 'sheetload'";
+    /// The server's processes that serve the connections.
+    pub(super) fn processes(&self) -> Vec<i32> {
+        self.sessions.lines.processes()
+    }
 
-/// A load's connections wait for rows, and one of them speaks for the load by being there: they are not idle.
-const NEVER_IDLE: &str = "\
-    select pg_catalog.set_config(name, '0', false) from pg_catalog.pg_settings \
-    where name in ('idle_session_timeout', 'idle_in_transaction_session_timeout')";
+    /// A connection beside those of the pool, without settings.
+    pub(super) async fn open_aside(&self) -> Result<Opened> {
+        self.sessions.open_aside().await
+    }
 
-/// Sets what decides what values mean and the timeouts of each new connection (PostgreSQL documentation, "Client
-/// Connection Defaults"), and sees to its search path.
-fn settings_of_connections(patience: Patience) -> Hook {
-    let setting = |name: &str, limit: Option<Duration>| {
-        let millis = limit?.as_millis().clamp(1, MAX_TIMEOUT_MILLIS);
-        Some(format!("set {name} = {millis}"))
-    };
-    let settings = [
-        setting("statement_timeout", patience.statement_timeout),
-        setting("lock_timeout", patience.lock_timeout),
-    ];
-    let mut sql = vec![
-        VALUE_SETTINGS.to_owned(),
-        BEHIND_THE_LEDGER.to_owned(),
-        NEVER_IDLE.to_owned(),
-    ];
-    sql.extend(settings.into_iter().flatten());
-    let sql: Arc<str> = sql.join("; ").into();
-    Hook::async_fn(move |client, _metrics| {
-        let sql = Arc::clone(&sql);
-        Box::pin(async move { client.batch_execute(&sql).await.map_err(HookError::Backend) })
-    })
+    /// Whether any connection is open.
+    #[must_use]
+    pub fn has_connections(&self) -> bool {
+        !self.processes().is_empty()
+    }
+
+    /// Gives up the connections that these processes serve, or all: whoever waits for an answer over one learns that it
+    /// is lost.
+    pub fn give_up_connections(&self, processes: Option<&[i32]>) {
+        self.has_given_up.store(true, Ordering::Relaxed);
+        self.sessions.lines.give_up(processes);
+    }
+
+    /// Whether connections were given up because nothing moved on them any more.
+    #[must_use]
+    pub fn has_given_up_connections(&self) -> bool {
+        self.has_given_up.load(Ordering::Relaxed)
+    }
+
+    /// From now on a connection is opened soon or not at all: the work is over, and what is left to do is to tidy up.
+    pub fn hurry(&self) {
+        self.sessions.hurry();
+    }
 }
 
 impl Connections for Database {
@@ -277,24 +307,6 @@ fn no_connection(database: &str, cause: Option<Box<dyn std::error::Error + Send 
         Some(cause) => error.caused_by(cause),
         None => error,
     }
-}
-
-async fn read_server_version(client: &tokio_postgres::Client) -> Result<u32> {
-    let doing = "read the server's version";
-    let messages = client
-        .simple_query("show server_version_num")
-        .await
-        .map_err(|error| error_from_postgres(error, doing))?;
-    let version = messages.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
-        _ => None,
-    });
-    version.ok_or_else(|| {
-        Error::new(
-            ErrorKind::DatabaseRefused,
-            format!("cannot {doing}: it is no number"),
-        )
-    })
 }
 
 #[cfg(test)]

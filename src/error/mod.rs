@@ -228,6 +228,21 @@ impl Error {
         }
     }
 
+    /// The message with its causes, each said once, in one line.
+    #[must_use]
+    pub fn with_causes(&self) -> String {
+        let mut text = self.0.message.clone();
+        let mut source = self.source();
+        while let Some(cause) = source {
+            let words = cause.to_string();
+            if !text.contains(&words) {
+                text = format!("{text}: {words}");
+            }
+            source = cause.source();
+        }
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
     /// The message without facts, next step and cause.
     #[must_use]
     pub fn message(&self) -> &str {

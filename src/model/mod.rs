@@ -9,6 +9,7 @@ pub mod column;
 pub mod deferred;
 pub mod inspection;
 pub mod limits;
+pub mod notice;
 pub mod number_format;
 pub mod receipt;
 pub mod reject;

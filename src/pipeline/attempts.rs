@@ -30,6 +30,7 @@ impl Context<'_> {
                     }
                 },
             };
+            tries.recovered();
             let mut attempt =
                 Box::pin(self.attempt(target, sources, recording, transaction)).await?;
             target.tell(&mut attempt.end.errors);

@@ -12,6 +12,7 @@ use super::storage::stored_rows;
 use super::target::Target;
 use crate::config::commit::Rehearsal;
 use crate::db::ledger;
+use crate::db::lookout::is_out_of_reach;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::report::{LoadReport, LoadState};
 use crate::sink::classify::may_be_row_fault_code;
@@ -76,7 +77,12 @@ impl Context<'_> {
                 self.progress.left_out(merged.merged.kept);
             }
         }
-        interrupted |= self.forget_cancelled_statements(&mut attempt.end.errors);
+        if attempt.end.errors.iter().any(Error::is_transient) {
+            // The server was out of reach for as long as that is tried.
+            self.database.hurry();
+        }
+        let was_silent = self.forget_silent_server(&mut attempt.end.errors);
+        interrupted |= was_silent | self.forget_cancelled_statements(&mut attempt.end.errors);
         if !is_published && !interrupted {
             require_reason(&mut attempt.end.errors);
         }
@@ -92,6 +98,10 @@ impl Context<'_> {
                 .take_back_rows(target, recording, &mut attempt, state, &counters)
                 .await;
             sequences = self.sequences_of_kept(target, &attempt.receipt).await;
+            if was_silent {
+                // It was so while its rows were taken back, too.
+                self.forget_silent_server(&mut attempt.end.errors);
+            }
         }
         if is_published && recording.is_some() {
             self.drop_leftovers(target).await;
@@ -120,7 +130,11 @@ impl Context<'_> {
         };
         let mut errors = std::mem::take(&mut attempt.end.errors);
         if state == LoadState::Interrupted {
-            errors.push(Error::new(ErrorKind::Interrupted, "interrupted"));
+            let interrupted = Error::new(ErrorKind::Interrupted, "interrupted");
+            errors.push(match was_silent {
+                true => interrupted.next_step(self.unanswered(recording)),
+                false => interrupted,
+            });
         }
         let refused = merged_rows.as_ref().map_or(0, MergedRows::rejected);
         let snapshot = Snapshot {
@@ -146,6 +160,28 @@ impl Context<'_> {
             told.extend(target.unsupplied.iter().flatten().cloned());
         }
         told
+    }
+
+    /// After an interrupt, leaves out that connections were lost which were given up since the server was silent, and says
+    /// whether there were any: who interrupts a load that waits for such a server has asked for that.
+    fn forget_silent_server(&self, errors: &mut Vec<Error>) -> bool {
+        let before = errors.len();
+        if self.interrupt.is_cancelled() && self.database.has_given_up_connections() {
+            errors.retain(|error| !is_out_of_reach(error));
+        }
+        errors.len() < before
+    }
+
+    /// What is not known where the server did not answer to the last that it was sent.
+    fn unanswered(&self, recording: Option<&Recording>) -> String {
+        match recording {
+            Some(recording) => format!(
+                "The server does not answer, so it is not known whether the rows sent last are committed: the ledger has it, \
+                 and `sheetload resume {}` goes by that",
+                recording.load_id
+            ),
+            None => "The server does not answer; look which rows the table has before you load the file again".to_owned(),
+        }
     }
 
     /// After an interrupt, leaves out the statements that were cancelled to stop at once, and says whether there were any:

@@ -16,9 +16,11 @@ use super::reject_writer::{RejectSender, RejectWriter};
 use super::report::Milestones;
 use super::resume::Resumed;
 use super::target::Target;
+use super::watch::watched;
 use crate::config::commit::{Ledger, Rehearsal};
 use crate::config::import::ImportConfig;
 use crate::db::ledger;
+use crate::db::lookout::is_out_of_reach;
 use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, QUERY_CANCELED, Result};
 use crate::model::report::LoadReport;
@@ -101,7 +103,18 @@ pub async fn import_prepared(
     prepared: Prepared,
     run: Run<'_>,
 ) -> Result<Imported> {
-    import_or_resume(config, prepared, run, None).await
+    let importing = Box::pin(import_or_resume(config, prepared, run, None));
+    let imported = watched(run, config.patience.retry_for, importing).await;
+    imported.map_err(|error| unless_interrupted(error, run))
+}
+
+/// That a connection was given up since the server was silent is what somebody has asked for who interrupts the load.
+pub(super) fn unless_interrupted(error: Error, run: Run<'_>) -> Error {
+    let has_given_up = run.interrupt.is_cancelled() && run.database.has_given_up_connections();
+    match has_given_up && is_out_of_reach(&error) {
+        true => interrupted_early(),
+        false => error,
+    }
 }
 
 /// The same, or what is left of a load that did not come to its end.

@@ -48,6 +48,7 @@ mod totals;
 mod unsupplied;
 mod untitled;
 mod verification;
+mod watch;
 mod widen;
 mod worker;
 mod zones;
@@ -278,7 +279,7 @@ impl Pipeline {
             retry_for: writing.patience.retry_for,
             answers: Answers::within(writing.patience.statement_timeout),
             stop: stop.clone(),
-            count: progress.retries(),
+            log: progress.retries(),
             watch: writing.watch,
         };
         let database = || writing.database.clone();

@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
-
 use super::cell_notes::{CellNotes, LongNumbers};
 use super::row_plan::RowPlan;
-use crate::model::deferred::DeferredParts;
+pub use crate::model::notice::Notice;
+use crate::sink::notices::Notices;
+use crate::sink::retry::RetryLog;
 
 /// What the load is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,22 +50,11 @@ pub struct Progress {
     encoding: AtomicU64,
     writing: AtomicU64,
     waiting: AtomicU64,
-    retries: Arc<AtomicU64>,
+    /// When the writes that are under way began.
+    writes: Mutex<Vec<Instant>>,
+    retries: Arc<RetryLog>,
     long_numbers: LongNumbers,
-    notices: Mutex<Vec<Notice>>,
-    noticed: Notify,
-}
-
-/// Something to be told while a load goes on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
-    /// Which indexes and foreign keys of a table will wait for the rows.
-    Deferring {
-        /// The table.
-        table: String,
-        /// Its parts.
-        parts: DeferredParts,
-    },
+    notices: Arc<Notices>,
 }
 
 /// The counters at one moment.
@@ -162,7 +151,33 @@ fn timed<'p>(counter: &'p AtomicU64, now: &'p AtomicU64) -> Timed<'p> {
     }
 }
 
+/// A batch that is being written.
+pub(super) struct Writing<'p> {
+    progress: &'p Progress,
+    _timed: Timed<'p>,
+    since: Instant,
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        let mut writes = self.progress.writes();
+        if let Some(place) = writes.iter().position(|since| *since == self.since) {
+            writes.swap_remove(place);
+        }
+    }
+}
+
 impl Progress {
+    /// Counters whose notices go this way.
+    #[must_use]
+    pub fn telling(notices: &Arc<Notices>) -> Self {
+        Self {
+            retries: Arc::new(RetryLog::telling(notices)),
+            notices: Arc::clone(notices),
+            ..Self::default()
+        }
+    }
+
     /// The counters now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
@@ -195,32 +210,37 @@ impl Progress {
             encoding: get(&self.encoding),
             writing: get(&self.writing),
             waiting: get(&self.waiting),
-            retries: get(&self.retries),
+            retries: self.retries.count(),
         }
     }
 
     pub(super) fn tell(&self, notice: Notice) {
-        // A panic elsewhere leaves whole notices behind.
-        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
-        notices.push(notice);
-        drop(notices);
-        self.noticed.notify_one();
+        self.notices.tell(notice);
     }
 
     /// What there is to be told, each notice once.
     pub fn take_notices(&self) -> Vec<Notice> {
-        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *notices)
+        self.notices.take()
     }
 
     /// Waits until there is something to be told.
     pub async fn noticed(&self) {
-        self.noticed.notified().await;
+        self.notices.added().await;
     }
 
-    /// Counts how often something is tried again.
-    pub(super) fn retries(&self) -> Arc<AtomicU64> {
+    /// Counts how often something is tried again, and tells of it.
+    pub(super) fn retries(&self) -> Arc<RetryLog> {
         Arc::clone(&self.retries)
+    }
+
+    /// How long the write takes that began first of those under way.
+    pub(super) fn longest_write(&self) -> Option<Duration> {
+        let writes = self.writes();
+        writes.iter().map(Instant::elapsed).max()
+    }
+
+    fn writes(&self) -> std::sync::MutexGuard<'_, Vec<Instant>> {
+        self.writes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the load is doing.
@@ -242,7 +262,7 @@ impl Progress {
     /// Forgets the load before, when several run one after the other.
     pub(super) fn begin_load(&self, expected_rows: u64) {
         self.inferred_rows.store(0, Ordering::Relaxed);
-        self.retries.store(0, Ordering::Relaxed);
+        self.retries.begin();
         self.begin_attempt();
         self.expect_rows(expected_rows);
         self.enter(Phase::Opening);
@@ -333,8 +353,14 @@ impl Progress {
         timed(&self.encode_nanos, &self.encoding)
     }
 
-    pub(super) fn write(&self) -> Timed<'_> {
-        timed(&self.write_nanos, &self.writing)
+    pub(super) fn write(&self) -> Writing<'_> {
+        let since = Instant::now();
+        self.writes().push(since);
+        Writing {
+            progress: self,
+            _timed: timed(&self.write_nanos, &self.writing),
+            since,
+        }
     }
 
     pub(super) fn worker_wait(&self) -> Timed<'_> {

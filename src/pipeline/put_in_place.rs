@@ -262,7 +262,7 @@ impl Context<'_> {
         Retry {
             retry_for: self.config.patience.retry_for,
             stop: self.interrupt.clone(),
-            count: self.progress.retries(),
+            log: self.progress.retries(),
             answers: Answers::within(self.config.patience.statement_timeout),
             watch: TableWatch::default(),
         }

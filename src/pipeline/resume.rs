@@ -11,13 +11,14 @@ use uuid::Uuid;
 use super::earlier::EarlierRows;
 use super::fingerprint::Fingerprint;
 use super::groups::{Group, Prepared, prepare};
-use super::import::{Imported, Run, import_or_resume};
+use super::import::{Imported, Run, import_or_resume, unless_interrupted};
 use super::lineage;
 use super::recorded_columns::SheetColumns;
 use super::recording::{Recording, refuse_loaded_since};
 use super::route::{Before, Publish, Route, oid_of};
 use super::sampled_again::sampled_again;
 use super::target::Target;
+use super::watch::watched;
 use crate::config::commit::{MaxErrors, PatienceChanges, RejectsTo};
 use crate::config::import::ImportConfig;
 use crate::config::storage::Persistence;
@@ -114,7 +115,13 @@ pub async fn find(
 ///
 /// # Errors
 /// `FileChanged` when the file is not the one that the load began with; as [`super::import::import`].
-pub async fn resume(mut resumed: Resumed, config: &ImportConfig, run: Run<'_>) -> Result<Imported> {
+pub async fn resume(resumed: Resumed, config: &ImportConfig, run: Run<'_>) -> Result<Imported> {
+    let resuming = Box::pin(go_on(resumed, config, run));
+    let imported = watched(run, config.patience.retry_for, resuming).await;
+    imported.map_err(|error| unless_interrupted(error, run))
+}
+
+async fn go_on(mut resumed: Resumed, config: &ImportConfig, run: Run<'_>) -> Result<Imported> {
     let mut prepared = prepare(config, run.progress).await?;
     resumed.same_file(config, prepared.fingerprint.as_ref())?;
     prepared.keep_table(&resumed.unfinished.table, config)?;

@@ -11,6 +11,7 @@ mod frame;
 pub mod held;
 mod isolate;
 pub mod ledger;
+pub mod notices;
 pub mod null;
 pub mod per_row;
 pub mod reject_file;

@@ -516,7 +516,7 @@ fn a_server_that_does_not_let_one_in_is_named_without_the_password() {
     // A port that was free a moment ago.
     let closed = TcpListener::bind((host, 0)).unwrap().local_addr().unwrap();
     let url = format!("postgresql://me:{SECRET}@{closed}/shop");
-    let message = case.refused_as(&url, 5, &file, &[]);
+    let message = case.refused_as(&url, 5, &file, &["--retry-for", "0"]);
     assert_snapshot!(message.replace(&closed.to_string(), "[closed]"), @r"
     sheetload: no server answers at [closed]: Connection refused
       Check that the server is running and listens there: host, port, listen_addresses, firewall
@@ -552,7 +552,7 @@ fn too_few_connections_are_told_with_the_number_that_fits() {
     let message = case.refused(5, &file, &["--workers", "128"]);
     assert!(
         message.starts_with(
-            "sheetload: 130 connections are needed (128 for workers, 2 beside them), and "
+            "sheetload: 129 connections are needed (128 for workers, 1 beside them), and "
         ) && message.contains("(max_connections = ")
             && message.contains("\n  Use --workers "),
         "{message}"
@@ -562,15 +562,45 @@ fn too_few_connections_are_told_with_the_number_that_fits() {
         .query(&format!("grant insert on stock to {role}"));
     let message = case.refused_as(&url, 5, &file, &["--table", "stock", "--workers", "3"]);
     assert_snapshot!(message, @r#"
-    sheetload: 5 connections are needed (3 for workers, 2 beside them), and postgresql://[database]_role@[server]/[database] has 3 free (the connection limit 3 of role "[database]_role")
-      Use --workers 1 or fewer, or alter role "[database]_role" connection limit -1
+    sheetload: 4 connections are needed (3 for workers, 1 beside them), and postgresql://[database]_role@[server]/[database] has 3 free (the connection limit 3 of role "[database]_role")
+      Use --workers 2 or fewer, or alter role "[database]_role" connection limit -1
     "#);
-    // Without a record, no connection speaks for the load, but one may claim the name of a new table.
-    let args = ["--table", "stock", "--workers", "3", "--no-ledger"];
-    assert_snapshot!(case.refused_as(&url, 5, &file, &args), @r#"
-    sheetload: 5 connections are needed (3 for workers, 2 beside them), and postgresql://[database]_role@[server]/[database] has 3 free (the connection limit 3 of role "[database]_role")
-      Use --workers 1 or fewer, or alter role "[database]_role" connection limit -1
-    "#);
+    // As many as are said to fit do, and the least number is two, however rows are written.
+    for (limit, args) in [
+        (3, &["--workers", "2"][..]),
+        (3, &["--workers", "2", "--no-ledger"]),
+        (2, &["--again"]),
+        (2, &["--no-ledger"]),
+        (
+            2,
+            &["--mode", "sequential", "--no-ledger", "--table", "new_1"],
+        ),
+        (
+            2,
+            &["--mode", "concurrent", "--no-ledger", "--table", "new_2"],
+        ),
+        (2, &["--commit", "batch", "--table", "new_3"]),
+        (2, &["--commit", "all", "--no-ledger", "--table", "new_4"]),
+        (2, &["--mode", "concurrent", "--table", "new_5"]),
+    ] {
+        case.database.query(&format!(
+            "alter role {role} connection limit {limit}; grant create on schema public to {role}; \
+             grant create on database {} to {role}; truncate stock",
+            case.database.name()
+        ));
+        let table = match args.contains(&"--table") {
+            true => &[][..],
+            false => &["--table", "stock"],
+        };
+        let loaded = sheetload()
+            .arg("import")
+            .arg(&file)
+            .args([args, table].concat())
+            .args(["--quiet", "--database-url", &url])
+            .output()
+            .unwrap();
+        assert_eq!(loaded.status.code(), Some(0), "{args:?}: {loaded:?}");
+    }
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub(crate) enum Then {
     CutAfter,
     /// The connection stays open, but nothing goes through in either direction until [`Proxy::release`].
     Stall,
+    /// The same for all connections, and for those that come: as if the network swallowed everything.
+    Silence,
 }
 
 /// Something that goes wrong once.
@@ -96,6 +98,8 @@ struct Shared {
     /// Told of each fault that has happened.
     happened: Condvar,
     is_closing: AtomicBool,
+    /// Nothing goes through, whatever connection it is on.
+    is_silent: AtomicBool,
 }
 
 #[derive(Default)]
@@ -136,6 +140,7 @@ impl Proxy {
             ledger: Mutex::default(),
             happened: Condvar::new(),
             is_closing: AtomicBool::new(false),
+            is_silent: AtomicBool::new(false),
         });
         let accepting = Arc::clone(&shared);
         std::thread::spawn(move || {
@@ -220,6 +225,7 @@ impl Proxy {
 
     /// Lets stalled connections go on.
     pub(crate) fn release(&self) {
+        self.shared.is_silent.store(false, Ordering::SeqCst);
         for connection in self.connections() {
             connection.set_gate(Gate::Open);
         }
@@ -251,6 +257,14 @@ impl Shared {
         self.ledger.lock().unwrap()
     }
 
+    fn silence(&self) {
+        self.is_silent.store(true, Ordering::SeqCst);
+        let connections = self.ledger().connections.clone();
+        for connection in connections {
+            connection.set_gate(Gate::Shut);
+        }
+    }
+
     fn accept(self: &Arc<Self>, program: TcpStream) -> io::Result<()> {
         {
             let mut ledger = self.ledger();
@@ -268,7 +282,10 @@ impl Shared {
         let connection = Arc::new(Connection {
             program,
             server,
-            gate: Mutex::new(Gate::Open),
+            gate: Mutex::new(match self.is_silent.load(Ordering::SeqCst) {
+                true => Gate::Shut,
+                false => Gate::Open,
+            }),
             opened: Condvar::new(),
             expects_one_byte: AtomicBool::new(false),
         });
@@ -343,6 +360,7 @@ impl Shared {
                 Then::CutInside => inside = Some(offset),
                 Then::CutAfter => inside = Some(message.bytes.len()),
                 Then::Stall => connection.set_gate(Gate::Shut),
+                Then::Silence => self.silence(),
             }
             let mut ledger = self.ledger();
             ledger.happened += usize::from(fault.next.is_empty());
