@@ -12,8 +12,8 @@ use super::verify::{self, Outcome};
 use super::{MODES, check, interrupted};
 use crate::config::commit::Patience;
 use crate::config::import::Mode;
-use crate::db::ddl;
 use crate::db::pool::Database;
+use crate::db::truncate::truncate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::progress::Progress;
 use crate::pipeline::{Load, LoadEnd, Pipeline, Writing};
@@ -76,7 +76,7 @@ impl<'a> Race<'a> {
         check(self.interrupt)?;
         let table = self.scratch.table(mode)?;
         let client = self.database.get().await?;
-        ddl::truncate(&client, &table.name).await?;
+        truncate(&client, &table.name).await?;
         // The workers may need all connections but one.
         drop(client);
         let workers = self.scenario.workers_in(mode);

@@ -2,7 +2,7 @@
 
 use tokio_postgres::Client;
 
-use super::introspect::{is_unlogged, only_own_rows};
+use super::introspect::is_unlogged;
 use super::replace::table_exists;
 use crate::config::storage::Persistence;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
@@ -364,19 +364,6 @@ pub async fn drop_empty_table(client: &mut Client, table: &TableName) -> Result<
     drop_table(transaction.client(), table).await?;
     transaction.commit().await.map_err(failed)?;
     Ok(true)
-}
-
-/// Removes all rows of a table, with those of its partitions, and without those of tables that inherit from it: they are
-/// tables of their own.
-///
-/// # Errors
-/// What the server says, such as foreign keys that point to the table.
-pub async fn truncate(client: &Client, table: &TableName) -> Result<()> {
-    let doing = format!("empty table {}", table.plain());
-    let only = only_own_rows(client, table).await?;
-    execute(client, &format!("truncate {only}{table}"), &doing)
-        .await
-        .map_err(|error| error.in_table(table.plain()))
 }
 
 async fn execute(client: &Client, sql: &str, doing: &str) -> Result<()> {

@@ -12,6 +12,7 @@ pub mod migrate;
 pub mod pool;
 pub mod replace;
 pub mod sequences;
+pub mod truncate;
 pub mod verify;
 
 mod capacity;

@@ -8,6 +8,7 @@ use crate::config::commit::Upsert;
 use crate::db::ddl::{self, ColumnChange, NewTable};
 use crate::db::merge::{self, Merge, Merged};
 use crate::db::replace;
+use crate::db::truncate::truncate;
 use crate::error::{Error, Result};
 use crate::model::column::TargetColumn;
 use crate::model::report::Replaced;
@@ -41,7 +42,7 @@ impl Target {
             Route::InPlace(before) | Route::OneTransaction(before) => {
                 add_columns(client, &self.name, &self.added).await?;
                 if *before == Before::Truncate {
-                    ddl::truncate(client, &self.name).await?;
+                    truncate(client, &self.name).await?;
                 }
                 return Ok(());
             }

@@ -307,3 +307,21 @@ fn keys_without_overlaps_are_kept_when_rows_are_replaced() {
         ["[1,2)|[10,20)", "[1,2)|[20,30)"]
     );
 }
+
+#[test]
+fn a_table_that_others_refer_to_is_replaced_rather_than_truncated() {
+    let directory = tempfile::tempdir().unwrap();
+    let rows_of_file = [vec![json!(1), json!("new")]];
+    let file = workbook(directory.path(), "t.xlsx", &["id", "name"], rows_of_file);
+    let database = TestDatabase::create();
+    database.query(
+        "create table t (id int primary key, name text); insert into t values (1, 'old'); \
+         create table child (t int references t); insert into child values (1)",
+    );
+    let truncate = ["--table", "t", "--if-exists", "truncate"];
+    Run::import(&database, &file, &truncate).assert_fails(5, &["--if-exists replace"]);
+    assert_eq!(rows(&database, "select name from t"), ["old"]);
+    let replace = ["--table", "t", "--if-exists", "replace"];
+    Run::import(&database, &file, &replace).document(0);
+    assert_eq!(rows(&database, "select name from t"), ["new"]);
+}
