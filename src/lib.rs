@@ -53,7 +53,8 @@
 //!    What the columns hold is added up on the way, for the receipt ([`model::receipt`]).
 //! 7. The sink writes. `sequential` and `concurrent` run a prepared INSERT for each row, `batch` one COPY for the
 //!    batch. When the server refuses a batch for what a row holds, the row is searched for under savepoints by the
-//!    COPY's line or by halving, and the others are loaded. The batch's record is written in the same transaction
+//!    COPY's line or by halving, and the others are loaded. The server names one cell of a row; the others are found in a
+//!    temporary table of the same types ([`sink::suspects`]). The batch's record is written in the same transaction
 //!    ([`sink::ledger`]). What may pass is tried again ([`sink::retry`]); after a connection was lost in the midst of a
 //!    commit, the ledger knows whether the batch is in.
 //! 8. Counters go up as batches are written ([`pipeline::progress`]); whoever listens draws bars or lines.

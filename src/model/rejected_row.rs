@@ -159,12 +159,21 @@ impl RejectedRow {
         match cells.as_slice() {
             _ if self.faults.is_empty() => format!("row {row}: {message} ({sqlstate})"),
             [] | [_] => why(cell, message, sqlstate),
-            cells => {
-                let why = |at: &RejectedCell| why(&at.cell, &at.message, &at.sqlstate);
-                cells.iter().map(why).collect::<Vec<String>>().join("; ")
-            }
+            cells => reasons(cells.iter()),
         }
     }
+
+    /// The same of its cells beside the one that it is named by; mostly there are none.
+    #[must_use]
+    pub fn why_beside_first(&self) -> String {
+        let cells = self.reject.cells.iter();
+        reasons(cells.filter(|cell| cell.cell != self.reject.cell))
+    }
+}
+
+fn reasons<'c>(cells: impl Iterator<Item = &'c RejectedCell>) -> String {
+    let reasons = cells.map(|at| why(&at.cell, &at.message, &at.sqlstate));
+    reasons.collect::<Vec<String>>().join("; ")
 }
 
 fn why(cell: &str, message: &str, sqlstate: &str) -> String {
@@ -240,6 +249,7 @@ mod tests {
         );
         assert_eq!(row.faults, [0, 2]);
         assert_eq!(row.why(), "B17: no number (22P02); D17: too large (22003)");
+        assert_eq!(row.why_beside_first(), "B17: no number (22P02)");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::model::reject::Reject;
 use crate::model::value::Value;
 use crate::sink::Refusal;
 use crate::sink::ledger::{BatchRecord, row_number};
+use crate::sink::suspects::{ROWS_LOOKED_AT, Suspect};
 
 /// A row of a batch that is rejected.
 #[derive(Debug, Clone)]
@@ -28,6 +29,8 @@ pub(super) struct Account {
     pub(super) rejects: Vec<Reject>,
     /// All rejected rows of the batch, by their place in it.
     pub(super) rejected: Vec<RejectedAt>,
+    /// Those of them that the server may refuse for further cells, by their place among them; not more than are looked at.
+    pub(super) suspects: Vec<(usize, Suspect)>,
     /// Rows that an earlier attempt has loaded.
     pub(super) loaded_before: u64,
     /// What the columns of the loaded rows hold, those loaded before among them.
@@ -41,8 +44,16 @@ impl Account {
         self.fresh = None;
         self.rejects.clear();
         self.rejected.clear();
+        self.suspects.clear();
         self.loaded_before = 0;
         self.totals = totals;
+    }
+
+    /// The row that is rejected next may have more bad cells.
+    pub(super) fn suspect(&mut self, suspect: impl FnOnce() -> Suspect) {
+        if self.suspects.len() < ROWS_LOOKED_AT {
+            self.suspects.push((self.rejected.len(), suspect()));
+        }
     }
 
     /// Adds a loaded row's values.

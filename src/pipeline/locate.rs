@@ -8,6 +8,7 @@ use crate::model::cell::Cell;
 use crate::model::reject::{Fault, Reject, RejectReason, RejectedCell};
 use crate::model::sheet::SheetDescription;
 use crate::sink::Refusal;
+use crate::sink::suspects::CellRefusal;
 use crate::transform::fault::shortened;
 use crate::transform::mapping::MappedColumn;
 
@@ -67,18 +68,10 @@ impl Locator {
         faults: impl IntoIterator<Item = (&'c MappedColumn, Fault)>,
     ) -> Reject {
         for fault in faults {
-            let cell = self.cell_fault(batch, row, fault).first_cell();
-            let is_new = |cell: &RejectedCell| reject.cells.iter().all(|c| c.cell != cell.cell);
-            reject.cells.extend(cell.filter(is_new));
+            add_cell(&mut reject, &self.cell_fault(batch, row, fault));
         }
-        Self::sort(&mut reject);
+        sort_cells(&mut reject);
         reject
-    }
-
-    /// Puts the cells in the order of the sheet.
-    fn sort(reject: &mut Reject) {
-        let column = |cell: &RejectedCell| address_of(&cell.cell).map(|at| at.column);
-        reject.cells.sort_by_cached_key(column);
     }
 
     fn cell_fault(
@@ -113,6 +106,7 @@ impl Locator {
                 text_of(batch, row, column.source).map_or(0, str::len)
             })
         });
+        let cells = refusal.cells.unwrap_or_default();
         let reject = Reject {
             reason: reason(&refusal.sqlstate),
             sqlstate: refusal.sqlstate,
@@ -122,7 +116,35 @@ impl Locator {
                 .or_else(|| column.map(expected)),
             ..self.at(batch, row, column)
         };
-        reject.by_first_cell()
+        self.with_refusals(batch, row, columns, reject.by_first_cell(), cells)
+    }
+
+    /// The row with more cells that the server refuses.
+    pub(super) fn with_refusals(
+        &self,
+        batch: &Batch,
+        row: Row<'_>,
+        columns: &[MappedColumn],
+        mut reject: Reject,
+        cells: Vec<CellRefusal>,
+    ) -> Reject {
+        for cell in cells {
+            // What says where a row comes from is in no cell.
+            let Some(column) = columns.get(cell.field) else {
+                continue;
+            };
+            let constraint = cell.constraint.map(|name| self.known(name));
+            let named = Reject {
+                reason: reason(&cell.sqlstate),
+                sqlstate: cell.sqlstate,
+                message: self.known(cell.message),
+                expected: constraint.or_else(|| Some(expected(column))),
+                ..self.at(batch, row, Some(column))
+            };
+            add_cell(&mut reject, &named);
+        }
+        sort_cells(&mut reject);
+        reject
     }
 
     /// A cell of the header's column with this index, as people name it.
@@ -151,6 +173,20 @@ impl Locator {
             cells: Vec::new(),
         }
     }
+}
+
+/// Adds the cell that `named` is about, if it is a new one: of each cell one reason is enough.
+fn add_cell(reject: &mut Reject, named: &Reject) {
+    let is_new = reject.cells.iter().all(|cell| cell.cell != named.cell);
+    reject
+        .cells
+        .extend(named.first_cell().filter(|_cell| is_new));
+}
+
+/// Puts the cells in the order of the sheet.
+fn sort_cells(reject: &mut Reject) {
+    let column = |cell: &RejectedCell| address_of(&cell.cell).map(|at| at.column);
+    reject.cells.sort_by_cached_key(column);
 }
 
 fn expected(column: &MappedColumn) -> String {

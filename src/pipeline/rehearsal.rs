@@ -97,6 +97,7 @@ fn beside(conflicts: Vec<Conflict>, rows: u64) -> Result<Merged> {
             ),
             column: None,
             constraint: Some(conflict.index),
+            cells: None,
         };
         refused.entry(conflict.ordinal).or_insert(refusal);
     }

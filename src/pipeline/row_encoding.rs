@@ -8,6 +8,7 @@ use crate::model::cell::Cell;
 use crate::model::reject::{Fault, Reject};
 use crate::model::value::Value;
 use crate::sink::encode::RowEncoder;
+use crate::sink::suspects::Suspect;
 use crate::transform::coerce::CellNote;
 use crate::transform::column_coercion::{ColumnCoercion, ValueTaker};
 use crate::transform::mapping::MappedColumn;
@@ -80,6 +81,28 @@ impl<'b> RowEncoding<'b> {
             .skip(1);
         let faults = behind.filter_map(|(column, _)| Some((*column, self.fault(row, column)?)));
         faults.collect()
+    }
+
+    /// The row without the cells that do not fit their columns, so that the server can be asked about the others.
+    #[cold]
+    pub(super) fn suspect(&self, row: Row<'_>) -> Suspect {
+        let (mut encoder, mut known) = (self.plan.encoder(), Vec::new());
+        encoder.start_row();
+        for (field, (column, _)) in self.columns.iter().enumerate() {
+            let cell = row.cells.get(column.source).copied().unwrap_or(Cell::Empty);
+            let text = self.batch.text_of(cell);
+            let value = match self.plan.coercion.coerce(cell, text, &column.target) {
+                Ok(coerced) => coerced.value,
+                Err(_fault) => {
+                    known.push(field);
+                    Value::Null
+                }
+            };
+            encoder.field(field, value);
+        }
+        self.encode_origin(row, &mut encoder);
+        encoder.finish_row();
+        Suspect::of_row(&encoder.take(), 0, known)
     }
 
     fn fault(&self, row: Row<'_>, column: &MappedColumn) -> Option<Fault> {

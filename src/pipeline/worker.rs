@@ -21,9 +21,9 @@ use super::totals::TotalsLog;
 use crate::error::Result;
 use crate::model::batch::Batch;
 use crate::model::cell::Cell;
-use crate::model::reject::Reject;
 use crate::sink::encode::{EncodedBatch, RowEncoder};
-use crate::sink::{Sink, WriteFailure, Written};
+use crate::sink::suspects::{ROWS_LOOKED_AT, Suspect, Suspects, may_be_of_cells};
+use crate::sink::{Refusal, Sink, WriteFailure, Written};
 use crate::transform::mapping::target_columns;
 
 /// A batch on its way to a worker, and how its rows are written.
@@ -174,7 +174,10 @@ impl Surroundings {
             let is_done = self.plan.earlier.contains(number);
             if is_done && let Some(reject) = self.plan.earlier.rejects.get(&number) {
                 let reject = rows.found_again(row, reject);
-                self.count(&reject);
+                if may_be_of_cells(&reject.sqlstate) {
+                    account.suspect(|| rows.suspect(row));
+                }
+                self.progress.rejected(1);
                 account.rejected.push(RejectedAt { index, reject });
                 continue;
             }
@@ -206,6 +209,7 @@ impl Surroundings {
                     let others = rows.further_faults(row, first.0);
                     let reject = self.plan.locator.fault(batch, row, first, others);
                     account.rejects.push(reject.clone());
+                    account.suspect(|| rows.suspect(row));
                     self.reject(RejectedAt { index, reject }, account)?;
                 }
             }
@@ -225,9 +229,13 @@ impl Surroundings {
     ) -> Result<()> {
         self.progress.loaded(account.loaded_before);
         if encoded.row_count() == 0 && account.rejects.is_empty() {
+            // All of it is done already.
+            let mut nothing = Written::default();
+            self.find_bad_cells(sink, batch, encoded, &mut nothing, account)
+                .await;
             return Ok(());
         }
-        let (written, failure) = {
+        let (mut written, failure) = {
             let _timed = self.progress.write();
             let record = Recorded {
                 plan: &self.plan,
@@ -245,10 +253,56 @@ impl Surroundings {
             self.progress
                 .left_out(written.left_out(encoded.row_count()));
         }
+        if failure.is_none() && !self.stop.is_cancelled() {
+            self.find_bad_cells(sink, batch, encoded, &mut written, account)
+                .await;
+        }
         let refused = self.take_refused(batch, &written, account);
         match failure {
             Some(error) => Err(error),
             None => refused,
+        }
+    }
+
+    /// Asks the server about the further cells of rejected rows, and adds those that it refuses.
+    async fn find_bad_cells<S: Sink>(
+        &self,
+        sink: &mut S,
+        batch: &Batch,
+        encoded: &EncodedBatch,
+        written: &mut Written,
+        account: &mut Account,
+    ) {
+        let refused = written.refused.iter_mut();
+        let mut refused: Vec<&mut Refusal> = refused
+            .filter(|refusal| refusal.cells.is_none() && may_be_of_cells(&refusal.sqlstate))
+            .take(ROWS_LOOKED_AT)
+            .collect();
+        let rows = refused.iter();
+        let rows = rows.map(|refusal| Suspect::of_row(encoded, refusal.row, Vec::new()));
+        let mut suspects = Suspects {
+            form: encoded.form(),
+            rows: rows.collect(),
+        };
+        let (places, known): (Vec<usize>, Vec<Suspect>) =
+            std::mem::take(&mut account.suspects).into_iter().unzip();
+        suspects.rows.extend(known);
+        if suspects.rows.is_empty() {
+            return;
+        }
+        let mut found = sink.find_bad_cells(&suspects).await.into_iter();
+        for (refusal, cells) in refused.iter_mut().zip(found.by_ref()) {
+            refusal.cells = Some(cells);
+        }
+        for (place, cells) in places.into_iter().zip(found) {
+            let Some(rejected) = account.rejected.get_mut(place) else {
+                continue;
+            };
+            if let Some(row) = batch.row(rejected.index) {
+                let (locator, columns) = (&self.plan.locator, &self.plan.columns);
+                let reject = rejected.reject.clone();
+                rejected.reject = locator.with_refusals(batch, row, columns, reject, cells);
+            }
         }
     }
 
@@ -298,20 +352,18 @@ impl Surroundings {
 
     /// Counts a rejected row and keeps it, or says that it is one too many.
     fn reject(&self, rejected: RejectedAt, account: &mut Account) -> Result<()> {
-        self.count(&rejected.reject);
+        self.progress.rejected(1);
         let counters = self.progress.snapshot();
         let stop = self.plan.limits.stop_after(&rejected.reject, &counters);
         account.rejected.push(rejected);
         stop.map_or(Ok(()), Err)
     }
 
-    fn count(&self, reject: &Reject) {
-        self.progress.rejected(1);
-        self.rejects.push(reject.clone());
-    }
-
-    /// Hands the batch's rejected rows to the file that they are written to.
+    /// Keeps the batch's rejected rows for the report, and hands them to the file that they are written to.
     async fn deliver(&self, sequence: u64, batch: &Batch, account: &mut Account) -> Result<()> {
+        for rejected in &account.rejected {
+            self.rejects.push(rejected.reject.clone());
+        }
         let Some(RejectFile { sender, cells }) = &self.reject_file else {
             return Ok(());
         };

@@ -104,18 +104,23 @@ impl Evidence {
     }
 }
 
-/// The server's error as a refusal of one row.
-pub(crate) fn refusal(row: usize, error: &DbError) -> Refusal {
-    let message = match error.detail() {
+/// What the server says, with its detail.
+pub(super) fn message(error: &DbError) -> String {
+    match error.detail() {
         Some(detail) => format!("{}: {detail}", error.message()),
         None => error.message().to_owned(),
-    };
+    }
+}
+
+/// The server's error as a refusal of one row.
+pub(crate) fn refusal(row: usize, error: &DbError) -> Refusal {
     Refusal {
         row,
         sqlstate: error.code().code().to_owned(),
-        message,
+        message: message(error),
         column: error.column().map(str::to_owned),
         constraint: error.constraint().map(str::to_owned),
+        cells: None,
     }
 }
 

@@ -4,8 +4,10 @@ use deadpool_postgres::Object;
 
 use super::copy_batch::CopyStatements;
 use super::encode::EncodedBatch;
+use super::frame::Frame;
 use super::ledger::{BatchLedger, BatchRecord};
 use super::retry::Retry;
+use super::suspects::{RefusedCells, Suspects};
 use super::{Connections, Sink, WriteFailure, Written};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::column::TargetColumn;
@@ -138,6 +140,25 @@ fn outcome_unknown(table: &TableName) -> Error {
 }
 
 impl<C: Connections> Sink for CopySink<C> {
+    async fn find_bad_cells(&mut self, suspects: &Suspects) -> RefusedCells {
+        let nothing = vec![Vec::new(); suspects.rows.len()];
+        let Some((client, statements)) = self.open.take() else {
+            return nothing;
+        };
+        let cells = &statements.cells;
+        match cells.find(&client, Frame::Transaction, suspects).await {
+            Ok(found) => {
+                self.open = Some((client, statements));
+                found
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the bad cells of rejected rows are not looked for");
+                abandon(client);
+                nothing
+            }
+        }
+    }
+
     async fn set_columns(&mut self, columns: &[TargetColumn]) -> Result<()> {
         self.columns = columns.to_vec();
         // Prepared for the new columns with the next batch, which is tried again where this is not.

@@ -6,6 +6,7 @@ use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::{Client, Statement};
 
 use super::answers::Answers;
+use super::bad_cells::CellFinder;
 use super::classify::{Blame, Evidence, blame, row_fault, row_named_by_copy};
 use super::copy_stream::{
     Around, CopyError, CopyInto, copy_rows, copy_rows_behind, copy_rows_between, copy_sql,
@@ -32,6 +33,8 @@ pub(super) struct CopyStatements {
     answers: Answers,
     evidence: Evidence,
     check: Option<VersionCheck>,
+    /// Finds all bad cells of rejected rows.
+    pub(super) cells: CellFinder,
 }
 
 impl CopyStatements {
@@ -94,6 +97,7 @@ impl CopyStatements {
             answers: retry.answers,
             evidence: retry.watch.evidence.clone(),
             check,
+            cells: CellFinder::new(table, columns, retry),
         })
     }
 

@@ -13,8 +13,10 @@ use super::copy_batch::CopyStatements;
 use super::copy_stream::CopyInto;
 use super::encode::EncodedBatch;
 use super::failure::{BatchFailure, Driver};
+use super::frame::Frame;
 use super::ledger::{BatchLedger, BatchRecord};
 use super::retry::Retry;
+use super::suspects::{RefusedCells, Suspects};
 use super::{Sink, WriteFailure, Written, write_error};
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::column::TargetColumn;
@@ -225,6 +227,30 @@ impl HeldSink {
 }
 
 impl Sink for HeldSink {
+    async fn find_bad_cells(&mut self, suspects: &Suspects) -> RefusedCells {
+        let nothing = vec![Vec::new(); suspects.rows.len()];
+        // A savepoint would end what frozen rows take.
+        if self.transaction.rows == StoredRows::Frozen {
+            return nothing;
+        }
+        let mut held = self.transaction.client.lock().await;
+        let Some(client) = &*held else {
+            return nothing;
+        };
+        let cells = &self.statements.cells;
+        match cells.find(client, Frame::Savepoint, suspects).await {
+            Ok(found) => found,
+            Err(error) => {
+                // What ends the connection ends the transaction, as the next who writes is told.
+                tracing::debug!(%error, "the bad cells of rejected rows are not looked for");
+                if let Some(client) = held.take() {
+                    abandon(client);
+                }
+                nothing
+            }
+        }
+    }
+
     async fn set_columns(&mut self, columns: &[TargetColumn]) -> Result<()> {
         let (table, ledger) = (self.transaction.table.clone(), self.ledger);
         let (retry, rows) = (&self.retry, self.transaction.rows);

@@ -1,6 +1,9 @@
 //! Writing rows. One trait, [`Sink`]; what it writes are encoded rows, so that a sink never converts anything.
 
 pub mod answers;
+mod bad_cells;
+mod cell_checks;
+mod cell_probe;
 pub(crate) mod classify;
 pub mod copy;
 mod copy_batch;
@@ -18,6 +21,7 @@ pub mod reject_file;
 pub mod retry;
 mod row_statements;
 pub mod search;
+pub mod suspects;
 pub mod table_version;
 
 use deadpool_postgres::Object;
@@ -27,6 +31,7 @@ use crate::model::column::TargetColumn;
 use crate::model::table::TableName;
 use encode::EncodedBatch;
 use ledger::BatchRecord;
+use suspects::{CellRefusal, RefusedCells, Suspects};
 
 /// A row that the server refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +46,8 @@ pub struct Refusal {
     pub column: Option<String>,
     /// The constraint, where the server named it.
     pub constraint: Option<String>,
+    /// All of its cells that the server refuses; none if they were not looked for.
+    pub cells: Option<Vec<CellRefusal>>,
 }
 
 /// What became of a batch's rows: loaded, refused, and those that the table itself left out, which a trigger can do.
@@ -108,6 +115,12 @@ pub trait Sink: Send {
     /// # Errors
     /// What the server says.
     fn set_columns(&mut self, columns: &[TargetColumn]) -> impl Future<Output = Result<()>> + Send;
+
+    /// Finds the cells that the server refuses in rows that are not loaded, as far as it can. It changes nothing, and
+    /// nothing depends on it.
+    fn find_bad_cells(&mut self, suspects: &Suspects) -> impl Future<Output = RefusedCells> + Send {
+        std::future::ready(vec![Vec::new(); suspects.rows.len()])
+    }
 }
 
 /// The server's error with what was being done.

@@ -1,13 +1,18 @@
 //! One INSERT and one commit for each row: what the sequential and concurrent modes do, one sink a connection.
 
+use std::sync::Arc;
+
 use deadpool_postgres::Object;
 
+use super::bad_cells::CellFinder;
 use super::classify::{Blame, Evidence, MOST_SUSPECTS, blame, refusal, row_fault};
 use super::copy::abandon;
 use super::encode::EncodedBatch;
+use super::frame::Frame;
 use super::ledger::{BatchLedger, BatchRecord, Recorded, record_error};
 use super::retry::{Retry, Tries};
 use super::row_statements::{RowState, RowStatements};
+use super::suspects::{CellRefusal, RefusedCells, Suspect, Suspects, may_be_of_cells};
 use super::{Connections, Refusal, Sink, WriteFailure, Written, superseded, write_error};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::column::TargetColumn;
@@ -22,6 +27,7 @@ pub struct PerRowSink<C> {
     columns: Vec<TargetColumn>,
     ledger: Option<BatchLedger>,
     retry: Retry,
+    cells: Arc<CellFinder>,
 }
 
 /// What became of a row.
@@ -49,6 +55,7 @@ impl<C: Connections> PerRowSink<C> {
             table: table.clone(),
             columns: columns.to_vec(),
             ledger,
+            cells: Arc::new(CellFinder::new(table, columns, &retry)),
             retry,
         };
         let retry = sink.retry.clone();
@@ -126,6 +133,7 @@ impl<C: Connections> PerRowSink<C> {
     ) -> Result<RowEnd> {
         let is_recorded = self.ledger.is_some();
         let evidence = self.retry.watch.evidence.clone();
+        let cells = Arc::clone(&self.cells);
         let mut is_unknown = false;
         loop {
             let row = Row {
@@ -134,6 +142,7 @@ impl<C: Connections> PerRowSink<C> {
                 record,
                 is_unknown,
                 evidence: &evidence,
+                cells: &cells,
             };
             let written = self
                 .over(async |client, statements, table| row.write(client, statements, table).await)
@@ -175,6 +184,7 @@ struct Row<'a> {
     /// Whether it may have been inserted before.
     is_unknown: bool,
     evidence: &'a Evidence,
+    cells: &'a CellFinder,
 }
 
 impl Row<'_> {
@@ -213,10 +223,35 @@ impl Row<'_> {
                 return Err(failed(error));
             }
         }
-        let refusal = refusal(row, fault);
+        let refusal = self.named(client, refusal(row, fault)).await?;
         let recorded = statements.reject(client, record, &refusal).await;
         recorded.map_err(failed)?;
         Ok(RowEnd::Refused(refusal))
+    }
+
+    /// The refusal with the cells that are at fault. An INSERT does not say which one is: it is the first that is refused
+    /// for the same.
+    async fn named(&self, client: &Object, mut refusal: Refusal) -> Result<Refusal> {
+        if !may_be_of_cells(&refusal.sqlstate) {
+            return Ok(refusal);
+        }
+        let suspects = Suspects {
+            form: self.batch.form(),
+            rows: vec![Suspect::of_row(self.batch, self.row, Vec::new())],
+        };
+        let found = self.cells.find(client, Frame::Transaction, &suspects);
+        let cells = found.await?.into_iter().next().unwrap_or_default();
+        let is_same = |cell: &&CellRefusal| {
+            cell.sqlstate == refusal.sqlstate && cell.constraint == refusal.constraint
+        };
+        let same = cells.iter().filter(is_same);
+        let by_words = |cell: &&CellRefusal| cell.message == refusal.message;
+        let named = same.clone().find(by_words).or(same.clone().next());
+        if let (None, Some(cell)) = (&refusal.column, named) {
+            refusal.column = self.cells.column(cell.field).cloned();
+        }
+        refusal.cells = Some(cells);
+        Ok(refusal)
     }
 
     /// Whether the table takes another row of the batch, so that this one is at fault. A row without others is, too.
@@ -252,8 +287,20 @@ fn outcome_unknown(error: &Error, table: &TableName) -> Error {
 }
 
 impl<C: Connections> Sink for PerRowSink<C> {
+    async fn find_bad_cells(&mut self, suspects: &Suspects) -> RefusedCells {
+        let cells = Arc::clone(&self.cells);
+        let found = self
+            .over(async |client, _, _| cells.find(client, Frame::Transaction, suspects).await)
+            .await;
+        found.unwrap_or_else(|error| {
+            tracing::debug!(%error, "the bad cells of rejected rows are not looked for");
+            vec![Vec::new(); suspects.rows.len()]
+        })
+    }
+
     async fn set_columns(&mut self, columns: &[TargetColumn]) -> Result<()> {
         self.columns = columns.to_vec();
+        self.cells = Arc::new(CellFinder::new(&self.table, columns, &self.retry));
         if let Some((client, _)) = self.open.take() {
             match self.statements(&client, columns).await {
                 Ok(statements) => self.open = Some((client, statements)),

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::answers::Answers;
 use super::classify::Evidence;
 use super::notices::Notices;
+use super::suspects::CellBudget;
 use super::table_version::TableVersion;
 use crate::error::{Error, ErrorKind};
 use crate::model::notice::{Notice, Trouble};
@@ -39,6 +40,8 @@ pub struct TableWatch {
     pub evidence: Evidence,
     /// What it must still be like when a batch is written; none where nobody else can alter it.
     pub version: Option<Arc<TableVersion>>,
+    /// How many rows may still be looked at for all of their bad cells.
+    pub cells: CellBudget,
 }
 
 /// What was tried again, and whether that is told: by the first of several that fail together, and by the last of them

@@ -5,6 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use crate::support::import::{Run, columns, rows};
 use crate::support::program::sheetload;
 use crate::support::server::TestDatabase;
@@ -61,6 +63,18 @@ impl Case {
 )]
 fn note(text: &str) {
     eprintln!("{text}");
+}
+
+/// The cells of all rejects in a report, sorted.
+fn rejected_cells(document: &Value) -> Vec<String> {
+    let mut cells: Vec<String> = document["rejects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|reject| reject["cell"].as_str().unwrap_or("-").to_owned())
+        .collect();
+    cells.sort();
+    cells
 }
 
 /// The three ways in which a sheet is loaded a second time.
@@ -131,6 +145,23 @@ fn generated_columns_are_passed_over_when_asked() {
         .document(0);
     let expected = ["10|a|2.5|2|5.0", "11|b|1.5|4|6.0"];
     assert_eq!(case.rows("select * from gen order by id"), expected);
+}
+
+#[test]
+fn all_cells_that_only_the_server_refuses_are_named() {
+    let Some(case) = Case::named("10-types-enum-array-json") else {
+        return;
+    };
+    case.set_up();
+    let document = case.import("types.xlsx", &["--table", "ty"]).document(3);
+    assert_eq!(case.rows("select id from ty"), ["1"]);
+    let text = document["rejects"].to_string();
+    for cell in [
+        "B3", "C3", "D3", "E3", "G3", "H3", "I3", "J3", "K3", "L3", "M3", "N3", "O3",
+    ] {
+        assert!(text.contains(&format!("!{cell}\"")), "{cell} in {text}");
+    }
+    assert_eq!(document["error_count"], 1);
 }
 
 #[test]
@@ -542,6 +573,32 @@ fn columns_without_a_title_are_found_again() {
             ["1|p|d|e|b"],
             "{args:?}"
         );
+    }
+}
+
+#[test]
+fn each_mode_names_the_cell_that_the_server_refuses() {
+    let Some(case) = Case::named("69-server-side-cell-naming") else {
+        return;
+    };
+    case.sql(
+        "create type e69 as enum ('ok'); create domain d69 as text check (value like '%@%'); \
+         create table t69 (id int, en e69, dom d69, arr int[], js jsonb, rng int4range, bits bit(3), \
+             ck int check (ck > 0), rx text check (rx ~ '^[a-z]+$'), ip inet)",
+    );
+    let expected = ["B3", "C4", "D5", "E6", "F7", "G8", "H9", "I10", "J11"];
+    for mode in ["batch", "sequential", "concurrent"] {
+        case.sql("truncate t69");
+        let document = case
+            .import("s.xlsx", &["--table", "t69", "--mode", mode, "--again"])
+            .document(3);
+        assert_eq!(case.rows("select id from t69"), ["0"], "{mode}");
+        let mut expected: Vec<String> = expected
+            .iter()
+            .map(|cell| format!("Sheet!{cell}"))
+            .collect();
+        expected.sort();
+        assert_eq!(rejected_cells(&document), expected, "{mode}");
     }
 }
 

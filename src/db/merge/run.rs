@@ -260,6 +260,7 @@ impl Run<'_, '_> {
                 ),
                 column: column.cloned(),
                 constraint: None,
+                cells: None,
             };
             self.merged.refused.push((ordinal, refusal));
         }
@@ -287,6 +288,7 @@ impl Run<'_, '_> {
                 message: format!("duplicate key: ({columns})=({values}) {because}"),
                 column: column.clone(),
                 constraint: Some(self.key.index.clone()),
+                cells: None,
             };
             self.merged.refused.push((ordinal, refusal));
         }

@@ -8,6 +8,8 @@ pub mod binary;
 pub mod numeric;
 pub mod text;
 
+use std::borrow::Cow;
+
 use bytes::{BufMut as _, Bytes, BytesMut};
 
 use crate::model::column::{ColumnKind, TargetColumn};
@@ -161,6 +163,31 @@ fn put_measured(out: &mut BytesMut, put: impl FnOnce(&mut BytesMut)) {
 }
 
 impl EncodedBatch {
+    /// Rows of fields that are encoded already.
+    pub fn of_fields<'f>(
+        form: FieldForm,
+        rows: impl IntoIterator<Item = Vec<Option<Cow<'f, [u8]>>>>,
+    ) -> Self {
+        let (mut bytes, mut row_ends) = (BytesMut::new(), Vec::new());
+        for fields in rows {
+            bytes.put_i16(i16::try_from(fields.len()).unwrap_or(i16::MAX));
+            for field in &fields {
+                let Some(field) = field else {
+                    bytes.extend_from_slice(&NULL);
+                    continue;
+                };
+                bytes.extend_from_slice(&field_length(field.len()));
+                bytes.extend_from_slice(field);
+            }
+            row_ends.push(bytes.len());
+        }
+        Self {
+            form,
+            bytes: bytes.freeze(),
+            row_ends,
+        }
+    }
+
     /// What the fields hold.
     #[must_use]
     pub fn form(&self) -> FieldForm {

@@ -16,12 +16,12 @@ use crate::model::rejected_row::{Meaning, RejectedRow, RejectedSheet, StoredCell
 /// The title of the column behind the sheet's.
 const OTHER_CELLS: &str = "other_cells";
 /// The title of the last column.
-const BAD_CELLS: &str = "bad_cells";
+const OTHER_BAD_CELLS: &str = "other_bad_cells";
 
 /// A file of comma-separated values.
 ///
 /// The columns are what is wrong ([`FIELDS`]), the titles of the first sheet with a rejected row, `other_cells`, and
-/// `bad_cells`: all cells at fault, each with its reason, while the fields name the first.
+/// `other_bad_cells`: the cells at fault beside the one that the fields name, each with its reason.
 /// A later sheet's cells go under the same titles; those whose titles the first sheet has not are in `other_cells`, as
 /// a JSON object by title. So every line has as many fields as the header, whatever the sheets.
 ///
@@ -48,7 +48,7 @@ impl CsvFile {
         self.columns = self.titles.iter().cloned().zip(0..).collect();
         let titles = self.titles.iter().map(|title| harmless(title));
         let fields = FIELDS.into_iter().map(Cow::Borrowed);
-        let last = [OTHER_CELLS, BAD_CELLS].map(Cow::Borrowed);
+        let last = [OTHER_CELLS, OTHER_BAD_CELLS].map(Cow::Borrowed);
         let line = line(fields.chain(titles).chain(last))?;
         Ok(self.lines.line(&line)?)
     }
@@ -57,7 +57,7 @@ impl CsvFile {
 impl Format for CsvFile {
     fn begin_sheet(&mut self, sheet: &RejectedSheet) -> Attempt {
         let mut taken = FIELDS.to_vec();
-        taken.extend([OTHER_CELLS, BAD_CELLS]);
+        taken.extend([OTHER_CELLS, OTHER_BAD_CELLS]);
         self.titles = sheet.distinct_titles(&taken);
         Ok(())
     }
@@ -81,11 +81,7 @@ impl Format for CsvFile {
             others => serde_json::to_string(&JsonCells(others))?,
         };
         let fields = fields(&row.reject)?;
-        let bad = match row.faults.as_slice() {
-            [] => String::new(),
-            _ => row.why(),
-        };
-        let last = [others.into(), bad.into()];
+        let last = [others.into(), row.why_beside_first().into()];
         let line = line(fields.into_iter().chain(cells).chain(last))?;
         Ok(self.lines.line(&line)?)
     }
