@@ -56,7 +56,8 @@
 //!    COPY's line or by halving, and the others are loaded. The server names one cell of a row; the others are found in a
 //!    temporary table of the same types ([`sink::suspects`]). The batch's record is written in the same transaction
 //!    ([`sink::ledger`]). What may pass is tried again ([`sink::retry`]); after a connection was lost in the midst of a
-//!    commit, the ledger knows whether the batch is in.
+//!    commit, the ledger knows whether the batch is in. A load that stands still looks over another connection what its
+//!    sessions wait for ([`db::lookout`]): a lock is told, and connections on which nothing moves are given up.
 //! 8. Counters go up as batches are written ([`pipeline::progress`]); whoever listens draws bars or lines.
 //! 9. [`pipeline::Pipeline::wait`] joins reader and workers, and collects every error.
 //! 10. A load that read all rows is put in place: in one transaction the rows are compared to the receipt if that is

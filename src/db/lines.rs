@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::task::AbortHandle;
 use tokio_postgres::CancelToken;
 
+use super::session::Process;
+
 /// A connection that is open.
 #[derive(Clone)]
 pub(super) struct Line {
     /// The process that serves it.
-    pub(super) process: i32,
+    pub(super) process: Process,
     pub(super) token: CancelToken,
     /// What moves its messages. Once it is ended, whoever waits for an answer learns that the connection is lost.
     pub(super) task: AbortHandle,
@@ -48,7 +50,7 @@ impl Lines {
     }
 
     /// The processes that serve them.
-    pub(super) fn processes(&self) -> Vec<i32> {
+    pub(super) fn processes(&self) -> Vec<Process> {
         self.open().iter().map(|line| line.process).collect()
     }
 
@@ -57,10 +59,10 @@ impl Lines {
         self.open().iter().map(|line| line.token.clone()).collect()
     }
 
-    /// Gives up those that are served by these processes, or all.
+    /// Gives up those that are served by processes of these numbers, or all.
     pub(super) fn give_up(&self, processes: Option<&[i32]>) {
         for line in self.open().iter() {
-            if processes.is_none_or(|processes| processes.contains(&line.process)) {
+            if processes.is_none_or(|processes| processes.contains(&line.process.number)) {
                 line.task.abort();
             }
         }

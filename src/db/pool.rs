@@ -221,7 +221,8 @@ impl Database {
 
     /// The server's processes that serve the connections.
     pub(super) fn processes(&self) -> Vec<i32> {
-        self.sessions.lines.processes()
+        let processes = self.sessions.lines.processes();
+        processes.iter().map(|process| process.number).collect()
     }
 
     /// A connection beside those of the pool, without settings.

@@ -57,11 +57,20 @@ const NEVER_IDLE: &str = "\
 /// The longest timeout that the server takes.
 const MAX_TIMEOUT_MILLIS: u128 = i32::MAX as u128;
 
+/// A process of a server. Another server, or the same one started again, may have one of the same number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Process {
+    /// Its number.
+    pub(super) number: i32,
+    /// When its server was started, in seconds.
+    pub(super) server_start: i64,
+}
+
 /// What the server says of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SessionFacts {
     /// The process that serves it.
-    pub(super) process: i32,
+    pub(super) process: Process,
     /// The server's version as `server_version_num` has it.
     pub(super) server_version: u32,
     /// The server's port on which the connection came in; 0 for a socket of the file system.
@@ -95,15 +104,18 @@ impl SessionSettings {
     pub(super) async fn set(
         &self,
         client: &Client,
-        known: &[i32],
+        known: &[Process],
     ) -> Result<Option<SessionFacts>, tokio_postgres::Error> {
         facts_of(client, &self.set_sql(known)).await
     }
 
-    fn set_sql(&self, known: &[i32]) -> String {
-        let known: Vec<String> = known.iter().map(i32::to_string).collect();
+    fn set_sql(&self, known: &[Process]) -> String {
+        let known = known
+            .iter()
+            .map(|process| format!("\"{} {}\"", process.number, process.server_start));
+        let known: Vec<String> = known.collect();
         let is_ours = format!(
-            "pg_catalog.pg_backend_pid() <> all ('{{{}}}'::pg_catalog.int4[])",
+            "pg_catalog.concat(pg_catalog.pg_backend_pid(), ' ', {SERVER_START}) <> all ('{{{}}}'::pg_catalog.text[])",
             known.join(",")
         );
         let settings = self.0.iter().map(|(name, value)| {
@@ -138,8 +150,12 @@ impl SessionSettings {
     }
 }
 
+const SERVER_START: &str =
+    "extract(epoch from pg_catalog.pg_postmaster_start_time())::pg_catalog.int8";
+
 const FACTS: &str = "\
     select pg_catalog.pg_backend_pid() as process, \
+           extract(epoch from pg_catalog.pg_postmaster_start_time())::pg_catalog.int8 as server_start, \
            pg_catalog.current_setting('server_version_num') as server_version, \
            coalesce(pg_catalog.inet_server_port(), 0) as port";
 
@@ -169,7 +185,10 @@ async fn facts_of(
 fn read_facts(row: &SimpleQueryRow) -> Option<SessionFacts> {
     let text = |column: &str| row.try_get(column).ok().flatten();
     Some(SessionFacts {
-        process: text("process")?.parse().ok()?,
+        process: Process {
+            number: text("process")?.parse().ok()?,
+            server_start: text("server_start")?.parse().ok()?,
+        },
         server_version: text("server_version")?.parse().ok()?,
         port: text("port")?.parse().ok()?,
     })

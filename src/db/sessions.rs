@@ -15,7 +15,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::capacity::is_direct;
 use super::connector::{Opened, as_driver_error, open};
 use super::lines::{Line, Lines, Served};
-use super::session::{SessionFacts, SessionSettings, facts};
+use super::session::{Process, SessionFacts, SessionSettings, facts};
 use super::tls;
 use crate::config::postgres::DatabaseSettings;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
@@ -125,9 +125,9 @@ impl Sessions {
                 return Ok(());
             }
             if Instant::now() >= closed_before {
-                let reset = self.session.reset(client, process).await;
+                let reset = self.session.reset(client, process.number).await;
                 reset.map_err(not_set_up)?;
-                return Err(self.shared(process));
+                return Err(self.shared(process.number));
             }
             // A pooler in session mode may hand a session on before we know that the connection it was for is closed.
             sleep(CLOSING_TIMEOUT / 20).await;
@@ -152,7 +152,7 @@ impl Sessions {
             let is_shared = others[0] == Some(process)
                 || others[1..].iter().any(|again| *again != Some(process));
             if is_shared {
-                return Err(self.shared(process));
+                return Err(self.shared(process.number));
             }
         }
         self.server_version.store(server_version, Ordering::Relaxed);
@@ -160,7 +160,7 @@ impl Sessions {
     }
 
     /// The process that serves another connection; none if there is no room for one.
-    async fn process_aside(&self) -> Result<Option<i32>> {
+    async fn process_aside(&self) -> Result<Option<Process>> {
         let Ok((client, task)) = self.open_aside().await else {
             return Ok(None);
         };

@@ -107,6 +107,14 @@ fn advice(code: &SqlState, kind: ErrorKind) -> Option<&'static str> {
         _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION => {
             Some("Connect to the primary server, or set default_transaction_read_only to off")
         }
+        // Its own statements are prepared once for each connection, and nobody else's are on it.
+        _ if *code == SqlState::INVALID_SQL_STATEMENT_NAME
+            || *code == SqlState::DUPLICATE_PSTATEMENT =>
+        {
+            Some(
+                "A pooler in transaction mode seems to stand between: connect to the server's own port, or to a pooler in session mode",
+            )
+        }
         _ if *code == SqlState::INVALID_SCHEMA_NAME => {
             Some("Create the schema, or name another with --table schema.table")
         }
@@ -135,6 +143,15 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn statements_that_are_not_where_they_were_prepared_speak_of_a_pooler() {
+        for code in ["26000", "42P05"] {
+            let code = SqlState::from_code(code);
+            let advice = advice(&code, kind_of_sqlstate(&code)).unwrap();
+            assert!(advice.contains("pooler in transaction mode"), "{advice}");
+        }
+    }
 
     #[test]
     fn a_code_decides_the_kind() {

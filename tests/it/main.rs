@@ -33,6 +33,7 @@ mod long_numbers;
 mod moments;
 mod outages;
 mod output;
+mod poolers;
 mod private_server;
 mod publish;
 mod readers;

@@ -1,6 +1,7 @@
 //! What tests share: the throw-away server, databases, the program under test.
 
 pub(crate) mod import;
+pub(crate) mod pooler;
 pub(crate) mod program;
 mod protocol;
 pub(crate) mod proxy;
