@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::model::time_zone::TimeZone;
 use crate::transform::column_spec::ColumnSpec;
 use crate::transform::date_format::DateFormat;
-use crate::transform::mapping::{ExtraColumns, MappingRules};
+use crate::transform::mapping::{EmptyCells, ExtraColumns, MappingRules};
 use crate::transform::names::NameStyle;
 use crate::transform::text_rules::TextRules;
 
@@ -36,6 +36,9 @@ pub(super) struct ColumnArgs {
     /// default: all rows are read
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     infer_rows: Option<NonZeroUsize>,
+    /// What empty cells become in a table that exists
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = EmptyArg::Null)]
+    empty: EmptyArg,
     /// Words that stand for NULL in text cells, such as "N/A,-"
     #[arg(
         long,
@@ -93,6 +96,14 @@ enum ExtraColumnsArg {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
+enum EmptyArg {
+    /// NULL
+    Null,
+    /// The default of their column
+    Default,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
 enum NamesArg {
     /// Lower case, words joined by _
     Snake,
@@ -121,6 +132,10 @@ impl ColumnArgs {
             names: match self.names {
                 NamesArg::Snake => NameStyle::SnakeCase,
                 NamesArg::AsIs => NameStyle::AsIs,
+            },
+            empty: match self.empty {
+                EmptyArg::Null => EmptyCells::Null,
+                EmptyArg::Default => EmptyCells::Default,
             },
         };
         config.types = match self.types {

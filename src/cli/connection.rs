@@ -19,6 +19,7 @@ use crate::db::pool::{Database, Workers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sink::notices::Notices;
 use crate::sink::retry::{Retry, RetryLog};
+use crate::transform::mapping::EmptyCells;
 
 /// What names the private server, where a database is expected.
 const PRIVATE: &str = "private";
@@ -101,6 +102,8 @@ impl Connected {
 const SPARE_CONNECTIONS: usize = 1;
 /// And one changes the columns of a table that is made from a sample of the rows.
 const WIDENING_CONNECTIONS: usize = 1;
+/// And one evaluates defaults for empty cells.
+const DRAWING_CONNECTIONS: usize = 1;
 /// Connections of concurrent mode. Each waits for the disk with each row, and commits that wait together are written
 /// together: 3,000 rows took 9.3 s over 2 connections, 3.1 s over 4 and 0.53 s over 8.
 const CONCURRENT_CONNECTIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
@@ -155,10 +158,14 @@ pub(super) async fn connect_to_load(
     config: &ImportConfig,
     quiet: bool,
 ) -> Result<Connected> {
+    let drawing = match config.mapping.empty {
+        EmptyCells::Null => 0,
+        EmptyCells::Default => DRAWING_CONNECTIONS,
+    };
     let widening = config.infer_rows.map_or(0, |_| WIDENING_CONNECTIONS);
     let need = Need {
         workers: workers_of(config.mode, config.workers),
-        spare: SPARE_CONNECTIONS + widening,
+        spare: SPARE_CONNECTIONS + widening + drawing,
         sessions: SessionNeed::Several,
     };
     let patience = config.patience;

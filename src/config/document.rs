@@ -132,7 +132,7 @@ mod tests {
     use crate::transform::coerce::OnCellError;
     use crate::transform::column_spec::{ColumnAction, ColumnSpec};
     use crate::transform::date_format::DateFormat;
-    use crate::transform::mapping::{ExtraColumns, MappingRules};
+    use crate::transform::mapping::{EmptyCells, ExtraColumns, MappingRules};
     use crate::transform::names::NameStyle;
     use crate::transform::text_rules::TextRules;
 
@@ -267,10 +267,13 @@ mod tests {
     fn mapping() -> impl Strategy<Value = MappingRules> {
         let extra = one_of(&[ExtraColumns::Error, ExtraColumns::Ignore, ExtraColumns::Add]);
         let names = one_of(&[NameStyle::SnakeCase, NameStyle::AsIs]);
-        (vec(spec(), 0..4), extra, names).prop_map(|(specs, extra, names)| MappingRules {
+        let empty = one_of(&[EmptyCells::Null, EmptyCells::Default]);
+        let made = (vec(spec(), 0..4), extra, names, empty);
+        made.prop_map(|(specs, extra, names, empty)| MappingRules {
             specs,
             extra,
             names,
+            empty,
         })
     }
 

@@ -3,6 +3,7 @@
 pub mod conflicts;
 pub mod copy_target;
 pub mod ddl;
+pub mod defaults;
 pub mod deferral;
 pub mod embedded;
 pub mod introspect;

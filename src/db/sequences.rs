@@ -63,6 +63,36 @@ pub async fn move_behind(
     Ok(moves)
 }
 
+/// Moves the sequences of these columns behind the last number that rows will bring, where the user may. Several sheets
+/// may bring numbers for a column.
+///
+/// # Errors
+/// What the server says.
+pub async fn move_before_load(
+    client: &Client,
+    table: &TableName,
+    brought: &[Brought],
+) -> Result<()> {
+    if brought.is_empty() {
+        return Ok(());
+    }
+    let columns: Vec<&str> = brought.iter().map(|one| one.column.as_str()).collect();
+    let found = client.query(OWNED, &[&table.to_string(), &columns]).await;
+    let found = found.map_err(|error| failed(error, table))?;
+    for sequence in found.iter().map(owned_sequence) {
+        for one in brought.iter().filter(|one| one.column == sequence.column) {
+            let last = sequence.last_of(one.least, one.greatest);
+            // Of a sequence that nobody may look at it is not known where it stands.
+            let may_move = sequence.updatable && sequence.readable;
+            if may_move && !sequence.is_behind(client, table, last).await? {
+                let last = last.clamp(sequence.least, sequence.greatest);
+                sequence.set(client, table, last).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
 fn failed(error: tokio_postgres::Error, table: &TableName) -> Error {
     let doing = format!("move the sequences of table {}", table.plain());
     error_from_postgres(error, &doing).in_table(table.plain())

@@ -1,5 +1,8 @@
 //! What becomes of the rows of a batch, and its record for the ledger.
 
+use std::sync::Arc;
+
+use super::defaults::Given;
 use super::row_plan::RowPlan;
 use crate::model::batch::Batch;
 use crate::model::receipt::ColumnTotals;
@@ -35,6 +38,8 @@ pub(super) struct Account {
     pub(super) loaded_before: u64,
     /// What the columns of the loaded rows hold, those loaded before among them.
     pub(super) totals: Vec<ColumnTotals>,
+    /// What its empty cells become; none if they are NULL.
+    pub(super) given: Option<Arc<Given>>,
 }
 
 impl Account {
@@ -47,6 +52,7 @@ impl Account {
         self.suspects.clear();
         self.loaded_before = 0;
         self.totals = totals;
+        self.given = None;
     }
 
     /// The row that is rejected next may have more bad cells.

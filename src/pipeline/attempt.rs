@@ -130,6 +130,7 @@ impl Context<'_> {
             return Err(interrupted_early());
         }
         self.look_at_unsupplied(target).await?;
+        self.find_defaults(target).await?;
         let transaction = if target.route.is_one_transaction() {
             let client = self.database.get().await?;
             let table = target.written_table();
@@ -250,6 +251,7 @@ impl Context<'_> {
         load.untitled = target.untitled(index).to_vec();
         load.sheet_place = i32::try_from(index).unwrap_or(i32::MAX);
         load.earlier = self.earlier(load.sheet_place);
+        load.defaults = self.defaults_of(target, &load.columns);
         if !target.lineage().is_empty() {
             let file_name = self.config.file.file_name().unwrap_or_default();
             let file_name = file_name.to_string_lossy().into_owned();

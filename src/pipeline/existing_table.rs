@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::brought_numbers::{find_brought, numbered_columns};
 use super::infer::{filled_columns, no_rows, require_rows, types_of_columns};
 use super::lineage;
 use super::progress::Progress;
 use super::untitled::find_filled;
 use crate::config::import::{ImportConfig, NewTypes};
 use crate::db::introspect::Table;
+use crate::db::sequences::Brought;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::address::column_letters;
 use crate::model::column::TargetColumn;
@@ -20,7 +22,9 @@ use crate::model::table::TableName;
 use crate::source::RowSource;
 use crate::transform::column_spec::{ColumnAction, ColumnSpec};
 use crate::transform::infer::InferredType;
-use crate::transform::mapping::{MappedColumn, Mapping, MappingRules, Mismatch, NewColumn};
+use crate::transform::mapping::{
+    EmptyCells, MappedColumn, Mapping, MappingRules, Mismatch, NewColumn,
+};
 use crate::transform::positions::map_by_position;
 use crate::transform::profile::shell_argument;
 use crate::transform::titles::{HeaderFacts, columns_named_by_letters, map_to_table};
@@ -38,6 +42,8 @@ pub(super) struct ExistingTable {
     pub(super) warnings: Vec<String>,
     /// Columns that the table gets.
     pub(super) added: Vec<TargetColumn>,
+    /// The numbers of the sheets in columns whose empty cells may draw theirs.
+    pub(super) brought: Vec<Brought>,
     /// For each sheet, those of its columns that the table gets.
     new_columns: Vec<Vec<NewColumn>>,
 }
@@ -76,6 +82,20 @@ impl ExistingTable {
             sheets.push(mapping.columns);
             new_columns.push(mapping.new_columns);
         }
+        let mut brought = Vec::new();
+        if config.mapping.empty == EmptyCells::Default {
+            for (source, columns) in sources.iter_mut().zip(&sheets) {
+                let numbered = numbered_columns(columns, &found);
+                if !numbered.is_empty() {
+                    brought.extend(find_brought(
+                        source.as_mut(),
+                        numbered,
+                        interrupt,
+                        progress,
+                    )?);
+                }
+            }
+        }
         let mut joined = Self {
             name: found.name,
             sheets,
@@ -84,6 +104,7 @@ impl ExistingTable {
             untitled,
             warnings,
             added: Vec::new(),
+            brought,
             new_columns,
         };
         joined.read_rows(sources, config, interrupt, progress)?;

@@ -33,6 +33,7 @@ impl Context<'_> {
         let interrupted = self.interrupt.is_cancelled() && !all_accounted;
         self.check(attempt, &counters, all_accounted || interrupted);
         attempt.receipt.columns = std::mem::take(&mut attempt.end.columns);
+        attempt.receipt.unknown = self.given_before(target);
         if !attempt.end.errors.is_empty() || interrupted {
             return;
         }
@@ -116,7 +117,7 @@ impl Context<'_> {
             workers: self.workers,
             load_id: self.load_id.to_string(),
             hidden_columns: sheets.hidden_columns,
-            receipt: std::mem::take(&mut attempt.receipt),
+            receipt: attempt.receipt.known(),
             rebuild: attempt.rebuild,
             rows: stored_rows(self.config),
             sequences,

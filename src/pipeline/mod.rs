@@ -6,8 +6,10 @@
 mod account;
 mod attempt;
 mod attempts;
+mod brought_numbers;
 mod cell_notes;
 mod creation;
+mod defaults;
 mod earlier;
 mod existing_table;
 mod fingerprint;
@@ -81,6 +83,7 @@ use crate::source::{self, Opened, RowSource};
 use crate::transform::coerce::Coercion;
 use crate::transform::display::display_number;
 use crate::transform::mapping::MappedColumn;
+use defaults::SheetDefaults;
 use earlier::EarlierRows;
 use lineage::{LineageValues, Ordinals, written_columns};
 use locate::Locator;
@@ -110,6 +113,8 @@ pub struct Load {
     sheet_place: i32,
     /// The rows that an earlier attempt at the load is done with.
     earlier: Arc<EarlierRows>,
+    /// What empty cells become; none if they are NULL.
+    defaults: Option<Arc<SheetDefaults>>,
     /// Where rejected rows are written to.
     reject_file: Option<RejectFile>,
     /// How many of them are kept with their details.
@@ -147,6 +152,7 @@ impl Load {
             widening: None,
             sheet_place: 0,
             earlier: Arc::default(),
+            defaults: None,
             reject_file: None,
             kept_rejects: match config.rehearsal {
                 Rehearsal::No => KEPT_REJECTS,
@@ -344,6 +350,7 @@ impl Pipeline {
             coercion: load.coercion,
             limits: load.reject_limits,
             earlier: load.earlier,
+            defaults: load.defaults,
         };
         let parts = Parts {
             source: load.source,

@@ -119,7 +119,7 @@ impl Context<'_> {
         receipt: &Receipt,
     ) -> Result<Ending> {
         let totals = end.totals.unwrap_or_default();
-        let document = serde_json::to_value(receipt).map_err(|error| {
+        let document = serde_json::to_value(receipt.known()).map_err(|error| {
             Error::new(ErrorKind::Internal, "the receipt could not be written").caused_by(error)
         })?;
         let rows = [totals.rows, counters.loaded_rows, counters.rejected_rows];

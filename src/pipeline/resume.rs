@@ -287,6 +287,8 @@ impl Resumed {
             added: Vec::new(),
             warnings: Vec::new(),
             unsupplied: None,
+            defaults: None,
+            brought: Vec::new(),
             untitled: recorded
                 .into_iter()
                 .map(|columns| columns.untitled)

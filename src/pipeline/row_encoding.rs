@@ -1,6 +1,7 @@
 //! The rows of a batch become values and bytes.
 
 use super::cell_notes::CellNotes;
+use super::defaults::Given;
 use super::lineage::{Ordinals, ordinal};
 use super::row_plan::RowPlan;
 use crate::model::batch::{Batch, Row};
@@ -18,13 +19,14 @@ pub(super) struct RowEncoding<'b> {
     plan: &'b RowPlan,
     batch: &'b Batch,
     columns: Vec<(&'b MappedColumn, ColumnCoercion<'b>)>,
+    given: Option<&'b Given>,
     values: Vec<Value<'b>>,
     notes: CellNotes,
 }
 
 impl<'b> RowEncoding<'b> {
-    /// For the rows of a batch.
-    pub(super) fn new(plan: &'b RowPlan, batch: &'b Batch) -> Self {
+    /// For the rows of a batch, with what its empty cells become.
+    pub(super) fn new(plan: &'b RowPlan, batch: &'b Batch, given: Option<&'b Given>) -> Self {
         let columns = plan.columns.iter();
         Self {
             plan,
@@ -32,6 +34,7 @@ impl<'b> RowEncoding<'b> {
             columns: columns
                 .map(|column| (column, plan.coercion.of_column(&column.target)))
                 .collect(),
+            given,
             values: Vec::with_capacity(plan.columns.len()),
             notes: CellNotes::default(),
         }
@@ -42,13 +45,29 @@ impl<'b> RowEncoding<'b> {
         std::mem::take(&mut self.notes)
     }
 
-    /// Encodes a row, or says which column is at fault.
+    /// Encodes a row with its index in the batch, or says which column is at fault. `is_done` says that an earlier
+    /// attempt has loaded it.
     pub(super) fn encode(
+        &mut self,
+        (index, row): (usize, Row<'_>),
+        is_done: bool,
+        encoder: &mut RowEncoder,
+    ) -> Result<(), (&'b MappedColumn, Fault)> {
+        self.values.clear();
+        match self.given {
+            None => self.encode_cells(row, encoder)?,
+            Some(given) => self.encode_cells_or(given, (index, row), is_done, encoder)?,
+        }
+        self.encode_origin(row, encoder);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn encode_cells(
         &mut self,
         row: Row<'_>,
         encoder: &mut RowEncoder,
     ) -> Result<(), (&'b MappedColumn, Fault)> {
-        self.values.clear();
         for (field, (column, coercion)) in self.columns.iter().enumerate() {
             let cell = row.cells.get(column.source).copied().unwrap_or(Cell::Empty);
             let mut written = Written {
@@ -64,7 +83,36 @@ impl<'b> RowEncoding<'b> {
                 note => self.notes.add(note, field, row.sheet_row),
             }
         }
-        self.encode_origin(row, encoder);
+        Ok(())
+    }
+
+    /// The same where empty cells take defaults: apart, since it asks about each cell.
+    fn encode_cells_or(
+        &mut self,
+        given: &'b Given,
+        (index, row): (usize, Row<'_>),
+        is_done: bool,
+        encoder: &mut RowEncoder,
+    ) -> Result<(), (&'b MappedColumn, Fault)> {
+        for (field, (column, coercion)) in self.columns.iter().enumerate() {
+            let cell = row.cells.get(column.source).copied().unwrap_or(Cell::Empty);
+            let at = (field, index, is_done);
+            if let Some(taken) = given.instead_of(cell, self.batch, &column.target, at) {
+                let (binary, text) = taken.forms();
+                encoder.field_in_either_form(binary, text);
+                self.values.push(taken.value(column.target.kind));
+                continue;
+            }
+            let mut written = Written {
+                field,
+                encoder: &mut *encoder,
+                values: &mut self.values,
+            };
+            let note = coercion
+                .coerce(cell, self.batch, &mut written)
+                .map_err(|fault| (*column, fault))?;
+            self.notes.add(note, field, row.sheet_row);
+        }
         Ok(())
     }
 

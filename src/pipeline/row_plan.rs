@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::defaults::SheetDefaults;
 use super::earlier::EarlierRows;
 use super::lineage::{LineageValues, Ordinals, written_columns};
 use super::locate::Locator;
@@ -31,6 +32,8 @@ pub(super) struct RowPlan {
     pub(super) limits: RejectLimits,
     /// The rows that an earlier attempt at the load is done with.
     pub(super) earlier: Arc<EarlierRows>,
+    /// What empty cells become; none if they are NULL.
+    pub(super) defaults: Option<Arc<SheetDefaults>>,
 }
 
 /// When rejected rows stop the load.

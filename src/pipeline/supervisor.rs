@@ -388,6 +388,7 @@ mod tests {
                 max_errors: None,
             },
             earlier: Arc::default(),
+            defaults: None,
         };
         let sizes = BatchSizes::new(1, BatchLimits { rows: 1, bytes: 1 });
         let source = Box::new(Rows { sheet, count });

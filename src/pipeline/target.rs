@@ -9,6 +9,7 @@ use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::defaults::FoundDefault;
 use super::existing_table::ExistingTable;
 use super::lineage;
 use super::new_table::{Sampled, new_table};
@@ -24,6 +25,7 @@ use crate::db::deferral::Deferral;
 use crate::db::introspect::{Table, find_table, require_rights};
 use crate::db::ledger;
 use crate::db::pool::Database;
+use crate::db::sequences::Brought;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::column::TargetColumn;
 use crate::model::table::TableName;
@@ -47,6 +49,10 @@ pub struct Target {
     pub(super) warnings: Vec<String>,
     /// What becomes of the table's columns that the sheet lacks, in a line each; none before it was looked at.
     pub(super) unsupplied: Option<Vec<String>>,
+    /// What the table gives to empty cells; none before it was looked at, and where they are NULL.
+    pub(super) defaults: Option<Vec<FoundDefault>>,
+    /// The numbers of the sheets in columns whose empty cells may draw theirs.
+    pub(super) brought: Vec<Brought>,
     /// For each sheet, its columns that are left out because they have no title.
     pub(super) untitled: Vec<Vec<usize>>,
     /// Names of indexes in the staging table, and in the table.
@@ -194,6 +200,8 @@ impl Target {
                     added: Vec::new(),
                     warnings: new.warnings,
                     unsupplied: None,
+                    defaults: None,
+                    brought: Vec::new(),
                     untitled: Vec::new(),
                     index_names: Vec::new(),
                     persistence: config.storage.persistence,
@@ -216,6 +224,8 @@ impl Target {
             added: table.added,
             warnings: table.warnings,
             unsupplied: None,
+            defaults: None,
+            brought: table.brought,
             untitled: table.untitled,
             index_names: Vec::new(),
             persistence: Persistence::Logged,

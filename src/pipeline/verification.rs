@@ -82,7 +82,7 @@ pub(super) async fn compare(
         Own::Unknown => return Ok(()),
     };
     let table = target.written_table();
-    let mismatches = verify(client, table, scope, receipt, left_out).await?;
+    let mismatches = verify(client, table, scope, &receipt.known(), left_out).await?;
     if mismatches.is_empty() {
         let is_merged = matches!(
             target.route,

@@ -11,6 +11,7 @@ use tokio::task::block_in_place;
 use tokio_util::sync::CancellationToken;
 
 use super::account::{Account, Recorded, RejectedAt};
+use super::defaults::Given;
 use super::progress::Progress;
 use super::reject_writer::RejectSender;
 use super::rejected_cells::CellKeeper;
@@ -119,6 +120,7 @@ impl Surroundings {
                 sink.set_columns(&self.plan.written_columns()).await?;
             }
             account.begin(self.plan.no_totals());
+            account.given = self.given(&batch).await?;
             let encoding = {
                 let _timed = self.progress.encode();
                 beside_others(|| self.encode(&batch, &mut encoder, &mut account))
@@ -149,6 +151,23 @@ impl Surroundings {
         Ok(())
     }
 
+    /// What the empty cells of a batch become.
+    async fn given(&self, batch: &Batch) -> Result<Option<Arc<Given>>> {
+        let RowPlan {
+            defaults,
+            columns,
+            earlier,
+            ..
+        } = &*self.plan;
+        let Some(defaults) = defaults else {
+            return Ok(None);
+        };
+        let given = defaults.for_batch(batch, columns, earlier).await;
+        // The reader and the others need not wait until the supervisor hears of it.
+        let given = given.inspect_err(|_error| self.stop.cancel())?;
+        Ok(Some(Arc::new(given)))
+    }
+
     fn give_back(&self, mut batch: Batch) {
         batch.clear();
         // The reader has enough spare batches when the queue is full.
@@ -165,7 +184,8 @@ impl Surroundings {
         account: &mut Account,
     ) -> Result<EncodedBatch> {
         let mut untitled_cells = 0;
-        let mut rows = RowEncoding::new(&self.plan, batch);
+        let given = account.given.clone();
+        let mut rows = RowEncoding::new(&self.plan, batch, given.as_deref());
         for index in order_of(batch) {
             let Some(row) = batch.row(index) else {
                 continue;
@@ -193,7 +213,7 @@ impl Surroundings {
                 account.fresh_row(number);
             }
             encoder.start_row();
-            match rows.encode(row, encoder) {
+            match rows.encode((index, row), is_done, encoder) {
                 Ok(()) => {
                     account.add(rows.values());
                     if is_done {
@@ -334,16 +354,17 @@ impl Surroundings {
     /// back, so the batch is coerced once more.
     fn count_again(&self, batch: &Batch, refused: &HashSet<usize>, account: &mut Account) {
         account.totals = self.plan.no_totals();
-        let (mut encoder, mut rows) = (self.plan.encoder(), RowEncoding::new(&self.plan, batch));
+        let (mut encoder, given) = (self.plan.encoder(), account.given.clone());
+        let mut rows = RowEncoding::new(&self.plan, batch, given.as_deref());
         for (index, row) in batch.rows().enumerate() {
             let number = row.sheet_row.saturating_add(1);
-            let was_rejected = self.plan.earlier.contains(number)
-                && self.plan.earlier.rejects.contains_key(&number);
+            let is_done = self.plan.earlier.contains(number);
+            let was_rejected = is_done && self.plan.earlier.rejects.contains_key(&number);
             if refused.contains(&index) || was_rejected {
                 continue;
             }
             encoder.start_row();
-            if rows.encode(row, &mut encoder).is_ok() {
+            if rows.encode((index, row), is_done, &mut encoder).is_ok() {
                 account.add(rows.values());
             }
             encoder.cancel_row();

@@ -37,6 +37,24 @@ pub enum ExtraColumns {
     Add,
 }
 
+/// What empty cells become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EmptyCells {
+    /// NULL.
+    #[default]
+    Null,
+    /// The default of their column, which is NULL where it has none.
+    Default,
+}
+
+impl EmptyCells {
+    /// Whether nothing is said.
+    fn is_null(&self) -> bool {
+        *self == Self::Null
+    }
+}
+
 /// What the user says about columns.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -47,6 +65,9 @@ pub struct MappingRules {
     pub extra: ExtraColumns,
     /// About the names of new columns.
     pub names: NameStyle,
+    /// About empty cells.
+    #[serde(skip_serializing_if = "EmptyCells::is_null")]
+    pub empty: EmptyCells,
 }
 
 /// A column that the table shall get.

@@ -193,7 +193,7 @@ mod tests {
         MappingRules {
             specs: specs.iter().map(|spec| spec.parse().unwrap()).collect(),
             extra,
-            names: NameStyle::SnakeCase,
+            ..MappingRules::default()
         }
     }
 

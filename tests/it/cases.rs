@@ -652,6 +652,28 @@ fn workbooks_that_readers_got_wrong_are_read_right() {
 }
 
 #[test]
+fn empty_cells_take_defaults_where_they_are_asked_to() {
+    let Some(case) = Case::named("35-defaults-for-empty-cells") else {
+        return;
+    };
+    case.sql(
+        "create table d (id serial primary key, name text, status text not null default 'new', \
+                         created_at timestamptz not null default now(), qty int not null default 1)",
+    );
+    let rejected = case.import("d.xlsx", &["--table", "d", "--dry-run"]);
+    assert_eq!(rejected.document(3)["error_count"], 2);
+    case.import("d.xlsx", &["--table", "d", "--empty", "default"])
+        .document(0);
+    assert_eq!(
+        case.rows(
+            "select name, status, qty, created_at > now() - interval '1 hour' from d order by name"
+        ),
+        ["a|open|5|f", "b|new|1|t", "c|x|1|t"]
+    );
+    assert_eq!(case.value("select count(distinct id)::text from d"), "3");
+}
+
+#[test]
 fn a_sheet_without_a_part_does_not_hide_the_others() {
     let Some(case) = Case::named("70-readers") else {
         return;

@@ -16,6 +16,7 @@ mod columns;
 mod commits;
 mod compare;
 mod conformance;
+mod defaults;
 mod dry_run;
 mod encoding;
 mod exactly_once;

@@ -27,6 +27,7 @@ fn receipt(columns: &[(&str, &str, ColumnKind, &[Value<'_>])]) -> Receipt {
     Receipt {
         columns: columns.collect(),
         verified: None,
+        unknown: Vec::new(),
     }
 }
 

@@ -46,6 +46,23 @@ pub struct Receipt {
     /// With what it was compared; nothing when it was not.
     #[serde(default)]
     pub verified: Option<Verified>,
+    /// Columns of which the sums and extremes are not those of all rows: the server gave values that nobody knows.
+    #[serde(skip)]
+    pub unknown: Vec<String>,
+}
+
+impl Receipt {
+    /// The same with counts alone where nothing else is known.
+    #[must_use]
+    pub fn known(&self) -> Self {
+        let mut known = self.clone();
+        for column in &mut known.columns {
+            if self.unknown.contains(&column.name) {
+                column.totals.forget_figures();
+            }
+        }
+        known
+    }
 }
 
 #[cfg(test)]

@@ -125,6 +125,11 @@ impl ColumnTotals {
         }
     }
 
+    /// Leaves the counts.
+    pub fn forget_figures(&mut self) {
+        self.figures = Figures::None;
+    }
+
     /// How many rows hold NULL.
     #[must_use]
     pub fn nulls(&self) -> u64 {

@@ -110,6 +110,16 @@ impl RowEncoder {
         }
     }
 
+    /// Adds a value that is there in both forms.
+    pub fn field_in_either_form(&mut self, binary: &[u8], text: &str) {
+        let bytes = match self.form {
+            FieldForm::Binary => binary,
+            FieldForm::Text => text.as_bytes(),
+        };
+        self.bytes.extend_from_slice(&field_length(bytes.len()));
+        self.bytes.extend_from_slice(bytes);
+    }
+
     /// Ends the row.
     pub fn finish_row(&mut self) {
         self.row_ends.push(self.bytes.len());
