@@ -24,7 +24,8 @@ number of workers and the size of batches now. The file must be the same, byte f
 
 Exit codes are those of sheetload import.")]
 pub(super) struct ResumeArgs {
-    /// The load's id or its beginning, as `sheetload history` shows it; default: the only one that is unfinished
+    /// The load's id or its beginning, as `sheetload history` shows it; default: the only unfinished one that can be
+    /// resumed
     load: Option<String>,
     /// Where the workbook is now, if it was moved
     #[arg(long, value_name = "PATH")]
@@ -84,6 +85,9 @@ pub(super) async fn run(args: ResumeArgs) -> Result<u8> {
         find(&mut client, args.load.as_deref(), changes).await?
     };
     if !args.quiet {
+        for load in resumed.passed_over() {
+            render::note(&format!("sheetload: passed over {load}"));
+        }
         let load = resumed.unfinished();
         render::note(&format!(
             "sheetload: going on with load {} of {} into {}, which has {} rows of it",

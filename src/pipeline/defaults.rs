@@ -210,6 +210,21 @@ impl SheetDefaults {
 }
 
 impl Given {
+    /// Whether a cell is not taken for what it holds.
+    pub(super) fn takes_default(
+        &self,
+        cell: Cell,
+        batch: &Batch,
+        column: &TargetColumn,
+        field: usize,
+    ) -> bool {
+        let has_default = self
+            .columns
+            .get(field)
+            .is_some_and(|given| !matches!(given, GivenColumn::Null));
+        has_default && shows_nothing(cell, batch, column, &self.rules)
+    }
+
     /// What a cell becomes instead of what it holds. `field` is the column's place among the values, `row` the row's in
     /// the batch; `is_done` says that an earlier attempt has loaded it.
     pub(super) fn instead_of(
@@ -219,11 +234,10 @@ impl Given {
         column: &TargetColumn,
         (field, row, is_done): (usize, usize, bool),
     ) -> Option<Taken<'_>> {
-        let given = self.columns.get(field)?;
-        if matches!(given, GivenColumn::Null) || !shows_nothing(cell, batch, column, &self.rules) {
+        if !self.takes_default(cell, batch, column, field) {
             return None;
         }
-        match given {
+        match self.columns.get(field)? {
             _ if is_done => Some(Taken::Before),
             GivenColumn::Null => None,
             GivenColumn::Same(value) => Some(Taken::Value(value)),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::error::{Error, ErrorKind};
 use crate::model::reject::Reject;
 
 /// What the ledger has of one sheet. Rows are counted from 1.
@@ -11,9 +12,38 @@ pub(super) struct EarlierRows {
     pub(super) ranges: Vec<(u32, u32)>,
     /// The rejected ones among them, and maybe others.
     pub(super) rejects: BTreeMap<u32, Reject>,
+    /// The load's id.
+    pub(super) load: String,
+    /// The table, as messages name it.
+    pub(super) table: String,
 }
 
 impl EarlierRows {
+    /// Why a load ends that has loaded a row before which does not fit its table now: somebody altered the table.
+    pub(super) fn no_longer_fits(&self, reject: &Reject) -> Error {
+        let (load, table) = (&self.load, &self.table);
+        let column = reject.column.as_deref().unwrap_or_default();
+        let is_now = reject.expected.as_deref().unwrap_or_default();
+        let error = Error::new(
+            ErrorKind::TableUnusable,
+            format!(
+                "table {table} was altered since load {load} began: row {} of sheet \"{}\" was loaded before, \
+                 and does not fit column {column} ({is_now}) now, by cell {}: {}",
+                reject.row, reject.sheet, reject.cell, reject.message
+            ),
+        );
+        error
+            .in_table(table)
+            .in_sheet(&reject.sheet)
+            .at_cell(&reject.cell)
+            .in_column(column)
+            .with_sqlstate(&reject.sqlstate)
+            .next_step(format!(
+                "Take the rows back with `sheetload undo {load}`, or delete them, and load the file anew with \
+                 `sheetload import --again`; or alter the column back and resume"
+            ))
+    }
+
     /// Whether a row is done with.
     pub(super) fn contains(&self, row: u32) -> bool {
         let after = self.ranges.partition_point(|(first, _)| *first <= row);
@@ -30,7 +60,7 @@ mod tests {
     fn a_row_is_in_a_range_or_between_two() {
         let earlier = EarlierRows {
             ranges: vec![(2, 4), (7, 7), (10, 20)],
-            rejects: BTreeMap::new(),
+            ..EarlierRows::default()
         };
         let inside: Vec<u32> = (0..25).filter(|row| earlier.contains(*row)).collect();
         let mut expected: Vec<u32> = (2..=4).collect();

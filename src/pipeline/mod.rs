@@ -36,6 +36,7 @@ mod rejected_cells;
 mod rejects;
 mod report;
 pub mod resume;
+pub mod resume_choice;
 mod route;
 mod row_encoding;
 mod row_plan;

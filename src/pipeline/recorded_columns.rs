@@ -90,5 +90,7 @@ impl SheetColumns {
 
 fn unfit(message: &str) -> Error {
     Error::new(ErrorKind::LoadSettled, message)
-        .next_step("Take back what is there with `sheetload undo`, and load the file anew")
+        .next_step(
+        "Take the rows back with `sheetload undo`, or delete them, and load the file anew with `sheetload import --again`",
+    )
 }

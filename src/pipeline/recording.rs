@@ -10,7 +10,7 @@ use super::route::{Route, oid_of};
 use super::target::Target;
 use crate::config::commit::{OnConflict, SameFile, Verify};
 use crate::config::import::{IfExists, ImportConfig};
-use crate::db::ledger::{self, EarlierLoad, EarlierState, Ending, NewLoad};
+use crate::db::ledger::{self, EarlierLoad, EarlierState, Ending, NewLoad, Unfinished};
 use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, Result, error_from_postgres};
 use crate::model::selection::Area;
@@ -270,6 +270,30 @@ pub(super) async fn refuse_loaded_since(
     .next_step(format!(
         "Take back what load {load_id} left with `sheetload undo {load_id}`; to load all rows once more nevertheless, say `sheetload import --again`"
     )))
+}
+
+/// Another load that brought rows of an unfinished one into its table, so that this one is not resumed.
+pub(super) async fn loaded_since(
+    client: &Client,
+    config: &ImportConfig,
+    load: &Unfinished,
+    table_oid: u32,
+) -> Result<Option<EarlierLoad>> {
+    let is_counted = config.same_file != SameFile::Again && adds_rows(config);
+    let sha256: Option<&[u8; 32]> = load.sha256.as_slice().try_into().ok();
+    let Some(sha256) = sha256.filter(|_| is_counted) else {
+        return Ok(None);
+    };
+    let (sheets, selection) = (&load.sheets, &load.selection);
+    ledger::find_same(
+        client,
+        sha256,
+        Some(table_oid),
+        sheets,
+        selection,
+        Some(load.id),
+    )
+    .await
 }
 
 /// Whether a second load of the same rows would add to those of the first. One that needs a table of its own finds that

@@ -15,6 +15,7 @@ use super::import::{Imported, Run, import_or_resume, unless_interrupted};
 use super::lineage;
 use super::recorded_columns::SheetColumns;
 use super::recording::{Recording, refuse_loaded_since};
+use super::resume_choice::{PassedOver, choose};
 use super::route::{Before, Publish, Route, oid_of};
 use super::sampled_again::sampled_again;
 use super::target::Target;
@@ -36,6 +37,7 @@ use crate::source::RowSource;
 #[derive(Debug)]
 pub struct Resumed {
     unfinished: Unfinished,
+    passed_over: Vec<PassedOver>,
     /// The rows that are done with, for each sheet.
     pub(super) earlier: HashMap<i32, Arc<EarlierRows>>,
     /// Whether there are rows to go on from; otherwise the load begins anew.
@@ -82,7 +84,10 @@ pub async fn find(
         .next_step("Begin with `sheetload import`"));
     }
     ledger::install(client).await?;
-    let unfinished = ledger::find_unfinished(client, id).await?;
+    let (unfinished, passed_over) = match id {
+        Some(id) => (ledger::find_unfinished(client, id).await?, Vec::new()),
+        None => choose(client, changes.file.as_deref()).await?,
+    };
     if unfinished.is_alive {
         return Err(Error::new(
             ErrorKind::LoadSettled,
@@ -105,6 +110,7 @@ pub async fn find(
     config.validate()?;
     let resumed = Resumed {
         unfinished,
+        passed_over,
         earlier: HashMap::new(),
         keeps_rows: false,
     };
@@ -154,6 +160,12 @@ impl Resumed {
     #[must_use]
     pub fn unfinished(&self) -> &Unfinished {
         &self.unfinished
+    }
+
+    /// Other unfinished loads that can only fail again; none where the load was named.
+    #[must_use]
+    pub fn passed_over(&self) -> &[PassedOver] {
+        &self.passed_over
     }
 
     fn same_file(&self, config: &ImportConfig, fingerprint: Option<&Fingerprint>) -> Result<()> {
@@ -207,7 +219,12 @@ impl Resumed {
         let mut rejects = ledger::rejected(client, *id, sheets).await?;
         for (sheet, ranges) in ledger::committed(client, *id).await? {
             let rejects: BTreeMap<_, _> = rejects.remove(&sheet).unwrap_or_default();
-            let rows = EarlierRows { ranges, rejects };
+            let rows = EarlierRows {
+                ranges,
+                rejects,
+                load: id.to_string(),
+                table: table.plain(),
+            };
             self.earlier.insert(sheet, Arc::new(rows));
         }
         Ok(())

@@ -123,11 +123,14 @@ impl<'b> RowEncoding<'b> {
         row: Row<'_>,
         first: &MappedColumn,
     ) -> Vec<(&'b MappedColumn, Fault)> {
-        let columns = self.columns.iter();
+        let columns = self.columns.iter().enumerate();
         let behind = columns
-            .skip_while(|(column, _)| !std::ptr::eq(*column, first))
+            .skip_while(|(_, (column, _))| !std::ptr::eq(*column, first))
             .skip(1);
-        let faults = behind.filter_map(|(column, _)| Some((*column, self.fault(row, column)?)));
+        let faults = behind.filter_map(|(field, (column, _))| {
+            let fault = self.fault(row, field, column)?;
+            Some((*column, fault))
+        });
         faults.collect()
     }
 
@@ -138,6 +141,12 @@ impl<'b> RowEncoding<'b> {
         encoder.start_row();
         for (field, (column, _)) in self.columns.iter().enumerate() {
             let cell = row.cells.get(column.source).copied().unwrap_or(Cell::Empty);
+            if self.takes_default(cell, field, column) {
+                // The server gave it; of a row that is not loaded it is not asked for again.
+                known.push(field);
+                encoder.field(field, Value::Null);
+                continue;
+            }
             let text = self.batch.text_of(cell);
             let value = match self.plan.coercion.coerce(cell, text, &column.target) {
                 Ok(coerced) => coerced.value,
@@ -153,8 +162,16 @@ impl<'b> RowEncoding<'b> {
         Suspect::of_row(&encoder.take(), 0, known)
     }
 
-    fn fault(&self, row: Row<'_>, column: &MappedColumn) -> Option<Fault> {
+    fn takes_default(&self, cell: Cell, field: usize, column: &MappedColumn) -> bool {
+        let given = self.given;
+        given.is_some_and(|given| given.takes_default(cell, self.batch, &column.target, field))
+    }
+
+    fn fault(&self, row: Row<'_>, field: usize, column: &MappedColumn) -> Option<Fault> {
         let cell = row.cells.get(column.source).copied().unwrap_or(Cell::Empty);
+        if self.takes_default(cell, field, column) {
+            return None;
+        }
         let text = self.batch.text_of(cell);
         let coerced = self.plan.coercion.coerce(cell, text, &column.target);
         coerced.err()
@@ -164,8 +181,9 @@ impl<'b> RowEncoding<'b> {
     /// fit their columns.
     #[cold]
     pub(super) fn found_again(&self, row: Row<'_>, reject: &Reject) -> Reject {
-        let faults = self.columns.iter().filter_map(|(column, _)| {
-            let fault = self.fault(row, column)?;
+        let columns = self.columns.iter().enumerate();
+        let faults = columns.filter_map(|(field, (column, _))| {
+            let fault = self.fault(row, field, column)?;
             Some((*column, fault))
         });
         let locator = &self.plan.locator;

@@ -228,6 +228,9 @@ impl Surroundings {
                     encoder.cancel_row();
                     let others = rows.further_faults(row, first.0);
                     let reject = self.plan.locator.fault(batch, row, first, others);
+                    if is_done {
+                        return Err(self.plan.earlier.no_longer_fits(&reject));
+                    }
                     account.rejects.push(reject.clone());
                     account.suspect(|| rows.suspect(row));
                     self.reject(RejectedAt { index, reject }, account)?;

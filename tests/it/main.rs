@@ -40,6 +40,7 @@ mod publish;
 mod readers;
 mod rejects;
 mod resume;
+mod resume_choice;
 mod row_faults;
 mod sample;
 mod selection;

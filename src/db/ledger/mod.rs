@@ -24,4 +24,6 @@ pub use install::{install, is_installed, telling_rights};
 pub use leftovers::drop_leftovers;
 pub use own_schema::outside_of_the_ledger;
 pub use same_file::{EarlierLoad, EarlierState, find_same};
-pub use unfinished::{Unfinished, committed, committed_rows, find_unfinished, rejected};
+pub use unfinished::{
+    Unfinished, all_unfinished, committed, committed_rows, find_unfinished, rejected, the_only_one,
+};

@@ -21,6 +21,10 @@ pub struct Unfinished {
     pub file: String,
     /// The SHA-256 of its bytes.
     pub sha256: Vec<u8>,
+    /// The sheets.
+    pub sheets: Vec<String>,
+    /// What of the file was asked for.
+    pub selection: String,
     /// The table.
     pub table: TableName,
     /// The table's oid, once it is there.
@@ -55,7 +59,7 @@ fn unfinished_sql() -> String {
            l.options, l.columns, l.attempt, \
            {IS_ALIVE}, \
            coalesce((select sum(b.rows_loaded) from sheetload.batches b where b.load_id = l.id), 0)::bigint, \
-           pg_catalog.pg_postmaster_start_time() > l.started_at, l.is_prepared \
+           pg_catalog.pg_postmaster_start_time() > l.started_at, l.is_prepared, l.sheets, l.selection \
     from sheetload.loads l where l.state in ('running', 'interrupted', 'failed')"
     )
 }
@@ -82,18 +86,30 @@ fn unfinished_from(row: &Row) -> Unfinished {
         rows: row.get(13),
         is_server_restarted: row.get(14),
         is_prepared: row.get(15),
+        sheets: row.get(16),
+        selection: row.get(17),
     }
 }
 
-/// The load to go on with: the one whose id is this or begins with it, or the only one that is unfinished.
+/// The load whose id is this or begins with it.
 ///
 /// # Errors
 /// `LoadNotFound` when there is none, or more than one; `LoadSettled` for one that is complete or undone.
-pub async fn find_unfinished(client: &Client, id: Option<&str>) -> Result<Unfinished> {
-    let prefix = id.map(|id| id.trim().to_lowercase());
-    let pattern = prefix
-        .as_ref()
-        .map(|prefix| format!("{}%", prefix.replace(['%', '_', '\\'], "")));
+pub async fn find_unfinished(client: &Client, id: &str) -> Result<Unfinished> {
+    let prefix = id.trim().to_lowercase();
+    let found = all_unfinished(client, Some(&prefix)).await?;
+    if found.is_empty() {
+        return Err(settled_or_missing(client, &prefix).await?);
+    }
+    the_only_one(found)
+}
+
+/// The unfinished loads, or those whose id begins like this, the oldest first.
+///
+/// # Errors
+/// What the server says.
+pub async fn all_unfinished(client: &Client, prefix: Option<&str>) -> Result<Vec<Unfinished>> {
+    let pattern = prefix.map(|prefix| format!("{}%", prefix.replace(['%', '_', '\\'], "")));
     let found = client
         .query(
             &format!(
@@ -104,24 +120,26 @@ pub async fn find_unfinished(client: &Client, id: Option<&str>) -> Result<Unfini
         )
         .await
         .map_err(not_recorded)?;
-    match (found.as_slice(), prefix) {
-        ([one], _) => Ok(unfinished_from(one)),
-        ([], None) => Err(not_found("there is no load to go on with".to_owned())),
-        ([], Some(prefix)) => Err(settled_or_missing(client, &prefix).await?),
-        (several, _) => {
-            let loads: Vec<String> = several
-                .iter()
-                .map(|row| {
-                    let load = unfinished_from(row);
-                    format!("{} ({} into {})", load.id, load.file, load.table.plain())
-                })
-                .collect();
-            Err(Error::new(
-                ErrorKind::LoadNotFound,
-                format!("{} loads may be meant: {}", loads.len(), loads.join(", ")),
-            )
-            .next_step("Name one by its id"))
-        }
+    Ok(found.iter().map(unfinished_from).collect())
+}
+
+/// The only one of some unfinished loads.
+///
+/// # Errors
+/// `LoadNotFound` when there is none, or more than one.
+pub fn the_only_one(mut found: Vec<Unfinished>) -> Result<Unfinished> {
+    let loads: Vec<String> = found
+        .iter()
+        .map(|load| format!("{} ({} into {})", load.id, load.file, load.table.plain()))
+        .collect();
+    match found.pop() {
+        None => Err(not_found("there is no load to go on with".to_owned())),
+        Some(only) if found.is_empty() => Ok(only),
+        Some(_) => Err(Error::new(
+            ErrorKind::LoadNotFound,
+            format!("{} loads may be meant: {}", loads.len(), loads.join(", ")),
+        )
+        .next_step("Name one by its id")),
     }
 }
 
