@@ -8,12 +8,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::{self, ConnectionArgs, Effort, InDatabase, RetryArgs};
 use super::import::{TargetArgs, at_least_one};
+use super::load::stop_at_once;
 use super::read::ReadArgs;
 use super::render;
 use crate::compare::{self, CompareEvent};
 use crate::config::compare::{CompareConfig, DEFAULT_RUNS};
-use crate::config::import::Mode;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, QUERY_CANCELED, Result};
 use crate::exit;
 use crate::pipeline::{Signals, second_signal};
 use crate::source;
@@ -79,7 +79,7 @@ pub(super) async fn run(args: CompareArgs) -> Result<u8> {
         patience: args.retry.patience(),
         quiet: args.quiet,
     };
-    let connecting = connection::connect(&args.connection, Mode::Batch, config.workers, effort);
+    let connecting = connection::connect_to_compare(&args.connection, config.workers, effort);
     let connected = connecting.await?;
     let interrupt = CancellationToken::new();
     let mut signals = Signals::listen()?;
@@ -88,23 +88,24 @@ pub(super) async fn run(args: CompareArgs) -> Result<u8> {
             render::note(&render::compare::progress(event));
         }
     };
-    let report = tokio::select! {
-        report = Box::pin(compare::compare(
-            &config,
-            &connected.database,
-            connected.workers,
-            &interrupt,
-            &mut listener,
-        )) => report?,
+    let mut comparing = Box::pin(compare::compare(
+        &config,
+        &connected.database,
+        connected.workers,
+        &interrupt,
+        &mut listener,
+    ));
+    let ended = tokio::select! {
+        report = &mut comparing => Some(report),
         () = second_signal(&mut signals, &interrupt) => {
-            render::note(&format!(
-                "sheetload: stopped at once; tables named {}{}_... may be left over",
-                compare::NAME_PREFIX,
-                std::process::id()
-            ));
-            return Ok(exit::INTERRUPTED);
+            stop_at_once(comparing.as_mut(), &connected.database).await
         }
     };
+    drop(comparing);
+    let Some(report) = ended else {
+        return Err(stopped_at_once());
+    };
+    let report = report.map_err(|error| stopped_by_user(error, &interrupt))?;
     if args.json {
         render::json(&InDatabase {
             document: &report,
@@ -115,4 +116,26 @@ pub(super) async fn run(args: CompareArgs) -> Result<u8> {
         render::line(&format!("database: {}", connected.describe()));
     }
     Ok(exit::SUCCESS)
+}
+
+fn stopped_at_once() -> Error {
+    Error::new(ErrorKind::Interrupted, "stopped at once").next_step(format!(
+        "Tables named {}{}_... may be left over; the next `{} compare` drops them",
+        compare::NAME_PREFIX,
+        std::process::id(),
+        render::program()
+    ))
+}
+
+/// A statement that was cancelled because the user stops the comparison is no failure.
+fn stopped_by_user(error: Error, interrupt: &CancellationToken) -> Error {
+    let is_cancelled = error.facts().sqlstate.as_deref() == Some(QUERY_CANCELED);
+    if is_cancelled && interrupt.is_cancelled() {
+        Error::new(
+            ErrorKind::Interrupted,
+            "interrupted before the comparison was finished",
+        )
+    } else {
+        error
+    }
 }

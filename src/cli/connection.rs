@@ -172,16 +172,16 @@ pub(super) async fn connect_to_load(
     connect_workers(args, Unnamed::MayStart, need, Effort { patience, quiet }).await
 }
 
-/// Connects as many times as the mode needs.
-pub(super) async fn connect(
+/// Connects as many times as a comparison needs.
+pub(super) async fn connect_to_compare(
     args: &ConnectionArgs,
-    mode: Mode,
     workers: Option<NonZeroUsize>,
     effort: Effort,
 ) -> Result<Connected> {
     let need = Need {
-        workers: workers_of(mode, workers),
-        spare: SPARE_CONNECTIONS,
+        workers: workers_of(Mode::Batch, workers),
+        // One more says that the comparison is alive.
+        spare: SPARE_CONNECTIONS + 1,
         sessions: SessionNeed::Several,
     };
     connect_workers(args, Unnamed::MayStart, need, effort).await

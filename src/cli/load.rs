@@ -48,7 +48,8 @@ pub(super) async fn run_load<F: Future<Output = Result<Imported>>>(
         imported = &mut loading => Some(imported),
         () = view.show() => None,
         () = second_signal(&mut signals, &interrupt, &view) => {
-            stop_at_once(loading.as_mut(), &connected.database).await
+            let stopped = stop_at_once(loading.as_mut(), &connected.database).await;
+            stopped.map(without_cancelled)
         }
     };
     view.tell_notices();
@@ -213,25 +214,27 @@ async fn second_signal(
 /// How long a load may take to clean up behind itself once its statements are cancelled.
 const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Cancels what the load has running on the server and lets it clean up; `None` if it does not come to an end.
-async fn stop_at_once<F: Future<Output = Result<Imported>>>(
-    loading: Pin<&mut F>,
+/// Cancels what some work has running on the server and lets it clean up; `None` if it does not come to an end.
+pub(super) async fn stop_at_once<T, F: Future<Output = Result<T>>>(
+    working: Pin<&mut F>,
     database: &Database,
-) -> Option<Result<Imported>> {
+) -> Option<Result<T>> {
     let stopping = async {
-        let ((), imported) = tokio::join!(database.cancel_statements(), loading);
-        imported
+        let ((), result) = tokio::join!(database.cancel_statements(), working);
+        result
     };
-    match tokio::time::timeout(CLEAN_UP_TIMEOUT, stopping).await {
-        Ok(Err(error)) if error.facts().sqlstate.as_deref() == Some(QUERY_CANCELED) => {
-            Some(Err(Error::new(
-                ErrorKind::Interrupted,
-                "interrupted before anything was loaded",
-            )))
-        }
-        Ok(imported) => Some(imported),
-        Err(_elapsed) => None,
-    }
+    tokio::time::timeout(CLEAN_UP_TIMEOUT, stopping).await.ok()
+}
+
+/// The reason why nothing was loaded: a statement that was cancelled to stop at once is none.
+fn without_cancelled(imported: Result<Imported>) -> Result<Imported> {
+    imported.map_err(|error| match error.facts().sqlstate.as_deref() {
+        Some(QUERY_CANCELED) => Error::new(
+            ErrorKind::Interrupted,
+            "interrupted before anything was loaded",
+        ),
+        _ => error,
+    })
 }
 
 /// Prints the errors with what stays in the table, and gives the exit code.

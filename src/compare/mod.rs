@@ -13,6 +13,7 @@
 //! **What is verified:** after each run, that the table holds as many rows as were reported, and that the mode has
 //! loaded and rejected the same rows as the others; at the end, that the tables hold equal rows.
 
+mod leftovers;
 mod race;
 pub mod report;
 mod scenario;
@@ -28,6 +29,7 @@ use crate::config::compare::CompareConfig;
 use crate::config::import::Mode;
 use crate::db::pool::Database;
 use crate::error::{Error, ErrorKind, Result};
+use leftovers::{Alive, drop_leftovers};
 use race::Race;
 use scenario::Scenario;
 use scratch::Scratch;
@@ -54,10 +56,10 @@ pub enum CompareEvent<'a> {
     Verifying,
 }
 
-/// Compares the modes. `workers` connections write where a mode may have several; the database must have one more.
+/// Compares the modes. `workers` connections write where a mode may have several; the database must have two more.
 /// Cancelling `interrupt` ends it after the batches, or the statement, in hand. However it ends, the throw-away tables
-/// are dropped; the target is only looked at. Dropping the future leaves them behind: they are named [`NAME_PREFIX`], the
-/// process's id, the time and the mode.
+/// are dropped; the target is only looked at. Dropping the future leaves them to the next comparison: they are named
+/// [`NAME_PREFIX`], the process's id, the time and the mode.
 ///
 /// # Errors
 /// What keeps a run from ending well; `ResultsDiffer` when the modes did not do the same; `Interrupted`. When the
@@ -73,6 +75,8 @@ pub async fn compare(
     let (scenario, source) =
         Box::pin(Scenario::prepare(config, database, workers, interrupt)).await?;
     let mut scratch = Scratch::plan(scenario.target.name());
+    let alive = Alive::begin(database, scratch.prefix()).await?;
+    drop_leftovers(database).await;
     // Nothing between here and `drop_all` may return: what is created must be dropped.
     let result = match scratch.create(database, &scenario.target).await {
         Ok(()) => {
@@ -81,7 +85,9 @@ pub async fn compare(
         }
         Err(error) => Err(error),
     };
-    match (result, scratch.drop_all(database).await) {
+    let dropped = scratch.drop_all(database).await;
+    alive.end().await;
+    match (result, dropped) {
         (result, Ok(())) => result,
         (Ok(_), Err(left_over)) => Err(left_over),
         // What went wrong first is the error, but what is left behind must be said too.

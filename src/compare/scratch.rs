@@ -11,13 +11,20 @@ use crate::config::import::Mode;
 use crate::db::ddl;
 use crate::db::introspect::find_table;
 use crate::db::pool::Database;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, QUERY_CANCELED, Result, error_from_postgres};
 use crate::model::table::TableName;
 use crate::pipeline::target::Target;
 use crate::transform::mapping::target_columns;
 
 /// What the names of all throw-away tables and their sequences begin with.
 pub const NAME_PREFIX: &str = "sheetload_compare_";
+
+/// What a throw-away table is, for whoever comes across one, and for the comparison that drops what a killed one left.
+pub(super) const COMMENT: &str = "throw-away table of sheetload compare, which drops it; the next comparison does if this one was killed";
+
+/// How often a table is tried to be dropped: requests to cancel go to one connection after the other, and the last ones
+/// may come late.
+const TRIES: usize = 3;
 
 /// A mode's table.
 #[derive(Debug)]
@@ -31,6 +38,7 @@ pub(super) struct ScratchTable {
 /// All modes' tables.
 #[derive(Debug)]
 pub(super) struct Scratch {
+    prefix: String,
     tables: Vec<ScratchTable>,
 }
 
@@ -40,28 +48,41 @@ impl Scratch {
         let nanos = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_nanos());
+        let prefix = format!("{NAME_PREFIX}{}_{nanos}", process::id());
         let tables = MODES.map(|mode| ScratchTable {
             mode,
             name: TableName {
                 schema: target.schema.clone(),
-                table: format!("{NAME_PREFIX}{}_{nanos}_{}", process::id(), mode.name()),
+                table: format!("{prefix}_{}", mode.name()),
             },
             constraint_columns: HashMap::new(),
         });
         Self {
+            prefix,
             tables: tables.into(),
         }
+    }
+
+    /// What the names of all its tables begin with, and no other comparison's.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     /// Creates the tables: like the target, or as an import would create it. A serial column gets a sequence of the
     /// throw-away table's own, so that the target's does not move.
     ///
     /// # Errors
-    /// What the server says, such as no right to create tables. Some of the tables may be there then.
+    /// What the server says, such as no right to create tables.
     pub(super) async fn create(&mut self, database: &Database, target: &Target) -> Result<()> {
-        let client = database.get().await?;
+        let failed = |error| error_from_postgres(error, "create the throw-away tables");
+        let mut client = database.get().await?;
+        // Together with the comments by which they are known.
+        let transaction = client.transaction().await.map_err(failed)?;
+        for table in &self.tables {
+            create(transaction.client(), &table.name, target).await?;
+        }
+        transaction.commit().await.map_err(failed)?;
         for table in &mut self.tables {
-            create(&client, &table.name, target).await?;
             if let Some(created) = find_table(&client, &table.name).await? {
                 table.constraint_columns = created.constraint_columns;
             }
@@ -92,13 +113,26 @@ impl Scratch {
         };
         let (mut left, mut first_error) = (Vec::new(), None);
         for table in &self.tables {
-            if let Err(error) = ddl::drop_table(&client, &table.name).await {
+            if let Err(error) = drop_patiently(&client, &table.name).await {
                 left.push(table.name.to_string());
                 first_error.get_or_insert(error);
             }
         }
         first_error.map_or(Ok(()), |error| Err(left_over(&left, error)))
     }
+}
+
+async fn drop_patiently(client: &Client, table: &TableName) -> Result<()> {
+    let mut dropped = ddl::drop_table(client, table).await;
+    for _ in 1..TRIES {
+        match &dropped {
+            Err(error) if error.facts().sqlstate.as_deref() == Some(QUERY_CANCELED) => {
+                dropped = ddl::drop_table(client, table).await;
+            }
+            _ => break,
+        }
+    }
+    dropped
 }
 
 async fn create(client: &Client, name: &TableName, target: &Target) -> Result<()> {
@@ -108,12 +142,7 @@ async fn create(client: &Client, name: &TableName, target: &Target) -> Result<()
         ddl::create_table_like(client, name, target.name()).await?;
         ddl::give_own_sequences(client, name).await?;
     }
-    ddl::comment_on_table(
-        client,
-        name,
-        "throw-away table of a running sheetload compare",
-    )
-    .await
+    ddl::comment_on_table(client, name, COMMENT).await
 }
 
 fn left_over(tables: &[String], error: Error) -> Error {

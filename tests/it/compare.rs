@@ -2,14 +2,16 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::{Child, ChildStderr, Output, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
+use crate::support::import::rows;
 use crate::support::program::sheetload;
 use crate::support::server::TestDatabase;
+use crate::support::sheet::wait_for;
 
 fn sample_file() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("sample_data/businesses.xlsx")
@@ -213,32 +215,106 @@ fn modes_that_differ_are_an_error_that_names_them() {
     assert_nothing_left(&database);
 }
 
+/// A comparison that goes on, and whose tables are there.
+struct Going {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+}
+
+impl Going {
+    fn start(database: &TestDatabase) -> Self {
+        let mut child = sheetload()
+            .arg("compare")
+            .arg(sample_file())
+            .args(["--database-url", &database.url(), "--runs", "1000"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut first_line = String::new();
+        stderr.read_line(&mut first_line).unwrap();
+        assert!(
+            first_line.contains("throw-away tables are ready"),
+            "{first_line}"
+        );
+        Self { child, stderr }
+    }
+
+    fn send(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        kill(pid, signal).unwrap();
+    }
+
+    /// Its exit code and what it still said.
+    fn end(mut self) -> (Option<i32>, String) {
+        let mut rest = String::new();
+        self.stderr.read_to_string(&mut rest).unwrap();
+        (self.child.wait().unwrap().code(), rest)
+    }
+}
+
 #[test]
 fn an_interrupted_comparison_drops_its_tables() {
     let database = TestDatabase::create();
     migrate(&database);
-    let mut child = sheetload()
-        .arg("compare")
-        .arg(sample_file())
-        .args(["--database-url", &database.url(), "--runs", "1000"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    let mut first_line = String::new();
-    stderr.read_line(&mut first_line).unwrap();
+    for signals in [
+        &[Signal::SIGINT][..],
+        &[Signal::SIGTERM],
+        &[Signal::SIGHUP],
+        &[Signal::SIGINT, Signal::SIGTERM],
+    ] {
+        let going = Going::start(&database);
+        for signal in signals {
+            going.send(*signal);
+        }
+        let (code, rest) = going.end();
+        assert_eq!(code, Some(130), "{rest}");
+        assert!(rest.contains("interrupted"), "{rest}");
+        assert_nothing_left(&database);
+    }
+}
+
+#[test]
+fn what_a_killed_comparison_leaves_the_next_one_drops_and_nothing_of_a_living_one() {
+    let database = TestDatabase::create();
+    migrate(&database);
+    let left = || {
+        let query = "select relname::text from pg_class where relkind = 'r' and relname like 'sheetload_compare%' order by 1";
+        rows(&database, query)
+    };
+    let killed = Going::start(&database);
+    killed.send(Signal::SIGKILL);
+    killed.end();
+    wait_for("the sessions of the killed comparison to end", || {
+        database.value(
+            "select count(*)::text from pg_stat_activity \
+             where application_name = 'sheetload' and datname = current_database()",
+        ) == "0"
+    });
+    let of_killed = left();
+    assert_eq!(of_killed.len(), 3, "{of_killed:?}");
+    // Somebody's own table is nobody's to drop, whatever its name.
+    database.query("create table sheetload_compare_1_1_batch (id int)");
+
+    let living = Going::start(&database);
+    let of_living = left();
+    assert_eq!(of_living.len(), 4, "{of_living:?}");
     assert!(
-        first_line.contains("throw-away tables are ready"),
-        "{first_line}"
+        of_killed.iter().all(|table| !of_living.contains(table)),
+        "{of_living:?}"
     );
-    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
-    kill(pid, Signal::SIGINT).unwrap();
-    let mut rest = String::new();
-    stderr.read_to_string(&mut rest).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
-    assert!(rest.contains("interrupted"), "{rest}");
-    assert_nothing_left(&database);
+    let directory = tempfile::tempdir().unwrap();
+    let file = orders_file(directory.path());
+    report(&compare(
+        &database,
+        &file,
+        &["--runs", "1", "--json", "--quiet"],
+    ));
+    assert_eq!(left(), of_living);
+    living.send(Signal::SIGTERM);
+    assert_eq!(living.end().0, Some(130));
+    assert_eq!(left(), ["sheetload_compare_1_1_batch"]);
 }
 
 fn assert_nothing_left(database: &TestDatabase) {
