@@ -44,12 +44,12 @@ pub(super) struct CompareArgs {
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     batch_size: Option<NonZeroUsize>,
     #[command(flatten)]
-    connection: ConnectionArgs,
+    pub(super) connection: ConnectionArgs,
     #[command(flatten)]
     retry: RetryArgs,
     /// Print all figures as one JSON document
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     /// Show no progress
     #[arg(short, long)]
     quiet: bool,

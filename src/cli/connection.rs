@@ -25,12 +25,28 @@ use crate::transform::mapping::EmptyCells;
 const PRIVATE: &str = "private";
 
 /// Where the database is.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct ConnectionArgs {
     /// The database, as a URL or key=value pairs, or `private` for the private server; default: DATABASE_URL, the PG*
     /// variables, else the private server if it runs or a terminal is there
     #[arg(short, long, value_name = "URL", hide_env_values = true)]
     database_url: Option<String>,
+}
+
+impl ConnectionArgs {
+    /// The database that is named, whether or not it can be reached; none where that is not clear.
+    pub(super) fn destination(&self) -> Option<Destination> {
+        let url = self.database_url.as_deref();
+        let named = url.filter(|url| *url != PRIVATE && !url.is_empty());
+        if url.is_some() && named.is_none() {
+            return None;
+        }
+        let settings = DatabaseSettings::resolve(named, &Environment::from_process());
+        Some(Destination {
+            url: settings.ok().flatten()?.describe(),
+            private_server: None,
+        })
+    }
 }
 
 /// A database, and how many connections may write to it.

@@ -62,6 +62,13 @@ enum DbCommand {
     },
 }
 
+impl DbArgs {
+    /// Whether a JSON document is wanted.
+    pub(super) fn is_json(&self) -> bool {
+        matches!(self.command, DbCommand::Status { json: true })
+    }
+}
+
 pub(super) async fn run(args: DbArgs) -> Result<u8> {
     let server = PrivateServer::at_default_location()?;
     match args.command {

@@ -18,7 +18,7 @@ how it ended: its connection is gone. What it committed is there, and `sheetload
 Exit codes: 0 listed, even if there is none; 1 unexpected failure; 2 usage; 5 database.")]
 pub(super) struct HistoryArgs {
     #[command(flatten)]
-    connection: ConnectionArgs,
+    pub(super) connection: ConnectionArgs,
     #[command(flatten)]
     retry: RetryArgs,
     /// Only loads into this table: table or schema.table
@@ -29,7 +29,7 @@ pub(super) struct HistoryArgs {
     limit: u32,
     /// Print the loads as one JSON list
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 pub(super) async fn run(args: HistoryArgs) -> Result<u8> {

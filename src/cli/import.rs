@@ -59,10 +59,10 @@ pub(super) struct ImportArgs {
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = OnCellErrorArg::Null)]
     on_cell_error: OnCellErrorArg,
     #[command(flatten)]
-    connection: ConnectionArgs,
+    pub(super) connection: ConnectionArgs,
     /// Print the report as one JSON document
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     /// Show no progress
     #[arg(short, long)]
     quiet: bool,

@@ -33,7 +33,7 @@ pub(super) struct InspectArgs {
     read: ReadArgs,
     /// Print what is found as one JSON document
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     /// Show no progress
     #[arg(short, long)]
     quiet: bool,

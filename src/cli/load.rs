@@ -9,6 +9,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::{Connected, Destination};
+use super::failure::Described;
 use super::render;
 use super::render::progress::ProgressView;
 use crate::config::commit::{CommitMode, Ledger, Rehearsal};
@@ -55,17 +56,17 @@ pub(super) async fn run_load<F: Future<Output = Result<Imported>>>(
     view.tell_notices();
     drop(view);
     let Some(imported) = ended else {
-        render::note(&format!(
-            "sheetload: stopped at once; the server rolls back what is not committed\n  {}",
-            if config.rehearsal == Rehearsal::DryRun {
-                "A dry run leaves nothing behind"
-            } else if config.ledger == Ledger::Kept {
-                "Go on with `sheetload resume`, or remove what is left over with `sheetload undo`"
-            } else {
-                "A staging table may be left over, named sheetload_staging_..."
-            }
-        ));
-        return Ok(exit::INTERRUPTED);
+        return Err(Error::new(
+            ErrorKind::Interrupted,
+            "stopped at once; the server rolls back what is not committed",
+        )
+        .next_step(if config.rehearsal == Rehearsal::DryRun {
+            "A dry run leaves nothing behind"
+        } else if config.ledger == Ledger::Kept {
+            "Go on with `sheetload resume`, or remove what is left over with `sheetload undo`"
+        } else {
+            "A staging table may be left over, named sheetload_staging_..."
+        }));
     };
     let imported = imported?;
     show(&imported, config, showing, connected)?;
@@ -108,6 +109,7 @@ fn show(
                 empty_sheets,
                 rejects_file: rejects_file.as_ref(),
                 errors: &errors,
+                error: imported.errors.first().map(Described::of),
                 database: connected.destination(),
             })?,
             loads => render::json(&SeveralReports {
@@ -116,6 +118,7 @@ fn show(
                 empty_sheets,
                 rejects_file: rejects_file.as_ref(),
                 errors: &errors,
+                error: imported.errors.first().map(Described::of),
                 database: connected.destination(),
             })?,
         }
@@ -166,6 +169,9 @@ struct OneReport<'a> {
     rejects_file: Option<&'a PathBuf>,
     /// Why it did not come to its end; empty when it did.
     errors: &'a [String],
+    /// The first of these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Described<'a>>,
     /// The database.
     database: Destination,
 }
@@ -180,6 +186,9 @@ struct SeveralReports<'a> {
     rejects_file: Option<&'a PathBuf>,
     /// Why it did not come to its end; empty when it did.
     errors: &'a [String],
+    /// The first of these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Described<'a>>,
     /// The database.
     database: Destination,
 }

@@ -5,6 +5,7 @@ mod commit;
 mod compare;
 mod connection;
 mod db;
+mod failure;
 mod history;
 mod import;
 mod inspect;
@@ -22,6 +23,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use failure::Answer;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -65,18 +67,21 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return render::startup_failure(&error),
     };
+    let answer = Answer::to(&cli.command);
     let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(dispatch(cli.command))));
     // A reader that nobody waits for any more must not keep the program.
     runtime.shutdown_background();
     match result {
         Ok(Ok(code)) => ExitCode::from(code),
-        Ok(Err(error)) => render::failure(&error),
-        Err(_panic) => render::failure(
-            &Error::new(
-                ErrorKind::Internal,
-                "a defect in sheetload ended the program",
-            )
-            .next_step("Run again with SHEETLOAD_LOG=error and report what it prints"),
+        Ok(Err(error)) => ExitCode::from(answer.fail(&error)),
+        Err(_panic) => ExitCode::from(
+            answer.fail(
+                &Error::new(
+                    ErrorKind::Internal,
+                    "a defect in sheetload ended the program",
+                )
+                .next_step("Run again with SHEETLOAD_LOG=error and report what it prints"),
+            ),
         ),
     }
 }

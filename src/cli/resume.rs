@@ -41,10 +41,10 @@ pub(super) struct ResumeArgs {
     #[command(flatten)]
     password: PasswordArgs,
     #[command(flatten)]
-    connection: ConnectionArgs,
+    pub(super) connection: ConnectionArgs,
     /// Print the report as one JSON document
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     /// Show no progress
     #[arg(short, long)]
     quiet: bool,

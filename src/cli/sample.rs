@@ -38,7 +38,7 @@ pub(super) struct SampleArgs {
     output: PathBuf,
     /// Print the figures as one JSON document
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -23,12 +23,12 @@ pub(super) struct UndoArgs {
     /// The load: its id, or as much of it as no other load's id begins with (see `sheetload history`)
     load: String,
     #[command(flatten)]
-    connection: ConnectionArgs,
+    pub(super) connection: ConnectionArgs,
     #[command(flatten)]
     retry: RetryArgs,
     /// Print what was done as one JSON document
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 pub(super) async fn run(args: UndoArgs) -> Result<u8> {

@@ -10,13 +10,16 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 pub use sqlstate::{QUERY_CANCELED, error_from_postgres, kind_of_sqlstate};
 
 /// The result of every fallible function of the library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong. The exit code follows from it, see [`crate::exit::code_for`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The options contradict each other or are out of range.

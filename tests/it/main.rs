@@ -20,6 +20,7 @@ mod defaults;
 mod dry_run;
 mod encoding;
 mod exactly_once;
+mod failures;
 mod formats;
 mod found_again;
 mod fuzz_smoke;

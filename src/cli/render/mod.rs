@@ -51,11 +51,6 @@ pub(super) fn json(document: &impl Serialize) -> Result<()> {
     }
 }
 
-/// Prints an error in one or two lines and gives its exit code.
-pub(super) fn failure(error: &Error) -> ExitCode {
-    ExitCode::from(failure_code(error))
-}
-
 /// Prints an error in one or two lines and gives its exit code as a number.
 pub(super) fn failure_code(error: &Error) -> u8 {
     note(&describe(error));
