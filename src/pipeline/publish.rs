@@ -68,6 +68,12 @@ impl Target {
             Route::Rehearsed { copy, purpose } => {
                 match purpose {
                     Rehearsed::NewTable => create(copy, &columns).await?,
+                    Rehearsed::InTheTable(_) => {
+                        let [ordinal, _] = merge::staging_columns();
+                        columns.push(ordinal);
+                        // Its constraints are those of the table, which are known.
+                        return ddl::create_table(client, copy, &columns).await;
+                    }
                     Rehearsed::InPlaceOfRows | Rehearsed::BesideRows => {
                         replace::create_copy(client, copy, &self.name).await?;
                     }

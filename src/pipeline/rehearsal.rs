@@ -6,12 +6,13 @@ use deadpool_postgres::{Object, Transaction};
 use tokio_postgres::Client;
 
 use super::publish::merge_rows;
-use super::route::{Rehearsed, Route};
+use super::route::{Before, Rehearsed, Route};
 use super::target::Target;
 use crate::db::conflicts::{Conflict, find_conflicts};
 use crate::db::ddl;
 use crate::db::merge::{Merged, ORDINAL_COLUMN};
 use crate::db::replace::{self, Filling};
+use crate::db::truncate::truncate;
 use crate::error::{Result, error_from_postgres};
 use crate::sink::Refusal;
 
@@ -54,6 +55,19 @@ pub(super) async fn rehearse(
                 .map(Some)
         }
         Rehearsed::InPlaceOfRows => Ok(None),
+        Rehearsed::InTheTable(before) => {
+            require_added(client, target).await?;
+            if *before == Before::Truncate {
+                truncate(client, &target.name).await?;
+            }
+            ddl::detach_sequences(client, &target.name).await?;
+            let filling = Filling {
+                table: &target.name,
+                staging: copy,
+                columns: &names,
+            };
+            filling.fill(client).await.map(Some)
+        }
         Rehearsed::BesideRows => {
             let conflicts = find_conflicts(client, &target.name, copy, &names, ORDINAL_COLUMN);
             beside(conflicts.await?, rows).map(Some)

@@ -7,7 +7,7 @@ use crate::config::commit::{CommitMode, Rehearsal, Upsert};
 use crate::config::import::{IfExists, ImportConfig, Mode};
 use crate::config::storage::RowForm;
 use crate::db::merge;
-use crate::db::replace::{self, Replacement};
+use crate::db::replace::{self, Replacement, TryIn};
 use crate::error::{Result, error_from_postgres};
 use crate::model::table::TableName;
 
@@ -43,6 +43,8 @@ pub(crate) enum Rehearsed {
     InPlaceOfRows,
     /// A table, which they would be added to.
     BesideRows,
+    /// The same for users who may not copy the table: the rows are put into it from a temporary table.
+    InTheTable(Before),
     /// A table, which they would be merged into.
     Merge {
         /// The key, and what happens to rows that have it.
@@ -62,6 +64,19 @@ pub(crate) enum Before {
     /// It is emptied.
     Truncate,
 }
+
+impl Before {
+    fn effect(self) -> &'static str {
+        match self {
+            Self::Nothing => "append",
+            Self::Create => "create",
+            Self::Truncate => "replace",
+        }
+    }
+}
+
+/// The schema of temporary tables (PostgreSQL documentation, "search_path").
+const TEMPORARY_SCHEMA: &str = "pg_temp";
 
 /// What happens to the staging table at the end.
 #[derive(Debug, Clone)]
@@ -146,10 +161,20 @@ impl Route {
                 // What would keep the rows from being replaced is told now.
                 replace::plan(client, table).await?;
             }
-            return Ok(Self::Rehearsed {
-                copy: staging_name(table, load_id),
-                purpose,
-            });
+            let copy = staging_name(table, load_id);
+            return match purpose {
+                // A load that replaces or merges needs a table beside this one, too.
+                purpose if config.if_exists == IfExists::Replace => {
+                    Ok(Self::Rehearsed { copy, purpose })
+                }
+                Rehearsed::InPlaceOfRows => {
+                    Self::tried(client, table, copy, purpose, Before::Truncate).await
+                }
+                Rehearsed::BesideRows => {
+                    Self::tried(client, table, copy, purpose, Before::Nothing).await
+                }
+                purpose => Ok(Self::Rehearsed { copy, purpose }),
+            };
         }
         let before = match (&config.upsert, config.if_exists) {
             (Some(upsert), IfExists::Append | IfExists::Fail) => {
@@ -172,12 +197,35 @@ impl Route {
         })
     }
 
+    /// For rows that are tried in a copy of the table, or in the table itself where the user may not make one.
+    async fn tried(
+        client: &Client,
+        table: &TableName,
+        copy: TableName,
+        purpose: Rehearsed,
+        before: Before,
+    ) -> Result<Self> {
+        Ok(match TryIn::find(client, table).await? {
+            TryIn::Copy => Self::Rehearsed { copy, purpose },
+            TryIn::TableFromTemporary => Self::Rehearsed {
+                copy: TableName {
+                    schema: Some(TEMPORARY_SCHEMA.to_owned()),
+                    ..copy
+                },
+                purpose: Rehearsed::InTheTable(before),
+            },
+            TryIn::Table => Self::OneTransaction(before),
+        })
+    }
+
     /// Whether rows go by COPY into a table that there was before.
     pub(super) fn is_copied_into(&self, mode: Mode) -> bool {
         let is_existing = match self {
             Self::InPlace(before) | Self::OneTransaction(before) => *before != Before::Create,
             // What could not be loaded is told by the rehearsal, too.
-            Self::Rehearsed { purpose, .. } => matches!(purpose, Rehearsed::BesideRows),
+            Self::Rehearsed { purpose, .. } => {
+                matches!(purpose, Rehearsed::BesideRows | Rehearsed::InTheTable(_))
+            }
             Self::Staged { .. } => false,
         };
         is_existing && mode == Mode::Batch
@@ -191,7 +239,10 @@ impl Route {
                 publish: Publish::Merge { .. },
                 ..
             } | Self::Rehearsed {
-                purpose: Rehearsed::InPlaceOfRows | Rehearsed::BesideRows | Rehearsed::Merge { .. },
+                purpose: Rehearsed::InPlaceOfRows
+                    | Rehearsed::BesideRows
+                    | Rehearsed::InTheTable(_)
+                    | Rehearsed::Merge { .. },
                 ..
             }
         ) || matches!(self, Self::Staged { publish: Publish::Replace(plan), .. } if plan.has_ordinals())
@@ -243,11 +294,7 @@ impl Route {
     /// What it does to the table, as the ledger names it.
     pub(super) fn effect(&self) -> &'static str {
         match self {
-            Self::InPlace(before) | Self::OneTransaction(before) => match before {
-                Before::Nothing => "append",
-                Before::Create => "create",
-                Before::Truncate => "replace",
-            },
+            Self::InPlace(before) | Self::OneTransaction(before) => before.effect(),
             Self::Staged { publish, .. } => match publish {
                 Publish::Create => "create",
                 Publish::Replace(_) => "replace",
@@ -258,6 +305,7 @@ impl Route {
                 Rehearsed::NewTable | Rehearsed::Merge { creates: true, .. } => "create",
                 Rehearsed::InPlaceOfRows => "replace",
                 Rehearsed::BesideRows => "append",
+                Rehearsed::InTheTable(before) => before.effect(),
                 Rehearsed::Merge { creates: false, .. } => "upsert",
             },
         }

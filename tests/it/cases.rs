@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::support::import::{Run, columns, rows};
 use crate::support::program::sheetload;
 use crate::support::server::TestDatabase;
+use crate::support::sheet::{run_as, url_of};
 
 /// The folder of a case and a database to try it in.
 struct Case {
@@ -671,6 +672,57 @@ fn empty_cells_take_defaults_where_they_are_asked_to() {
         ["a|open|5|f", "b|new|1|t", "c|x|1|t"]
     );
     assert_eq!(case.value("select count(distinct id)::text from d"), "3");
+}
+
+#[test]
+fn a_dry_run_needs_no_more_rights_than_the_load() {
+    let Some(case) = Case::named("21-roles-and-rights") else {
+        return;
+    };
+    let (app, inserts) = (
+        format!("app_{}", case.database.name()),
+        format!("ins_{}", case.database.name()),
+    );
+    case.sql(&format!(
+        "create role {app} login password 'r'; create role {inserts} login password 'r'; \
+         revoke create on schema public from public; \
+         create table app (id int, name text); grant select, insert on app to {app}; grant insert on app to {inserts}; \
+         create table rls (id int, name text); alter table rls enable row level security; \
+         create policy p on rls for insert to {app} with check (id < 4); grant select, insert on rls to {app}"
+    ));
+    let file = case.folder.join("ids.xlsx");
+    let import = |role: &str, args: &[&str]| {
+        let first = [
+            "import",
+            file.to_str().unwrap(),
+            "--no-ledger",
+            "--json",
+            "--quiet",
+        ];
+        run_as(
+            &url_of(&case.database, role, "r"),
+            &[&first[..], args].concat(),
+        )
+    };
+    for role in [&app, &inserts] {
+        let tried = import(role, &["--table", "app", "--dry-run"]).document(0);
+        assert_eq!(tried["success_count"], 5, "{role}");
+        assert_eq!(case.value("select count(*)::text from app"), "0");
+        import(role, &["--table", "app"]).document(0);
+        case.sql("truncate app");
+    }
+    import(&app, &["--table", "rls"]).assert_fails(5, &["row security", "--mode sequential"]);
+    for (args, count) in [(&["--dry-run"][..], "0"), (&[], "3")] {
+        let report = import(
+            &app,
+            &[&["--table", "rls", "--mode", "sequential"], args].concat(),
+        );
+        assert_eq!(report.document(3)["success_count"], 3);
+        assert_eq!(case.value("select count(*)::text from rls"), count);
+    }
+    case.sql(&format!(
+        "drop owned by {app}, {inserts}; drop role {app}; drop role {inserts}"
+    ));
 }
 
 #[test]

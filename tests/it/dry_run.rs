@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::import::{Run, rows};
 use crate::support::program::sheetload;
 use crate::support::server::TestDatabase;
-use crate::support::sheet::{Cells, workbook};
+use crate::support::sheet::{Cells, run_as, url_of, workbook};
 
 /// Each way to write rows.
 const MODES: [&str; 3] = ["batch", "sequential", "concurrent"];
@@ -398,5 +398,83 @@ fn columns_that_would_be_added_are_not() {
             "30",
             "{args:?}"
         );
+    }
+}
+
+#[test]
+fn a_dry_run_needs_no_right_that_the_load_does_not_need() {
+    let directory = tempfile::tempdir().unwrap();
+    let cells = [
+        vec![json!(1), json!("a")],
+        vec![json!(7), json!("taken")],
+        vec![json!("x"), json!("b")],
+        vec![json!(3), json!("no parent")],
+        vec![json!(4), json!("a")],
+        vec![json!(4), json!("twice")],
+    ];
+    let file = workbook(directory.path(), "t.xlsx", &["id", "name"], cells);
+    let file = file.to_str().unwrap();
+    for (grants, args, rejected) in [
+        ("insert", &[][..], 4),
+        ("insert (id, name)", &[], 4),
+        ("insert, select", &[], 4),
+        ("insert, select", &["--mode", "sequential"], 4),
+        ("insert", &["--mode", "concurrent"], 4),
+        ("insert, truncate", &["--if-exists", "truncate"], 3),
+        ("no temporary tables", &[], 4),
+        ("no temporary tables", &["--mode", "concurrent"], 4),
+        ("row security", &["--mode", "sequential"], 5),
+    ] {
+        let database = TestDatabase::create();
+        let (role, name) = (format!("tries_{}", database.name()), database.name());
+        database.query(&format!(
+            "create role {role} login password 't'; revoke create on schema public from public; \
+             create table parents (name text primary key); insert into parents values ('a'), ('b'), ('taken'), ('twice'); \
+             create table t (number serial, id int primary key, name text references parents); \
+             insert into t (id, name) values (7, 'a'); grant usage on sequence t_number_seq to {role}"
+        ));
+        match grants {
+            "no temporary tables" => database.query(&format!(
+                "revoke temporary on database {name} from public; grant insert on t to {role}"
+            )),
+            "row security" => database.query(&format!(
+                "grant insert on t to {role}; alter table t enable row level security; \
+                 create policy few on t for insert to {role} with check (id <> 1)"
+            )),
+            grants => database.query(&format!("grant {grants} on t to {role}")),
+        };
+        let url = url_of(&database, &role, "t");
+        let load = |more: &[&str]| {
+            let first = [
+                "import",
+                file,
+                "--table",
+                "t",
+                "--json",
+                "--quiet",
+                "--no-ledger",
+            ];
+            run_as(&url, &[&first[..], args, more].concat()).document(3)
+        };
+        let all = "select id, name from t order by id";
+        let tried = load(&["--dry-run"]);
+        assert_eq!(rows(&database, all), ["7|a"], "{grants} {args:?}");
+        assert_eq!(tried["error_count"], rejected, "{grants} {args:?} {tried}");
+        let loaded = load(&[]);
+        let cells = |report: &Value| {
+            let rejects = report["rejects"].as_array().unwrap();
+            let mut cells: Vec<String> = rejects
+                .iter()
+                .map(|reject| format!("{} {}", reject["cell"], reject["sqlstate"]))
+                .collect();
+            cells.sort();
+            cells
+        };
+        assert_eq!(cells(&tried), cells(&loaded), "{grants} {args:?}");
+        assert_eq!(
+            tried["success_count"], loaded["success_count"],
+            "{grants} {args:?}"
+        );
+        database.query(&format!("drop owned by {role}; drop role {role}"));
     }
 }

@@ -29,6 +29,7 @@ mod grants;
 mod likeness;
 mod obstacles;
 mod references;
+mod rehearsing;
 mod relation;
 mod rewrite;
 mod staging;
@@ -39,6 +40,7 @@ pub use blueprint::Blueprint;
 pub use created::publish_created;
 pub(in crate::db) use created::table_exists;
 pub use filling::{Filling, judges_itself};
+pub use rehearsing::TryIn;
 pub use rewrite::Rewrite;
 
 use crate::db::ddl;
