@@ -37,7 +37,7 @@ use crate::source::RowSource;
 #[derive(Debug)]
 pub struct Resumed {
     unfinished: Unfinished,
-    passed_over: Vec<PassedOver>,
+    pub(super) passed_over: Vec<PassedOver>,
     /// The rows that are done with, for each sheet.
     pub(super) earlier: HashMap<i32, Arc<EarlierRows>>,
     /// Whether there are rows to go on from; otherwise the load begins anew.
@@ -160,12 +160,6 @@ impl Resumed {
     #[must_use]
     pub fn unfinished(&self) -> &Unfinished {
         &self.unfinished
-    }
-
-    /// Other unfinished loads that can only fail again; none where the load was named.
-    #[must_use]
-    pub fn passed_over(&self) -> &[PassedOver] {
-        &self.passed_over
     }
 
     fn same_file(&self, config: &ImportConfig, fingerprint: Option<&Fingerprint>) -> Result<()> {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::blocking;
 use super::fingerprint::Fingerprint;
 use super::recording::loaded_since;
+use super::resume::Resumed;
 use super::route::oid_of;
 use crate::config::import::ImportConfig;
 use crate::db::ledger::{self, Unfinished};
@@ -71,6 +72,14 @@ impl fmt::Display for PassedOver {
             obstacle,
         } = self;
         write!(f, "load {id} ({file} into {}): {obstacle}", table.plain())
+    }
+}
+
+impl Resumed {
+    /// Other unfinished loads that can only fail again; none where the load was named.
+    #[must_use]
+    pub fn passed_over(&self) -> &[PassedOver] {
+        &self.passed_over
     }
 }
 

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use super::defaults::SheetDefaults;
+use super::defaults::{Given, SheetDefaults};
 use super::earlier::EarlierRows;
 use super::lineage::{LineageValues, Ordinals, written_columns};
 use super::locate::Locator;
 use super::progress::Snapshot;
 use crate::config::commit::MaxErrors;
 use crate::config::import::OnError;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::batch::Batch;
 use crate::model::column::{ColumnKind, TargetColumn};
 use crate::model::receipt::ColumnTotals;
 use crate::model::reject::Reject;
@@ -54,6 +55,15 @@ impl RowPlan {
     /// All columns that are written, in the order of the values.
     pub(super) fn written_columns(&self) -> Vec<TargetColumn> {
         written_columns(&self.columns, self.lineage.as_ref(), self.ordinals)
+    }
+
+    /// What the empty cells of a batch become; none if they are NULL.
+    pub(super) async fn given(&self, batch: &Batch) -> Result<Option<Arc<Given>>> {
+        let Some(defaults) = &self.defaults else {
+            return Ok(None);
+        };
+        let given = defaults.for_batch(batch, &self.columns, &self.earlier);
+        Ok(Some(Arc::new(given.await?)))
     }
 
     /// What an account of these columns begins with.

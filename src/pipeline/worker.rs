@@ -11,7 +11,6 @@ use tokio::task::block_in_place;
 use tokio_util::sync::CancellationToken;
 
 use super::account::{Account, Recorded, RejectedAt};
-use super::defaults::Given;
 use super::progress::Progress;
 use super::reject_writer::RejectSender;
 use super::rejected_cells::CellKeeper;
@@ -120,7 +119,8 @@ impl Surroundings {
                 sink.set_columns(&self.plan.written_columns()).await?;
             }
             account.begin(self.plan.no_totals());
-            account.given = self.given(&batch).await?;
+            let given = self.plan.given(&batch).await;
+            account.given = given.inspect_err(|_error| self.stop.cancel())?;
             let encoding = {
                 let _timed = self.progress.encode();
                 beside_others(|| self.encode(&batch, &mut encoder, &mut account))
@@ -149,23 +149,6 @@ impl Surroundings {
             self.give_back(batch);
         }
         Ok(())
-    }
-
-    /// What the empty cells of a batch become.
-    async fn given(&self, batch: &Batch) -> Result<Option<Arc<Given>>> {
-        let RowPlan {
-            defaults,
-            columns,
-            earlier,
-            ..
-        } = &*self.plan;
-        let Some(defaults) = defaults else {
-            return Ok(None);
-        };
-        let given = defaults.for_batch(batch, columns, earlier).await;
-        // The reader and the others need not wait until the supervisor hears of it.
-        let given = given.inspect_err(|_error| self.stop.cancel())?;
-        Ok(Some(Arc::new(given)))
     }
 
     fn give_back(&self, mut batch: Batch) {
