@@ -380,6 +380,17 @@ fn the_json_document_has_every_figure() {
       "rejects": [
         {
           "cell": "Businesses!A2",
+          "cells": [
+            {
+              "cell": "Businesses!A2",
+              "column": "name",
+              "expected": "text not null",
+              "message": "the cell holds the error #N/A, and the column must not be null",
+              "reason": "error_cell",
+              "sqlstate": "23502",
+              "stored": "#N/A"
+            }
+          ],
           "column": "name",
           "expected": "text not null",
           "message": "the cell holds the error #N/A, and the column must not be null",
