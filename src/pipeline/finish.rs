@@ -71,28 +71,17 @@ impl Context<'_> {
         let placed = placed.unwrap_or_default();
         let (merged_rows, mut sequences) = (placed.merged, placed.sequences);
         if let Some(merged) = &merged_rows {
-            merged.add_to(&mut attempt.end.rejects);
-            let told = self.tell_refused(merged).await;
-            attempt.end.errors.extend(told.err());
-            if self.config.upsert.is_none() {
-                self.progress.left_out(merged.merged.kept);
-            }
+            self.account_for(merged, &mut attempt).await;
         }
-        if attempt.end.errors.iter().any(Error::is_transient) {
-            // The server was out of reach for as long as that is tried.
-            self.database.hurry();
-        }
+        self.hurry_after(&attempt.end.errors);
         let was_silent = self.forget_silent_server(&mut attempt.end.errors);
         interrupted |= was_silent | self.forget_cancelled_statements(&mut attempt.end.errors);
         if !is_published && !interrupted {
             require_reason(&mut attempt.end.errors);
         }
         let is_kept = is_published || !target.route.is_all_or_nothing();
-        let mut loaded_rows = match &merged_rows {
-            Some(merged) => merged.loaded(),
-            None if is_kept => counters.loaded_rows,
-            None => 0,
-        };
+        let written = if is_kept { counters.loaded_rows } else { 0 };
+        let mut loaded_rows = merged_rows.as_ref().map_or(written, MergedRows::loaded);
         let state = state_of(&attempt.end.errors, interrupted);
         if !is_published {
             loaded_rows = self
@@ -131,11 +120,7 @@ impl Context<'_> {
         };
         let mut errors = std::mem::take(&mut attempt.end.errors);
         if state == LoadState::Interrupted {
-            let interrupted = Error::new(ErrorKind::Interrupted, "interrupted");
-            errors.push(match was_silent {
-                true => interrupted.next_step(self.unanswered(recording)),
-                false => interrupted,
-            });
+            errors.push(self.interrupted(was_silent, recording));
         }
         let refused = merged_rows.as_ref().map_or(0, MergedRows::rejected);
         let snapshot = Snapshot {
@@ -171,6 +156,32 @@ impl Context<'_> {
             errors.retain(|error| !is_out_of_reach(error));
         }
         errors.len() < before
+    }
+
+    /// Where the server was out of reach for as long as that is tried, nothing waits for it as long again.
+    fn hurry_after(&self, errors: &[Error]) {
+        if errors.iter().any(Error::is_transient) {
+            self.database.hurry();
+        }
+    }
+
+    /// That the load was interrupted, and what is not known where the server was silent then.
+    fn interrupted(&self, was_silent: bool, recording: Option<&Recording>) -> Error {
+        let interrupted = Error::new(ErrorKind::Interrupted, "interrupted");
+        match was_silent {
+            true => interrupted.next_step(self.unanswered(recording)),
+            false => interrupted,
+        }
+    }
+
+    /// Counts and tells what became of rows when they were put in place.
+    async fn account_for(&self, merged: &MergedRows, attempt: &mut Attempt) {
+        merged.add_to(&mut attempt.end.rejects);
+        let told = self.tell_refused(merged).await;
+        attempt.end.errors.extend(told.err());
+        if self.config.upsert.is_none() {
+            self.progress.left_out(merged.merged.kept);
+        }
     }
 
     /// What is not known where the server did not answer to the last that it was sent.

@@ -60,6 +60,26 @@ pub struct Merged {
     pub refused: Vec<(i64, Refusal)>,
 }
 
+impl Merged {
+    /// What became of so many staged rows that were put into a table in pieces: what is neither there nor refused, a
+    /// trigger of the table left out.
+    pub(in crate::db) fn of_staged(
+        staged: u64,
+        inserted: u64,
+        mut refused: Vec<(i64, Refusal)>,
+    ) -> Self {
+        refused.sort_by_key(|(ordinal, _)| *ordinal);
+        Self {
+            inserted,
+            kept: staged
+                .saturating_sub(inserted)
+                .saturating_sub(refused.len() as u64),
+            refused,
+            ..Self::default()
+        }
+    }
+}
+
 /// The columns beside those of the rows in a staging table that is made for a table that there is not yet.
 #[must_use]
 pub fn staging_columns() -> [TargetColumn; 2] {

@@ -51,14 +51,7 @@ impl Exchange<'_> {
                 self.all(client, BY_ORDINAL).await.map_err(failed)?
             }
         };
-        Ok(Merged {
-            inserted,
-            kept: staged
-                .saturating_sub(inserted)
-                .saturating_sub(refused.len() as u64),
-            refused,
-            ..Merged::default()
-        })
+        Ok(Merged::of_staged(staged, inserted, refused))
     }
 
     /// Replaces all rows at once: in the order of a column, if they have one to go by.
@@ -116,10 +109,9 @@ impl Exchange<'_> {
             tried: Tried::Refused,
             evidence: false,
         };
-        let mut refused = pieces.put(failed, attempt).await?;
+        let refused = pieces.put(failed, attempt).await?;
         let end = "rollback to savepoint sheetload_trial; release savepoint sheetload_trial";
         client.batch_execute(end).await.map_err(failed)?;
-        refused.sort_by_key(|(ordinal, _)| *ordinal);
         Ok(refused)
     }
 

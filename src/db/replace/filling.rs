@@ -75,11 +75,7 @@ impl Filling<'_> {
         let all = self.insert("true", BY_ORDINAL);
         let done = under_savepoint(client, client.execute(&all, &[])).await;
         if let Ok(inserted) = done.map_err(wrong)? {
-            return Ok(Merged {
-                inserted,
-                kept: staged.saturating_sub(inserted),
-                ..Merged::default()
-            });
+            return Ok(Merged::of_staged(staged, inserted, Vec::new()));
         }
         let ordinals = self.indexed_ordinals(client).await?;
         let piece = self.insert(&between("$1", "$2"), BY_ORDINAL);
@@ -101,16 +97,8 @@ impl Filling<'_> {
             tried: Tried::Refused,
             evidence: false,
         };
-        let mut refused = pieces.put(wrong, attempt).await?;
-        refused.sort_by_key(|(ordinal, _)| *ordinal);
-        Ok(Merged {
-            inserted,
-            kept: staged
-                .saturating_sub(inserted)
-                .saturating_sub(refused.len() as u64),
-            refused,
-            ..Merged::default()
-        })
+        let refused = pieces.put(wrong, attempt).await?;
+        Ok(Merged::of_staged(staged, inserted, refused))
     }
 
     /// The ordinals of the staged rows, and an index on them, which is worth its making when rows are taken in pieces.
